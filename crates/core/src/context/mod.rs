@@ -1,0 +1,8 @@
+//! Who is calling: a validated token's claims turned into a [`UserContext`] by a provider's [`Profile`].
+
+mod profile;
+pub mod providers;
+mod user_context;
+
+pub use profile::Profile;
+pub use user_context::{PrincipalKind, UserContext};

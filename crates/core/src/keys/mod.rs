@@ -1,0 +1,9 @@
+//! Keys: parsed leniently as a set, strictly as keys (rule R7), bound to their algorithms at load time.
+
+mod algorithm;
+mod jwk;
+mod jwk_set;
+
+pub use algorithm::SigningAlgorithm;
+pub use jwk::{Jwk, KeyId};
+pub use jwk_set::{JwkSet, JwkSetError, KeyHint, SkippedKey};

@@ -1,0 +1,154 @@
+//! The closed list of reasons for a refusal. Log lines, metric labels, documentation, tests and
+//! `explain` share these codes; they never change meaning.
+
+use std::fmt;
+
+/// Who or what is to blame for a refusal; decides the kind of answer (see [`crate::challenge`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The request carried no credentials at all (RFC 6750 §3: no error code).
+    NoCredentials,
+    /// The request is malformed: two credentials, bad header grammar (`invalid_request`).
+    Request,
+    /// The token is bad (`invalid_token`).
+    Token,
+    /// The token is good and lacks a scope (`insufficient_scope`).
+    Scope,
+    /// The caller is known and may not do this, whatever scopes it gets (403 without a challenge).
+    Rights,
+    /// `Origin` or `Host` is foreign (403 without a challenge).
+    Origin,
+    /// The path or the method is not served here.
+    Route,
+    /// The client sent too many refused tokens (429).
+    Limit,
+    /// Our surroundings: keys, introspection or shared state cannot be reached (503).
+    Surroundings,
+    /// The upstream cannot be reached (502).
+    UpstreamUnreachable,
+    /// The upstream is too slow (504).
+    UpstreamSlow,
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $code:literal, $blame:ident;)+) => {
+        /// Why a request was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Reason { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Reason {
+            /// Every reason, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable code, for log lines, metric labels and documentation.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// Who is to blame, which decides the kind of answer.
+            #[must_use]
+            pub const fn blame(self) -> Blame {
+                match self { $(Self::$variant => Blame::$blame,)+ }
+            }
+
+            /// One sentence for the operator, the same as the documentation's.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+),)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No `Authorization` header, or one of another scheme.
+    NoCredentials, "no_credentials", NoCredentials;
+    /// The `Authorization` header does not follow the grammar of RFC 6750 §2.1.
+    MalformedAuthorization, "malformed_authorization", Request;
+    /// More than one credential in one request (RFC 6750 §2).
+    MultipleCredentials, "multiple_credentials", Request;
+    /// The request itself is malformed (path, `Host`, framing).
+    MalformedRequest, "malformed_request", Request;
+    /// The token is longer than the limit.
+    TokenTooLarge, "token_too_large", Token;
+    /// The token is not a well-formed compact JWS (RFC 7515 §3.1, RFC 7519 §7.2).
+    MalformedToken, "malformed_token", Token;
+    /// The token is encrypted (five parts, RFC 7516) and no decryption is configured.
+    EncryptedToken, "encrypted_token", Token;
+    /// The token is opaque and no introspection is configured.
+    OpaqueToken, "opaque_token", Token;
+    /// The header names a critical extension that is not implemented (RFC 7515 §4.1.11).
+    UnsupportedCriticalHeader, "unsupported_critical_header", Token;
+    /// The token's `alg` is not allowed, or does not fit the key.
+    AlgorithmNotAllowed, "alg_not_allowed", Token;
+    /// The token's `typ` names another kind of token (RFC 8725 §3.11).
+    WrongType, "wrong_typ", Token;
+    /// The token's `iss` is none of the configured issuers.
+    UnknownIssuer, "unknown_issuer", Token;
+    /// The token's `kid` is in no key set of its issuer.
+    UnknownKeyId, "unknown_kid", Token;
+    /// The signature does not verify.
+    BadSignature, "bad_signature", Token;
+    /// A claim has the wrong JSON type, or a member occurs twice.
+    MalformedClaims, "malformed_claims", Token;
+    /// The token has no `exp`.
+    MissingExpiration, "missing_exp", Token;
+    /// The token has expired.
+    Expired, "expired", Token;
+    /// The token's `nbf` lies in the future.
+    NotYetValid, "not_yet_valid", Token;
+    /// The token's `iat` lies in the future.
+    IssuedInFuture, "issued_in_future", Token;
+    /// The token lives longer than the configured maximum.
+    LifetimeTooLong, "lifetime_too_long", Token;
+    /// The token has no audience, and its client is not listed as one that may lack it.
+    MissingAudience, "missing_audience", Token;
+    /// The token was issued for another audience.
+    WrongAudience, "wrong_audience", Token;
+    /// The token's `resource` claim does not name this resource.
+    WrongResource, "wrong_resource", Token;
+    /// A required claim has another value: the token is of another kind (for example an ID or refresh token).
+    WrongTokenUse, "wrong_token_use", Token;
+    /// The token is an ID token: its audience is its own client and it carries no scope.
+    IdToken, "id_token", Token;
+    /// The token's client is not on the list of allowed clients.
+    ClientNotAllowed, "client_not_allowed", Token;
+    /// The token names no subject and no client.
+    MissingSubject, "missing_subject", Token;
+    /// The token is bound to a key (`cnf`) and the request proves none.
+    SenderProofMissing, "sender_proof_missing", Token;
+    /// The token is good, and lacks a scope that this operation needs.
+    InsufficientScope, "insufficient_scope", Scope;
+    /// The token belongs to a tenant that is not served here.
+    WrongTenant, "wrong_tenant", Rights;
+    /// A policy refuses this operation to this caller.
+    PolicyRefused, "policy_refused", Rights;
+    /// The `Origin` header names a foreign origin.
+    OriginRefused, "origin_refused", Origin;
+    /// The `Host` header names a foreign host.
+    HostRefused, "host_refused", Origin;
+    /// Nothing is served under this path.
+    NotServed, "not_served", Route;
+    /// This client sent too many refused tokens.
+    TooManyRefusedTokens, "too_many_refused_tokens", Limit;
+    /// No authorization server metadata could be fetched, so no keys are known.
+    MetadataUnavailable, "metadata_unavailable", Surroundings;
+    /// The authorization server's metadata names another issuer (RFC 8414 §3.3).
+    MetadataIssuerMismatch, "metadata_issuer_mismatch", Surroundings;
+    /// The key set could not be fetched, and no usable copy is left.
+    JwksUnavailable, "jwks_unavailable", Surroundings;
+    /// The key set was fetched and holds no usable signing key.
+    NoUsableKeys, "no_usable_keys", Surroundings;
+    /// The upstream refuses connections or cannot be reached.
+    UpstreamUnreachable, "upstream_unreachable", UpstreamUnreachable;
+    /// The upstream did not answer in time.
+    UpstreamTimeout, "upstream_timeout", UpstreamSlow;
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

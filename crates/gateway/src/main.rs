@@ -1,0 +1,2 @@
+//! oauthgate
+fn main() {}

@@ -1,0 +1,1 @@
+//! Loosening, named for what it is.

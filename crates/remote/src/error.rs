@@ -1,0 +1,39 @@
+//! Mistakes in a configuration, all of them at once.
+
+use std::fmt;
+
+/// One mistake: which setting, its value (redacted where secret), what was expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The setting's name as the user wrote it, for example `OAUTH_AUDIENCE`.
+    pub setting: String,
+    /// The value found, redacted where secret, `None` when missing.
+    pub value: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// What to write instead.
+    pub expected: String,
+}
+
+/// Every mistake of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigurationError {
+    /// The mistakes, in the order of the documentation; never empty.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl fmt::Display for ConfigurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} mistake(s) in the configuration", self.mistakes.len())?;
+        for mistake in &self.mistakes {
+            write!(f, "\n  {}", mistake.setting)?;
+            if let Some(value) = &mistake.value {
+                write!(f, " = {value:?}")?;
+            }
+            write!(f, ": {}\n    write: {}", mistake.problem, mistake.expected)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigurationError {}

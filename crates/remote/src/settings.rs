@@ -1,0 +1,79 @@
+//! What a provider needs to know, resolved and typed. Holds no handle, no client and no key.
+
+use std::time::Duration;
+
+use oauthgate_core::{Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SigningAlgorithm};
+use url::Url;
+
+/// One trusted issuer.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct IssuerSettings {
+    /// The exact `iss` of its tokens.
+    pub issuer: Issuer,
+    /// How it writes its tokens.
+    pub profile: Profile,
+    /// The audiences of which a token must name one; never empty.
+    pub audiences: Vec<Audience>,
+    /// Clients whose tokens may lack an audience (rule R20).
+    pub missing_audience_clients: Vec<String>,
+    /// The algorithms allowed.
+    pub algorithms: Vec<SigningAlgorithm>,
+    /// The metadata document, when it is not where R3 looks for it.
+    pub metadata_url: Option<Url>,
+    /// The `issuer` that the metadata document names, when it is another one (R4).
+    pub metadata_issuer: Option<Issuer>,
+    /// The key set, when metadata is not to be asked.
+    pub jwks_url: Option<Url>,
+    /// The tolerated clock skew.
+    pub skew: Duration,
+    /// The ceiling of a key set's life; `OAUTH_JWKS_CACHE_TTL`, 3600 s by default.
+    pub jwks_ttl: Duration,
+    /// Whether `jwks_ttl` was set explicitly, and so is obeyed as it is.
+    pub jwks_ttl_is_explicit: bool,
+    /// How many prepared keys may be held; `OAUTH_JWKS_MAX_KEYS`, 16 by default. A larger set still works.
+    pub jwks_max_keys: usize,
+}
+
+impl IssuerSettings {
+    /// The defaults for an issuer and its audiences.
+    #[must_use]
+    pub fn new(issuer: Issuer, audiences: Vec<Audience>) -> Self {
+        Self {
+            issuer,
+            profile: Profile::generic(),
+            audiences,
+            missing_audience_clients: Vec::new(),
+            algorithms: SigningAlgorithm::ALL.to_vec(),
+            metadata_url: None,
+            metadata_issuer: None,
+            jwks_url: None,
+            skew: Duration::from_secs(60),
+            jwks_ttl: Duration::from_secs(3600),
+            jwks_ttl_is_explicit: false,
+            jwks_max_keys: 16,
+        }
+    }
+}
+
+/// One protected resource and the issuers whose tokens open it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProviderSettings {
+    /// The canonical URI; `MCP_SERVER_URL`.
+    pub resource: ResourceIdentifier,
+    /// The trusted issuers; never empty.
+    pub issuers: Vec<IssuerSettings>,
+    /// The scopes for basic use, advertised in metadata and challenges; `OAUTHGATE_SCOPES`.
+    pub advertised_scopes: ScopeSet,
+    /// A human-readable name for the metadata document.
+    pub resource_name: Option<String>,
+}
+
+impl ProviderSettings {
+    /// A resource with one issuer.
+    #[must_use]
+    pub fn new(resource: ResourceIdentifier, issuer: IssuerSettings) -> Self {
+        Self { resource, issuers: vec![issuer], advertised_scopes: ScopeSet::empty(), resource_name: None }
+    }
+}
