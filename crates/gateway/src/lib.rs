@@ -1,1 +1,9 @@
-//! gate
+//! The OAuth 2.1 resource server in front of MCP servers and any HTTP API.
+//!
+//! The rooms, in the order in which a process walks through them:
+//!
+//! - [`cli`]: the commands; each is `Options` and `run`.
+//! - [`config`]: flags, environment and file become [`config::Settings`], or one report of every mistake.
+
+pub mod cli;
+pub mod config;

@@ -1,2 +1,7 @@
-//! oauthgate
-fn main() {}
+//! The one binary, `oauthgate`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    oauthgate::cli::main()
+}

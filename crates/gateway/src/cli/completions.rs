@@ -1,0 +1,29 @@
+//! `oauthgate completions SHELL`.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, Failure, output};
+
+/// Which shell.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The shell to complete for.
+    shell: Shell,
+}
+
+impl Options {
+    /// Writes the script to stdout.
+    ///
+    /// # Errors
+    /// When stdout cannot be written to.
+    pub fn run(self) -> Result<(), Failure> {
+        clap_complete::generate(
+            self.shell,
+            &mut Cli::command(),
+            "oauthgate",
+            &mut std::io::stdout(),
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! The commands. Data goes to stdout, words to stderr. Exit codes: 0 done, 1 the check failed or the
+//! run broke, 2 usage, 78 bad configuration (`EX_CONFIG`, what `RestartPreventExitStatus=78` keys on).
+
+pub mod completions;
+mod failure;
+pub mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// What the process was asked to do.
+#[derive(Debug, Parser)]
+#[command(name = "oauthgate", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a completion script for a shell.
+    Completions(completions::Options),
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Completions(options) => options.run(),
+        }
+    }
+}
+
+/// Reads the arguments, runs the command, and turns its end into an exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Runs a command's asynchronous part.
+///
+/// # Errors
+/// The part's own failure, or that no runtime could be started.
+pub fn block_on<F>(part: F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::run)?;
+    runtime.block_on(part)
+}

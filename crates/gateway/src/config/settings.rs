@@ -1,0 +1,195 @@
+//! What the gate needs to know: resolved, typed, checked against each other. Holds no handle, no
+//! client and no key, and no `Option` that means "decided later".
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use oauthgate_core::ScopeSet;
+use oauthgate_remote::ProviderSettings;
+use url::Url;
+
+/// Everything `serve` needs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where traffic comes in; `OAUTHGATE_LISTEN`. Port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where probes and metrics are answered; `OAUTHGATE_ADMIN_LISTEN`.
+    pub admin_listen: SocketAddr,
+    /// The protected resources; never empty, no two under one path.
+    pub resources: Vec<ResourceSettings>,
+    /// The proxies in front of us whose `Forwarded` and `X-Forwarded-*` are believed; empty by default.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What a stranger may take of us.
+    pub limits: Limits,
+    /// Whether the throw-away keys of `dev-issuer` are accepted (invariant 7): only in `demo` and in tests.
+    pub accept_dev_issuer: bool,
+}
+
+impl Settings {
+    /// The defaults around these resources: loopback listeners on 8080 and 9090.
+    #[must_use]
+    pub fn new(resources: Vec<ResourceSettings>) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
+            resources,
+            trusted_proxies: Vec::new(),
+            log_format: LogFormat::Json,
+            limits: Limits::default(),
+            accept_dev_issuer: false,
+        }
+    }
+}
+
+/// One protected resource: who may pass, and what stands behind it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ResourceSettings {
+    /// A short name for log lines and metric labels.
+    pub name: String,
+    /// Whose tokens open it, and its canonical URI.
+    pub provider: ProviderSettings,
+    /// The path it is served under, without a trailing slash; empty for a resource at the root. `/mcp` serves
+    /// `/mcp`, `/mcp/` and everything below, never `/mcpx`.
+    pub path: String,
+    /// What stands behind, http or https. An upstream without a path of its own gets the request's path as it is;
+    /// one with a path gets it in place of [`Self::path`]: `/mcp/x` behind `http://127.0.0.1:3001/api` becomes `/api/x`.
+    pub upstream: Url,
+    /// The scopes that every request needs; `OAUTHGATE_REQUIRED_SCOPES`.
+    pub required_scopes: ScopeSet,
+    /// The browser origins (`https://app.example.com`) that may call, beside the resource's own;
+    /// `OAUTHGATE_ALLOWED_ORIGINS`.
+    pub allowed_origins: Vec<String>,
+    /// The `Host` values that are served (`mcp.example.com`, `localhost:8080`), lower-case, without a default port.
+    /// The resource's own host is among them.
+    pub allowed_hosts: Vec<String>,
+    /// What each MCP tool needs.
+    pub tools: Tools,
+    /// Under which names the upstream learns who is calling.
+    pub identity_headers: IdentityHeaders,
+    /// How long the upstream may take.
+    pub timeouts: UpstreamTimeouts,
+}
+
+impl ResourceSettings {
+    /// The defaults for a resource: served under its identifier's own path and host, to every caller with a good token.
+    #[must_use]
+    pub fn new(provider: ProviderSettings, upstream: Url) -> Self {
+        let path = provider.resource.path().trim_end_matches('/').to_owned();
+        let name = path.trim_start_matches('/').replace('/', "-");
+        Self {
+            name: if name.is_empty() {
+                "root".to_owned()
+            } else {
+                name
+            },
+            allowed_hosts: vec![host_of(provider.resource.origin())],
+            path,
+            upstream,
+            required_scopes: ScopeSet::empty(),
+            allowed_origins: Vec::new(),
+            tools: Tools::default(),
+            identity_headers: IdentityHeaders::default(),
+            timeouts: UpstreamTimeouts::default(),
+            provider,
+        }
+    }
+}
+
+/// The `Host` value that belongs to an origin: lower-case, without a default port.
+fn host_of(origin: &str) -> String {
+    origin
+        .split_once("://")
+        .map_or(origin, |(_, host)| host)
+        .to_ascii_lowercase()
+}
+
+/// The scopes that MCP tools need. A tool without an entry needs what the resource needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tools {
+    /// Tool name → the scopes of a call.
+    pub scopes: BTreeMap<String, ScopeSet>,
+}
+
+impl Tools {
+    /// Whether any tool has a rule, so that request bodies must be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+}
+
+/// Under which header names the upstream learns who is calling. The names of every preset are stripped
+/// from what the caller sends, whichever preset is on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdentityHeaders {
+    /// `X-Auth-Request-User`, `-Email`, `-Groups`, `X-Auth-Tenant`, `-Tier`, `-Scopes`, `-Client`.
+    #[default]
+    AuthRequest,
+    /// `Remote-User`, `Remote-Email`, `Remote-Groups`.
+    Remote,
+    /// None: the upstream learns nothing.
+    Nothing,
+}
+
+/// How long the upstream may take. A stream that has begun is not limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpstreamTimeouts {
+    /// To a connection.
+    pub connect: Duration,
+    /// From the request to the head of the response.
+    pub response: Duration,
+}
+
+impl Default for UpstreamTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            response: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What a stranger may take of us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections open at a time; further ones wait in the kernel's queue.
+    pub connections: usize,
+    /// From a connection, or the last response on it, to the end of the next request's head.
+    pub header_read: Duration,
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// From the first signal to the cut of what is still in flight.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            header_read: Duration::from_secs(30),
+            header_bytes: 64 * 1024,
+            drain: Duration::from_secs(25),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// For a person at a terminal.
+    Pretty,
+}
