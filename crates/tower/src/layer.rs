@@ -1,52 +1,118 @@
-//! The layer.
+//! The layer, and what it can be told.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use oauthgate_core::Requirement;
 use oauthgate_remote::AuthProvider;
+use tower_layer::Layer;
+
+use crate::{MetadataRoute, RefusedTokenBudget, ResourceServer, guard::Guard};
 
 /// Protects a service: puts a [`oauthgate_core::UserContext`] and a [`oauthgate_core::Permit`] into the
 /// extensions of requests that may pass, and answers all others itself.
-#[derive(Debug)]
 #[must_use]
 pub struct ResourceServerLayer<P> {
-    provider: Arc<P>,
-    requirement: Requirement,
+    guard: Arc<Guard<P>>,
 }
 
 impl<P: AuthProvider> ResourceServerLayer<P> {
-    /// Protects with this provider.
+    /// Protects with this provider: every request needs a good token, the metadata document is served,
+    /// and refused tokens are counted by [`RefusedTokenBudget::default`].
     pub fn new(provider: P) -> Self {
-        Self { provider: Arc::new(provider), requirement: Requirement::authenticated() }
+        Self::shared(Arc::new(provider))
+    }
+
+    /// As [`Self::new`], for a provider that others use too.
+    pub fn shared(provider: Arc<P>) -> Self {
+        let metadata_route = provider
+            .is_enabled()
+            .then(|| MetadataRoute::new(provider.resource()));
+        let guard = Guard {
+            provider,
+            requirement: Requirement::authenticated(),
+            metadata_route,
+            budget: Some(Arc::new(RefusedTokenBudget::default())),
+            forwards_preflight: false,
+            strips_authorization: false,
+            logs_refusals: true,
+        };
+        Self {
+            guard: Arc::new(guard),
+        }
     }
 
     /// What every request needs beside a good token.
-    pub fn require(mut self, requirement: Requirement) -> Self {
-        self.requirement = requirement;
-        self
+    pub fn require(self, requirement: Requirement) -> Self {
+        self.with(|guard| guard.requirement = requirement)
+    }
+
+    /// Leaves the metadata document to you: mount a [`MetadataRoute`] where clients look for it.
+    pub fn without_metadata_route(self) -> Self {
+        self.with(|guard| guard.metadata_route = None)
+    }
+
+    /// Counts refused tokens here. Share one budget among the layers of one listener, or a client gets
+    /// a fresh one for each.
+    pub fn refused_token_budget(self, budget: Arc<RefusedTokenBudget>) -> Self {
+        self.with(|guard| guard.budget = Some(budget))
+    }
+
+    /// Answers refused tokens with 401 however many there are. Only when something in front of the
+    /// service counts them.
+    pub fn danger_without_refused_token_budget(self) -> Self {
+        self.with(|guard| guard.budget = None)
+    }
+
+    /// Passes CORS preflights on, unauthenticated, to a service that answers them itself.
+    ///
+    /// Better is a CORS layer outside this one: a browser can read a refusal only from there.
+    pub fn forward_unauthenticated_preflight(self) -> Self {
+        self.with(|guard| guard.forwards_preflight = true)
+    }
+
+    /// Removes `Authorization` from requests that pass, for a service that sends them on: the token
+    /// is for this resource and nobody else (MCP, token passthrough).
+    ///
+    /// Off by default, because the service usually is the resource itself and the header stays in the process.
+    pub fn strip_authorization(self) -> Self {
+        self.with(|guard| guard.strips_authorization = true)
+    }
+
+    /// Writes no log line about refusals, for an outer layer that writes its own out of the
+    /// [`oauthgate_core::Denial`] and the [`crate::Reference`] in the response's extensions.
+    pub fn without_refusal_log(self) -> Self {
+        self.with(|guard| guard.logs_refusals = false)
+    }
+
+    fn with(self, change: impl FnOnce(&mut Guard<P>)) -> Self {
+        let mut guard = Arc::unwrap_or_clone(self.guard);
+        change(&mut guard);
+        Self {
+            guard: Arc::new(guard),
+        }
     }
 }
 
-impl<P, S> tower_layer::Layer<S> for ResourceServerLayer<P> {
+impl<P, S> Layer<S> for ResourceServerLayer<P> {
     type Service = ResourceServer<P, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ResourceServer { provider: Arc::clone(&self.provider), requirement: self.requirement.clone(), inner }
+        ResourceServer::new(Arc::clone(&self.guard), inner)
     }
 }
 
-/// A protected service.
-#[derive(Debug)]
-pub struct ResourceServer<P, S> {
-    provider: Arc<P>,
-    requirement: Requirement,
-    inner: S,
+impl<P> Clone for ResourceServerLayer<P> {
+    fn clone(&self) -> Self {
+        Self {
+            guard: Arc::clone(&self.guard),
+        }
+    }
 }
 
-impl<P, S> ResourceServer<P, S> {
-    /// The service behind.
-    pub fn inner(&self) -> &S {
-        let _ = (&self.provider, &self.requirement);
-        &self.inner
+impl<P: fmt::Debug> fmt::Debug for ResourceServerLayer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ResourceServerLayer")
+            .field(&self.guard)
+            .finish()
     }
 }

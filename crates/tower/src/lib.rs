@@ -1,6 +1,62 @@
 //! A tower layer that protects any HTTP service with OAuth 2.1 access tokens.
+//!
+//! Three lines protect an axum app:
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use oauthgate_remote::OAuth21Provider;
+//! use oauthgate_tower::{ResourceServerLayer, UserContext};
+//!
+//! async fn hello(user: UserContext) -> String {
+//!     format!("hello {}", user.user_id())
+//! }
+//!
+//! # fn main() -> Result<(), oauthgate_remote::ConfigurationError> {
+//! let provider = OAuth21Provider::from_env()?;
+//! let app: Router = Router::new().route("/hello", get(hello)).layer(ResourceServerLayer::new(provider));
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What happens to a request, in order:
+//!
+//! 1. The metadata document of the resource (RFC 9728) is served to everybody, before any check.
+//! 2. A CORS preflight is answered without reaching the service, and grants nothing by itself.
+//! 3. Everything else, whatever its method, needs a good token that meets the [`Requirement`]. The
+//!    service then finds a [`UserContext`] and a [`Permit`] in the request's extensions.
+//! 4. A refusal looks the same on every method and path: the status, the challenge and the JSON body
+//!    of [`oauthgate_core::Answer`], with a [`Reference`] that the log line carries too. The
+//!    [`Denial`] and the [`Reference`] ride in the response's extensions.
+//! 5. An address that sends too many *refused* tokens hears 429 instead of 401 for further bad ones
+//!    ([`rate_limit`]). Good tokens are never counted and never held up.
+//!
+//! Bodies are neither read nor buffered, in either direction.
+//!
+//! Put the layer on the whole router with `Router::layer`, not `route_layer`, so that unknown paths are
+//! refused alike and the metadata document can be found. Put a CORS layer *outside* this one: only
+//! then can a browser read a refusal.
 
-pub mod layer;
+#[cfg(feature = "axum")]
+pub mod extract;
 
-pub use layer::{ResourceServer, ResourceServerLayer};
+mod client_address;
+mod future;
+mod guard;
+mod layer;
+pub mod metadata_route;
+mod preflight;
+pub mod rate_limit;
+mod reference;
+pub mod response;
+mod service;
+
+pub use client_address::ClientAddress;
+pub use future::ResponseFuture;
+pub use layer::ResourceServerLayer;
+pub use metadata_route::MetadataRoute;
 pub use oauthgate_core::{Denial, Permit, Requirement, UserContext};
+pub use rate_limit::RefusedTokenBudget;
+pub use reference::Reference;
+pub use response::ResponseBody;
+pub use service::ResourceServer;

@@ -1,5 +1,7 @@
 //! Who is calling: a validated token's claims turned into a [`UserContext`] by a provider's [`Profile`].
 
+#[cfg(feature = "axum")]
+pub mod extract;
 mod profile;
 pub mod providers;
 mod user_context;

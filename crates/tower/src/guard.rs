@@ -1,0 +1,136 @@
+//! Whether one request may pass.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response, header, request::Parts};
+use http_body_util::Full;
+use oauthgate_core::{Blame, Denial, Permit, Requirement, UserContext};
+use oauthgate_remote::AuthProvider;
+
+use crate::{
+    ClientAddress, MetadataRoute, Reference, RefusedTokenBudget,
+    preflight::{grants_nothing, is_preflight},
+    response::refusal,
+};
+
+/// The request as the service may see it, or the answer.
+pub(crate) type Admission<B> = ControlFlow<Response<Full<Bytes>>, Request<B>>;
+
+/// The provider and what the layer was told to do.
+#[derive(Debug)]
+pub(crate) struct Guard<P> {
+    pub(crate) provider: Arc<P>,
+    pub(crate) requirement: Requirement,
+    pub(crate) metadata_route: Option<MetadataRoute>,
+    pub(crate) budget: Option<Arc<RefusedTokenBudget>>,
+    pub(crate) forwards_preflight: bool,
+    pub(crate) strips_authorization: bool,
+    pub(crate) logs_refusals: bool,
+}
+
+// Not derived: a derive would ask for `P: Clone`, and the provider is shared.
+impl<P> Clone for Guard<P> {
+    fn clone(&self) -> Self {
+        Self {
+            provider: Arc::clone(&self.provider),
+            requirement: self.requirement.clone(),
+            metadata_route: self.metadata_route.clone(),
+            budget: self.budget.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<P: AuthProvider> Guard<P> {
+    /// Lets a request in, with a user context and a permit in its extensions, or answers it.
+    pub(crate) async fn admit<B>(&self, request: Request<B>) -> Admission<B> {
+        if let Some(document) = self.metadata_document(&request) {
+            return ControlFlow::Break(document);
+        }
+        if is_preflight(&request) {
+            return self.answer_preflight(request);
+        }
+        let (mut parts, body) = request.into_parts();
+        match self.authorize(&mut parts).await {
+            Ok(()) => ControlFlow::Continue(Request::from_parts(parts, body)),
+            Err(denial) => ControlFlow::Break(self.refuse(&parts, denial)),
+        }
+    }
+
+    fn metadata_document<B>(&self, request: &Request<B>) -> Option<Response<Full<Bytes>>> {
+        let route = self.metadata_route.as_ref()?;
+        route
+            .serves(request.uri().path())
+            .then(|| route.answer(request.method()))
+    }
+
+    fn answer_preflight<B>(&self, request: Request<B>) -> Admission<B> {
+        if self.forwards_preflight {
+            ControlFlow::Continue(request)
+        } else {
+            ControlFlow::Break(grants_nothing())
+        }
+    }
+
+    async fn authorize(&self, parts: &mut Parts) -> Result<(), Denial> {
+        // What an outer layer found out is about another resource: it must not outlive a decision here.
+        parts.extensions.remove::<UserContext>();
+        parts.extensions.remove::<Permit>();
+        let user = self
+            .provider
+            .user_context(parts, ClientAddress::of(parts))
+            .await?;
+        let permit = self.requirement().decide(&user)?;
+        parts.extensions.insert(user);
+        parts.extensions.insert(permit);
+        if self.strips_authorization {
+            parts.headers.remove(header::AUTHORIZATION);
+        }
+        Ok(())
+    }
+
+    /// Without authentication nobody can hold a scope, so none is asked for.
+    fn requirement(&self) -> Requirement {
+        if self.provider.is_enabled() {
+            self.requirement.clone()
+        } else {
+            Requirement::authenticated()
+        }
+    }
+
+    fn refuse(&self, parts: &Parts, denial: Denial) -> Response<Full<Bytes>> {
+        let denial = self.spend_budget(parts, denial);
+        let reference = parts
+            .extensions
+            .get::<Reference>()
+            .cloned()
+            .unwrap_or_else(Reference::random);
+        if self.logs_refusals {
+            log(&denial, &reference);
+        }
+        refusal(&parts.method, denial, self.provider.resource(), reference)
+    }
+
+    /// Only a refused *token* costs anything; a good one never comes here.
+    fn spend_budget(&self, parts: &Parts, denial: Denial) -> Denial {
+        if denial.reason().blame() != Blame::Token {
+            return denial;
+        }
+        match (&self.budget, ClientAddress::of(parts)) {
+            (Some(budget), Some(client)) => budget.spend(client, denial),
+            _ => denial,
+        }
+    }
+}
+
+/// A request without credentials is how every login begins: no news. Text that came from outside is
+/// written with `Debug`, which escapes it.
+fn log(denial: &Denial, reference: &Reference) {
+    let (reason, detail) = (denial.code(), denial.detail().unwrap_or_default());
+    if denial.reason().blame() == Blame::NoCredentials {
+        tracing::debug!(reason, %reference, "request without credentials");
+    } else {
+        tracing::info!(reason, ?detail, %reference, "request refused");
+    }
+}

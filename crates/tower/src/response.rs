@@ -1,0 +1,112 @@
+//! What a protected service answers: its own response untouched, or a small one of ours.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use oauthgate_core::{Answer, Denial, ProtectedResource};
+use pin_project_lite::pin_project;
+
+use crate::Reference;
+
+pin_project! {
+    /// The body of a protected service: the service's own, streamed as it comes, or a short one of ours.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        source: Source<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = SourceProjection]
+    enum Source<B> {
+        Service { #[pin] body: B },
+        Ours { #[pin] body: Full<Bytes> },
+    }
+}
+
+impl<B> ResponseBody<B> {
+    /// The service's own body.
+    pub fn of_service(body: B) -> Self {
+        Self {
+            source: Source::Service { body },
+        }
+    }
+
+    /// A short body of ours.
+    #[must_use]
+    pub fn ours(body: Full<Bytes>) -> Self {
+        Self {
+            source: Source::Ours { body },
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().source.project() {
+            SourceProjection::Service { body } => body.poll_frame(cx),
+            SourceProjection::Ours { body } => body.poll_frame(cx).map_err(|never| match never {}),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Service { body } => body.is_end_stream(),
+            Source::Ours { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Service { body } => body.size_hint(),
+            Source::Ours { body } => body.size_hint(),
+        }
+    }
+}
+
+/// The response to a refusal: status, challenge and JSON body as [`Answer`] decides, no body on `HEAD`.
+/// The [`Denial`] and the [`Reference`] go into the response's extensions, for those who log and count.
+#[must_use]
+pub fn refusal(
+    method: &Method,
+    denial: Denial,
+    resource: &ProtectedResource,
+    reference: Reference,
+) -> Response<Full<Bytes>> {
+    let answer = Answer::to(&denial, resource);
+    let mut response = with_body(method, answer.body(reference.as_str()).into());
+    *response.status_mut() = answer.status();
+    response.headers_mut().extend(answer.headers());
+    response.extensions_mut().insert(denial);
+    response.extensions_mut().insert(reference);
+    response
+}
+
+/// A response whose `Content-Length` is the body's on every method, and whose body is absent on `HEAD` (RFC 9110 §9.3.2).
+pub(crate) fn with_body(method: &Method, body: Bytes) -> Response<Full<Bytes>> {
+    let length = HeaderValue::from(body.len());
+    let body = if method == Method::HEAD {
+        Bytes::new()
+    } else {
+        body
+    };
+    let mut response = Response::new(Full::new(body));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, length);
+    response
+}
