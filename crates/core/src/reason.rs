@@ -71,6 +71,14 @@ reasons! {
     MultipleCredentials, "multiple_credentials", Request;
     /// The request itself is malformed (path, `Host`, framing).
     MalformedRequest, "malformed_request", Request;
+    /// The body is compressed, of another media type, or broke off, so a policy on it cannot be decided.
+    UnreadableBody, "unreadable_body", Request;
+    /// The body is not one JSON-RPC message that every reader understands alike.
+    MalformedMessage, "malformed_message", Request;
+    /// `Mcp-Method` or `Mcp-Name` says something else than the body (MCP 2026-07-28).
+    HeaderMismatch, "header_mismatch", Request;
+    /// The body is longer than what a policy may read.
+    BodyTooLarge, "body_too_large", Request;
     /// The token is longer than the limit.
     TokenTooLarge, "token_too_large", Token;
     /// The token is not a well-formed compact JWS (RFC 7515 §3.1, RFC 7519 §7.2).

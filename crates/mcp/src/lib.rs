@@ -1,1 +1,56 @@
-//! mcp
+//! Authorization per MCP tool call, decided on the body that the MCP server will read.
+//!
+//! [`ToolPolicyLayer`] goes behind [`oauthgate_tower::ResourceServerLayer`]: the outer layer says who is
+//! calling, this one reads which tools the message calls and whether the caller holds their scopes.
+//!
+//! ```no_run
+//! use axum::{Router, routing::post};
+//! use oauthgate_mcp::{ToolPolicy, ToolPolicyLayer};
+//! use oauthgate_core::ScopeSet;
+//! use oauthgate_remote::OAuth21Provider;
+//! use oauthgate_tower::{Requirement, ResourceServerLayer};
+//!
+//! # async fn mcp() {}
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let provider = OAuth21Provider::from_env()?;
+//! let policy = ToolPolicy::new()
+//!     .tool("read_file", Requirement::scopes(ScopeSet::parse("files:read")?))
+//!     .tool("delete_file", Requirement::scopes(ScopeSet::parse("files:read files:write")?));
+//! let app: Router = Router::new()
+//!     .route("/mcp", post(mcp))
+//!     .layer(ToolPolicyLayer::new(policy, provider.resource()))
+//!     .layer(ResourceServerLayer::new(provider));
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rules, in order. Whatever cannot be decided is refused; a protocol revision changes none of them.
+//!
+//! 1. A policy without rules reads nothing and changes nothing.
+//! 2. Any request with a body is read as a whole, up to a limit (413 beyond it), whatever its method;
+//!    a WebSocket is refused, because its messages would pass unseen.
+//! 3. The body must be plain `application/json` in UTF-8, and one JSON-RPC message (or a batch of the
+//!    older revisions) that every reader understands alike: no member twice at any level, none that
+//!    differs only in case from one we read, bounded depth.
+//! 4. Every `tools/call` needs its tool's [`oauthgate_core::Requirement`]; a batch needs all of its calls'
+//!    together. A tool without a rule is refused, unless [`Unlisted::Allow`] says otherwise.
+//! 5. `Mcp-Method` and `Mcp-Name`, where present or required, must say what the body says.
+//! 6. The very bytes that were decided on go to the server.
+
+mod body;
+mod headers;
+mod inspector;
+pub mod jsonrpc;
+mod layer;
+mod refusal;
+pub mod revision;
+mod service;
+pub mod tool_policy;
+
+pub use body::InspectedBody;
+pub use jsonrpc::{Message, Operation, Payload};
+pub use layer::ToolPolicyLayer;
+pub use revision::Revision;
+pub use service::ToolPolicyService;
+pub use tool_policy::{ToolPolicy, Unlisted};

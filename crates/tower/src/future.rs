@@ -20,7 +20,8 @@ pub struct ResponseFuture<B, E> {
 }
 
 impl<B, E> ResponseFuture<B, E> {
-    pub(crate) fn new(work: impl Future<Output = Outcome<B, E>> + Send + 'static) -> Self {
+    /// The response that this work comes to.
+    pub fn new(work: impl Future<Output = Outcome<B, E>> + Send + 'static) -> Self {
         Self {
             work: Box::pin(work),
         }

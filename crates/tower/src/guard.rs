@@ -11,7 +11,7 @@ use oauthgate_remote::AuthProvider;
 use crate::{
     ClientAddress, MetadataRoute, Reference, RefusedTokenBudget,
     preflight::{grants_nothing, is_preflight},
-    response::refusal,
+    response::{log_refusal, refusal},
 };
 
 /// The request as the service may see it, or the answer.
@@ -107,7 +107,7 @@ impl<P: AuthProvider> Guard<P> {
             .cloned()
             .unwrap_or_else(Reference::random);
         if self.logs_refusals {
-            log(&denial, &reference);
+            log_refusal(&denial, &reference);
         }
         refusal(&parts.method, denial, self.provider.resource(), reference)
     }
@@ -121,16 +121,5 @@ impl<P: AuthProvider> Guard<P> {
             (Some(budget), Some(client)) => budget.spend(client, denial),
             _ => denial,
         }
-    }
-}
-
-/// A request without credentials is how every login begins: no news. Text that came from outside is
-/// written with `Debug`, which escapes it.
-fn log(denial: &Denial, reference: &Reference) {
-    let (reason, detail) = (denial.code(), denial.detail().unwrap_or_default());
-    if denial.reason().blame() == Blame::NoCredentials {
-        tracing::debug!(reason, %reference, "request without credentials");
-    } else {
-        tracing::info!(reason, ?detail, %reference, "request refused");
     }
 }

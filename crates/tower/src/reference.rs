@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::request::Parts;
+
 /// A name for one request: 128 random bits in 26 characters. The client reads it in the refusal's body,
 /// the operator finds the log line by it, and it tells neither anything else.
 ///
@@ -21,6 +23,28 @@ impl Reference {
         // log line then carries the name of number 0.
         let _ = aws_lc_rs::rand::fill(&mut bytes);
         Self(spell(u128::from_be_bytes(bytes)))
+    }
+
+    /// The name that an outer layer gave this request, or a new one.
+    #[must_use]
+    pub fn of(parts: &Parts) -> Self {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(Self::random)
+    }
+
+    /// A name given elsewhere, for example a request id: up to 64 letters, digits, `-`, `_` and `.`, so
+    /// that it is harmless in every log.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        (1..=64)
+            .contains(&text.len())
+            .then_some(text)
+            .filter(|text| text.bytes().all(harmless))
+            .map(|text| Self(text.to_owned()))
     }
 
     /// The name.
@@ -62,6 +86,19 @@ mod tests {
         assert_eq!(spell(0), "0".repeat(26));
         assert_eq!(spell(1), format!("{}1", "0".repeat(25)));
         assert_eq!(spell(u128::MAX), format!("7{}", "z".repeat(25)));
+    }
+
+    #[test]
+    fn takes_only_a_harmless_name_from_elsewhere() {
+        assert_eq!(
+            Reference::parse("01JD-x_y.z")
+                .as_ref()
+                .map(Reference::as_str),
+            Some("01JD-x_y.z")
+        );
+        for text in ["", "a b", "a\nb", "é", "\"", &"x".repeat(65)] {
+            assert_eq!(Reference::parse(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use oauthgate_core::{Answer, Denial, ProtectedResource};
+use oauthgate_core::{Answer, Blame, Denial, ProtectedResource};
 use pin_project_lite::pin_project;
 
 use crate::Reference;
@@ -94,6 +94,18 @@ pub fn refusal(
     response.extensions_mut().insert(denial);
     response.extensions_mut().insert(reference);
     response
+}
+
+/// The log line of a refusal: reason code, detail for the operator, reference. A request without
+/// credentials is how every login begins, so it is told at debug level only. Text that came from
+/// outside is written with `Debug`, which escapes it.
+pub fn log_refusal(denial: &Denial, reference: &Reference) {
+    let (reason, detail) = (denial.code(), denial.detail().unwrap_or_default());
+    if denial.reason().blame() == Blame::NoCredentials {
+        tracing::debug!(reason, %reference, "request without credentials");
+    } else {
+        tracing::info!(reason, ?detail, %reference, "request refused");
+    }
 }
 
 /// A response whose `Content-Length` is the body's on every method, and whose body is absent on `HEAD` (RFC 9110 §9.3.2).

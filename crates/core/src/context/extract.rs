@@ -22,14 +22,20 @@ pub struct NotProtected {
 
 impl NotProtected {
     fn no<T>() -> Self {
-        Self { missing: type_name::<T>() }
+        Self {
+            missing: type_name::<T>(),
+        }
     }
 }
 
 impl IntoResponse for NotProtected {
     fn into_response(self) -> Response {
         tracing::error!("{self}");
-        (StatusCode::INTERNAL_SERVER_ERROR, "handler is not behind ResourceServerLayer").into_response()
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "handler is not behind ResourceServerLayer",
+        )
+            .into_response()
     }
 }
 

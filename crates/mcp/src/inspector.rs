@@ -1,0 +1,151 @@
+//! Whether one request may reach the MCP server.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, header, request::Parts};
+use http_body::Body;
+use http_body_util::Full;
+use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
+use oauthgate_tower::{Reference, response::log_refusal};
+
+use crate::{
+    InspectedBody, Payload, ToolPolicy, body, headers,
+    refusal::{Refusal, misplaced},
+};
+
+/// The request as the server may see it, or the answer.
+pub(crate) type Inspection<B> = ControlFlow<Response<Full<Bytes>>, Request<InspectedBody<B>>>;
+
+/// The policy and what the layer was told to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Inspector {
+    pub(crate) policy: ToolPolicy,
+    pub(crate) resource: ProtectedResource,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) logs_refusals: bool,
+}
+
+impl Inspector {
+    pub(crate) async fn inspect<B: Body<Data = Bytes>>(
+        &self,
+        request: Request<B>,
+    ) -> Inspection<B> {
+        let (mut parts, body) = request.into_parts();
+        if !self.policy.has_rules() {
+            return ControlFlow::Continue(Request::from_parts(
+                parts,
+                InspectedBody::untouched(body),
+            ));
+        }
+        let Some(user) = parts.extensions.get::<UserContext>().cloned() else {
+            return ControlFlow::Break(misplaced());
+        };
+        match self.examine(&mut parts, body, &user).await {
+            Ok(body) => ControlFlow::Continue(Request::from_parts(parts, body)),
+            Err(refusal) => ControlFlow::Break(self.refuse(refusal, &parts)),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, parts: &Parts) -> Response<Full<Bytes>> {
+        let reference = Reference::of(parts);
+        if self.logs_refusals {
+            log_refusal(refusal.denial(), &reference);
+        }
+        refusal.answer(&parts.method, &self.resource, reference)
+    }
+
+    async fn examine<B: Body<Data = Bytes>>(
+        &self,
+        parts: &mut Parts,
+        body: B,
+        user: &UserContext,
+    ) -> Result<InspectedBody<B>, Refusal> {
+        refuse_other_protocols(parts)?;
+        if body.is_end_stream() {
+            return Ok(InspectedBody::untouched(body));
+        }
+        let bytes = body::read(body, self.max_body_bytes).await?;
+        if !bytes.is_empty() {
+            self.decide(parts, &bytes, user)?;
+        }
+        Ok(InspectedBody::read(bytes))
+    }
+
+    fn decide(&self, parts: &mut Parts, bytes: &[u8], user: &UserContext) -> Result<(), Refusal> {
+        plain_json(&parts.headers)?;
+        let payload = Payload::read(bytes)?;
+        let permit = self
+            .policy
+            .decide(payload.operations(), &base(parts), user)
+            .map_err(|denial| Refusal::of_message(denial, payload.id()))?;
+        headers::agree(&parts.headers, &payload)
+            .map_err(|mismatch| Refusal::of_mismatch(mismatch, payload.id()))?;
+        parts.extensions.insert(permit);
+        Ok(())
+    }
+}
+
+/// What the resource asked for already: a step-up challenge names it again, or the client would lose it.
+fn base(parts: &Parts) -> Requirement {
+    parts
+        .extensions
+        .get::<Permit>()
+        .map(|permit| permit.requirement().clone())
+        .unwrap_or_default()
+}
+
+/// Messages inside a WebSocket or a tunnel would pass unseen. Any other offer to switch protocols (some
+/// clients offer h2c on every request) is taken away, so that nobody behind accepts it.
+fn refuse_other_protocols(parts: &mut Parts) -> Result<(), Refusal> {
+    let websocket = |value: &http::HeaderValue| {
+        value
+            .as_bytes()
+            .to_ascii_lowercase()
+            .windows(9)
+            .any(|window| window == b"websocket")
+    };
+    if parts.method == Method::CONNECT
+        || parts.headers.get_all(header::UPGRADE).iter().any(websocket)
+    {
+        return Err(Refusal::unreadable(
+            "messages of another protocol cannot be decided on",
+        ));
+    }
+    parts.headers.remove(header::UPGRADE);
+    Ok(())
+}
+
+/// Exactly one `Content-Type: application/json`, in UTF-8 if it says so, and no `Content-Encoding`.
+fn plain_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plain = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if !plain {
+        return Err(Refusal::unreadable("the body is compressed"));
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    match (types.next().map(http::HeaderValue::to_str), types.next()) {
+        (Some(Ok(media_type)), None) if is_json(media_type) => Ok(()),
+        _ => Err(Refusal::unreadable("the body is not application/json")),
+    }
+}
+
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(str::trim);
+    parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+        && parts.all(keeps_utf8)
+}
+
+/// A parameter may say anything but another character set.
+fn keeps_utf8(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,206 @@
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+
+fn operation(body: &str) -> Operation {
+    let payload = Payload::read(body.as_bytes()).unwrap();
+    payload.operations().next().cloned().unwrap()
+}
+
+fn refusal(body: impl AsRef<[u8]>) -> String {
+    Payload::read(body.as_ref()).unwrap_err().to_string()
+}
+
+#[rstest]
+#[case(
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{}}}"#,
+    "tools/call",
+    Some("echo")
+)]
+#[case(
+    r#"{"id":1,"method":"prompts/get","params":{"name":"p","uri":"u"}}"#,
+    "prompts/get",
+    Some("p")
+)]
+#[case(
+    r#"{"id":1,"method":"resources/read","params":{"name":"p","uri":"u"}}"#,
+    "resources/read",
+    Some("u")
+)]
+#[case(
+    r#"{"id":1,"method":"tools/list","params":{"name":"p"}}"#,
+    "tools/list",
+    None
+)]
+#[case(
+    r#"{"params":{"name":"late"},"id":1,"method":"tools/call"}"#,
+    "tools/call",
+    Some("late")
+)]
+#[case(r#"{"method":"tools/call"}"#, "tools/call", None)]
+#[case(r#"{"method":"tools/call","params":null}"#, "tools/call", None)]
+#[case(r#"{"method":"tools/call","params":["echo"]}"#, "tools/call", None)]
+#[case(r#"{"method":"tools/call","params":{"name":7}}"#, "tools/call", None)]
+#[case(
+    "{\"m\\u0065thod\":\"tools\\/call\",\"params\":{\"n\\u0061me\":\"\\u0065cho\"}}",
+    "tools/call",
+    Some("echo")
+)]
+fn reads_what_the_server_will_do(
+    #[case] body: &str,
+    #[case] method: &str,
+    #[case] name: Option<&str>,
+) {
+    assert_eq!(
+        operation(body),
+        Operation {
+            method: method.to_owned(),
+            name: name.map(str::to_owned)
+        }
+    );
+}
+
+#[rstest]
+#[case(json!(1))]
+#[case(json!("one"))]
+fn keeps_the_id_to_answer_to(#[case] id: Value) {
+    let payload =
+        Payload::read(json!({"id": id, "method": "ping"}).to_string().as_bytes()).unwrap();
+    assert_eq!(payload.id(), Some(&id));
+}
+
+#[test]
+fn takes_a_response_for_no_operation() {
+    let payload =
+        Payload::read(br#"{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call"}}"#).unwrap();
+    assert_eq!(payload.operations().count(), 0);
+}
+
+#[test]
+fn reads_every_message_of_a_batch() {
+    let payload =
+        Payload::read(br#"[{"method":"a"},{"id":1,"result":{}},{"method":"b"}]"#).unwrap();
+    let methods: Vec<_> = payload
+        .operations()
+        .map(|operation| operation.method.as_str())
+        .collect();
+    assert_eq!(methods, ["a", "b"]);
+    assert_eq!(payload.messages().len(), 3);
+}
+
+#[rstest]
+#[case::top(r#"{"method":"ping","method":"tools/call"}"#)]
+#[case::escaped("{\"method\":\"ping\",\"m\\u0065thod\":\"tools/call\"}")]
+#[case::params(r#"{"method":"tools/call","params":{"name":"a","name":"b"}}"#)]
+#[case::two_params(r#"{"method":"tools/call","params":{"name":"a"},"params":{"name":"b"}}"#)]
+#[case::deep(r#"{"method":"tools/call","params":{"name":"a","arguments":{"x":[{"y":1,"y":2}]}}}"#)]
+#[case::batch(r#"[{"method":"ping"},{"id":1,"id":2}]"#)]
+#[case::elsewhere(r#"{"method":"ping","_meta":{"a":1,"a":1}}"#)]
+fn f23_refuses_a_member_that_occurs_twice(#[case] body: &str) {
+    assert!(refusal(body).contains("occurs twice"), "{}", refusal(body));
+}
+
+#[rstest]
+#[case(r#"{"method":"ping","Method":"tools/call"}"#)]
+#[case(r#"{"METHOD":"tools/call"}"#)]
+#[case(r#"{"method":"tools/call","param\u017f":{"name":"a"}}"#)]
+#[case(r#"{"method":"tools/call","params":{"name":"a","NAME":"b"}}"#)]
+#[case(r#"{"method":"resources/read","params":{"Uri":"b"}}"#)]
+#[case(r#"[{"ID":1}]"#)]
+fn f23_refuses_a_member_that_differs_only_in_case(#[case] body: &str) {
+    assert!(
+        refusal(body).contains("differs only in case"),
+        "{}",
+        refusal(body)
+    );
+}
+
+#[test]
+fn leaves_the_case_of_arguments_alone() {
+    let body = r#"{"method":"tools/call","params":{"name":"a","arguments":{"Name":1,"name":2,"METHOD":3}}}"#;
+    assert_eq!(operation(body).name.as_deref(), Some("a"));
+}
+
+#[rstest]
+#[case::empty("")]
+#[case::scalar("7")]
+#[case::text(r#""tools/call""#)]
+#[case::batch_of_scalars("[1]")]
+#[case::nested_batch(r#"[[{"method":"ping"}]]"#)]
+#[case::two_values(r#"{"method":"ping"}{"method":"tools/call"}"#)]
+#[case::garbage_after(r#"{"method":"ping"} x"#)]
+#[case::method_not_text(r#"{"method":1}"#)]
+#[case::method_null(r#"{"method":null}"#)]
+#[case::method_list(r#"{"method":["tools/call"]}"#)]
+#[case::params_text(r#"{"method":"tools/call","params":"name"}"#)]
+#[case::comment(r#"{"method":"ping"/*,*/}"#)]
+#[case::trailing_comma(r#"{"method":"ping",}"#)]
+#[case::single_quotes("{'method':'ping'}")]
+#[case::bom("\u{feff}{\"method\":\"ping\"}")]
+#[case::lone_surrogate(r#"{"method":"\ud800"}"#)]
+#[case::huge_number(r#"{"method":"ping","id":1e400}"#)]
+#[case::control_character("{\"method\":\"pi\ng\"}")]
+fn refuses_what_is_no_json_rpc(#[case] body: &str) {
+    refusal(body);
+}
+
+#[rstest]
+#[case::latin1(b"{\"method\":\"p\xefng\"}".to_vec())]
+#[case::overlong(b"{\"method\":\"p\xc0\xafng\"}".to_vec())]
+#[case::utf16("{\"method\":\"ping\"}".encode_utf16().flat_map(u16::to_le_bytes).collect())]
+#[case::utf32("{\"method\":\"ping\"}".chars().flat_map(|letter| (letter as u32).to_be_bytes()).collect())]
+fn f23_refuses_other_encodings(#[case] body: Vec<u8>) {
+    refusal(body);
+}
+
+#[test]
+fn refuses_nesting_beyond_the_limit() {
+    let nested = |levels: usize| {
+        format!(
+            r#"{{"method":"ping","x":{}{}}}"#,
+            "[".repeat(levels),
+            "]".repeat(levels)
+        )
+    };
+    // The message is level 1, so its values may add 63.
+    assert!(Payload::read(nested(MAX_DEPTH - 2).as_bytes()).is_ok());
+    for levels in [MAX_DEPTH, 1_000, 100_000] {
+        assert!(refusal(nested(levels)).contains("deep"), "{levels}");
+    }
+}
+
+#[test]
+fn refuses_an_oversized_batch() {
+    let batch = |messages: usize| format!("[{}]", vec![r#"{"method":"ping"}"#; messages].join(","));
+    assert!(Payload::read(batch(MAX_BATCH).as_bytes()).is_ok());
+    assert!(refusal(batch(MAX_BATCH + 1)).contains("batch"));
+}
+
+#[test]
+fn says_little_of_a_strangers_text() {
+    let name = "x".repeat(10_000);
+    let said = refusal(format!(r#"{{"{name}":1,"{name}":2}}"#));
+    assert!(said.len() < 256, "{}", said.len());
+}
+
+proptest! {
+    #[test]
+    fn never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Payload::read(&body);
+    }
+
+    #[test]
+    fn agrees_with_a_lenient_reader_on_what_it_accepts(body in r#"[\[{]("(method|params|name|id|x)":|"tools/call"|[0-9]{1,2}|\{|\}|\[|\]|,|"| ){0,30}[\]}]"#) {
+        if let Ok(Payload::Single(message)) = Payload::read(body.as_bytes()) {
+            let lenient: Value = serde_json::from_str(&body).unwrap();
+            let method = lenient.get("method").and_then(Value::as_str);
+            prop_assert_eq!(message.operation().map(|operation| operation.method.as_str()), method);
+            if method == Some(Operation::TOOLS_CALL) {
+                let name = lenient.pointer("/params/name").and_then(Value::as_str);
+                prop_assert_eq!(message.operation().and_then(|operation| operation.name.as_deref()), name);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The layer.
+
+use std::sync::Arc;
+
+use oauthgate_core::ProtectedResource;
+use tower_layer::Layer;
+
+use crate::{ToolPolicy, ToolPolicyService, inspector::Inspector};
+
+/// How long a message may be, unless told otherwise: 4 MiB.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Decides on every tool call; goes behind [`oauthgate_tower::ResourceServerLayer`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ToolPolicyLayer {
+    inspector: Arc<Inspector>,
+}
+
+impl ToolPolicyLayer {
+    /// Enforces this policy for the tools of this resource, whose challenges it writes.
+    pub fn new(policy: ToolPolicy, resource: &ProtectedResource) -> Self {
+        let resource = resource.clone();
+        let inspector = Inspector {
+            policy,
+            resource,
+            max_body_bytes: MAX_BODY_BYTES,
+            logs_refusals: true,
+        };
+        Self {
+            inspector: Arc::new(inspector),
+        }
+    }
+
+    /// How many bytes a message may have; a longer one is answered 413. Every request in flight may hold as many.
+    pub fn max_body_bytes(self, bytes: usize) -> Self {
+        self.with(|inspector| inspector.max_body_bytes = bytes)
+    }
+
+    /// Writes no log line about refusals, for an outer layer that writes its own out of the
+    /// [`oauthgate_core::Denial`] and the [`oauthgate_tower::Reference`] in the response's extensions.
+    pub fn without_refusal_log(self) -> Self {
+        self.with(|inspector| inspector.logs_refusals = false)
+    }
+
+    fn with(self, change: impl FnOnce(&mut Inspector)) -> Self {
+        let mut inspector = Arc::unwrap_or_clone(self.inspector);
+        change(&mut inspector);
+        Self {
+            inspector: Arc::new(inspector),
+        }
+    }
+}
+
+impl<S> Layer<S> for ToolPolicyLayer {
+    type Service = ToolPolicyService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ToolPolicyService::new(Arc::clone(&self.inspector), inner)
+    }
+}

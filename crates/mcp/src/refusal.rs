@@ -1,0 +1,149 @@
+//! How a refused message is answered.
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use oauthgate_core::{Denial, ProtectedResource, Reason};
+use oauthgate_tower::{Reference, response};
+use serde_json::{Value, json};
+
+use crate::{body::ReadError, headers::Mismatch, jsonrpc::Unreadable};
+
+/// JSON-RPC 2.0 §5.1.
+const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
+/// MCP 2026-07-28, Error Codes.
+const HEADER_MISMATCH: i32 = -32020;
+
+/// A refusal, and what a JSON-RPC client is told about it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    denial: Denial,
+    error: Option<Box<RpcError>>,
+}
+
+#[derive(Debug)]
+struct RpcError {
+    code: i32,
+    message: String,
+    id: Option<Value>,
+}
+
+const UNLIKE: &str = "The body is not one JSON-RPC message that every reader understands alike.";
+
+impl Refusal {
+    /// The message is understood, and wrong or not allowed.
+    pub(crate) fn of_message(denial: Denial, id: Option<&Value>) -> Self {
+        if denial.reason() != Reason::MalformedMessage {
+            return denial.into();
+        }
+        Self::told(denial, INVALID_REQUEST, UNLIKE.to_owned(), id)
+    }
+
+    /// The headers say something else than the body.
+    pub(crate) fn of_mismatch(mismatch: Mismatch, id: Option<&Value>) -> Self {
+        let denial = Denial::new(Reason::HeaderMismatch).with_detail(mismatch.to_string());
+        Self::told(
+            denial,
+            HEADER_MISMATCH,
+            format!("Header mismatch: {mismatch}"),
+            id,
+        )
+    }
+
+    fn told(denial: Denial, code: i32, message: String, id: Option<&Value>) -> Self {
+        let error = RpcError {
+            code,
+            message,
+            id: id.cloned(),
+        };
+        Self {
+            denial,
+            error: Some(Box::new(error)),
+        }
+    }
+
+    /// The body's bytes cannot be decided on.
+    pub(crate) fn unreadable(detail: &'static str) -> Self {
+        Denial::new(Reason::UnreadableBody)
+            .with_detail(detail)
+            .into()
+    }
+
+    /// The answer, with the refusal and its reference in the response's extensions.
+    pub(crate) fn answer(
+        self,
+        method: &Method,
+        resource: &ProtectedResource,
+        reference: Reference,
+    ) -> Response<Full<Bytes>> {
+        let body = self.error.map(|error| error.body(&reference));
+        let mut answer = response::refusal(method, self.denial, resource, reference);
+        if let Some(body) = body {
+            replace_body(&mut answer, method, body);
+        }
+        answer
+    }
+
+    pub(crate) fn denial(&self) -> &Denial {
+        &self.denial
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self {
+            denial,
+            error: None,
+        }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooLarge => Denial::new(Reason::BodyTooLarge).into(),
+            ReadError::Interrupted => Self::unreadable("the client broke off"),
+        }
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(error: Unreadable) -> Self {
+        let denial = Denial::new(Reason::MalformedMessage).with_detail(error.to_string());
+        Self::told(denial, PARSE_ERROR, UNLIKE.to_owned(), None)
+    }
+}
+
+impl RpcError {
+    /// MCP 2026-07-28 leaves `id` out where it could not be read.
+    fn body(self, reference: &Reference) -> Bytes {
+        let error = json!({ "code": self.code, "message": self.message, "data": { "reference": reference.as_str() } });
+        let mut body = json!({ "jsonrpc": "2.0", "error": error });
+        if let (Some(id), Some(members)) = (self.id, body.as_object_mut()) {
+            members.insert("id".to_owned(), id);
+        }
+        body.to_string().into()
+    }
+}
+
+fn replace_body(answer: &mut Response<Full<Bytes>>, method: &Method, body: Bytes) {
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if method != Method::HEAD {
+        *answer.body_mut() = Full::new(body);
+    }
+}
+
+/// The program's mistake, not the caller's: nobody said who is calling.
+pub(crate) fn misplaced() -> Response<Full<Bytes>> {
+    tracing::error!(
+        "ToolPolicyLayer is not behind ResourceServerLayer: the request carries no UserContext"
+    );
+    let mut response = Response::new(Full::from(
+        "ToolPolicyLayer is not behind ResourceServerLayer",
+    ));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}

@@ -1,0 +1,64 @@
+//! The service whose tool calls are decided on.
+
+use std::{
+    mem,
+    ops::ControlFlow,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use oauthgate_tower::{ResponseBody, ResponseFuture};
+use tower_service::Service;
+
+use crate::{InspectedBody, inspector::Inspector};
+
+/// An MCP server behind a policy; [`crate::ToolPolicyLayer`] makes it.
+#[derive(Debug, Clone)]
+pub struct ToolPolicyService<S> {
+    inspector: Arc<Inspector>,
+    inner: S,
+}
+
+impl<S> ToolPolicyService<S> {
+    pub(crate) fn new(inspector: Arc<Inspector>, inner: S) -> Self {
+        Self { inspector, inner }
+    }
+
+    /// The service behind.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for ToolPolicyService<S>
+where
+    S: Service<Request<InspectedBody<B>>, Response = Response<RB>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<ResponseBody<RB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<RB, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The service that was polled ready must be the one that is called; its clone may not be ready.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        let inspector = Arc::clone(&self.inspector);
+        ResponseFuture::new(async move {
+            match inspector.inspect(request).await {
+                ControlFlow::Continue(request) => {
+                    Ok(inner.call(request).await?.map(ResponseBody::of_service))
+                }
+                ControlFlow::Break(response) => Ok(response.map(ResponseBody::ours)),
+            }
+        })
+    }
+}
