@@ -25,7 +25,10 @@ impl TokenError {
     }
 
     pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self {
+            reason,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -43,6 +46,9 @@ impl SettingError {
     /// A setting error out of what is wrong and what would be right.
     #[must_use]
     pub fn new(problem: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self { problem: problem.into(), expected: expected.into() }
+        Self {
+            problem: problem.into(),
+            expected: expected.into(),
+        }
     }
 }

@@ -3,27 +3,58 @@
 use std::fmt;
 
 use serde::Serialize;
-use url::Url;
+use url::{Host, Url};
 
 use crate::{Issuer, ScopeSet, SettingError};
 
 /// The canonical URI of a protected resource (RFC 8707 §2, RFC 9728 §1.2), kept byte for byte, but
 /// for the slash of an empty path, which is removed (MCP: the form without trailing slash).
+///
+/// ```
+/// use oauthgate_core::ResourceIdentifier;
+///
+/// let resource = ResourceIdentifier::parse("https://mcp.example.com/mcp")?;
+/// assert_eq!(resource.metadata_url(), "https://mcp.example.com/.well-known/oauth-protected-resource/mcp");
+/// assert!(resource.is_named_by("https://MCP.example.com/mcp"));
+/// assert!(!resource.is_named_by("https://mcp.example.com/mcp/"));
+/// # Ok::<(), oauthgate_core::SettingError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResourceIdentifier {
     text: String,
     origin: String,
     path: String,
+    url: Url,
 }
 
+/// The segment that RFC 9728 §3 inserts between host and path.
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
 impl ResourceIdentifier {
-    /// Parses a canonical URI: https, or http on loopback; no fragment, no user info.
+    /// Parses a canonical URI: https, or http on loopback; no fragment, no query, no user info, and a
+    /// path that no parser would write in another way.
     ///
     /// # Errors
     /// What is wrong with the URI and what was expected.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
-        let _ = text;
-        unimplemented!()
+        let url = Url::parse(text)
+            .map_err(|error| wrong(format!("the resource is no absolute URI ({error})")))?;
+        check_transport(&url)?;
+        check_parts(&url, text)?;
+        let (origin, path) = split_origin(text).ok_or_else(|| wrong("the resource has no host"))?;
+        if path.strip_prefix('/').is_some() && path != url.path() {
+            return Err(wrong(format!(
+                "the path would be read as \"{}\"",
+                url.path()
+            )));
+        }
+        let path = if path == "/" { "" } else { path };
+        Ok(Self {
+            text: format!("{origin}{path}"),
+            origin: origin.to_owned(),
+            path: path.to_owned(),
+            url,
+        })
     }
 
     /// The identifier, as metadata publishes it.
@@ -47,21 +78,24 @@ impl ResourceIdentifier {
     /// The URL as the network sees it.
     #[must_use]
     pub fn url(&self) -> Url {
-        unimplemented!()
+        self.url.clone()
     }
 
     /// Whether a URI from a token names this resource: the same whole string, where the slash of an
     /// empty path and the case of scheme and host do not count.
     #[must_use]
     pub fn is_named_by(&self, uri: &str) -> bool {
-        let _ = uri;
-        unimplemented!()
+        let Some((origin, path)) = split_origin(uri) else {
+            return false;
+        };
+        let path = if path == "/" { "" } else { path };
+        origin.eq_ignore_ascii_case(&self.origin) && path == self.path
     }
 
     /// The path of the metadata document: the well-known segment inserted between host and path (RFC 9728 §3).
     #[must_use]
     pub fn metadata_path(&self) -> String {
-        unimplemented!()
+        format!("{WELL_KNOWN}{}", self.path)
     }
 
     /// The absolute URL of the metadata document.
@@ -69,6 +103,60 @@ impl ResourceIdentifier {
     pub fn metadata_url(&self) -> String {
         format!("{}{}", self.origin, self.metadata_path())
     }
+}
+
+/// Plain http only where nobody else can listen.
+fn check_transport(url: &Url) -> Result<(), SettingError> {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if loopback => Ok(()),
+        "http" => Err(wrong("the resource uses plain http beyond loopback")),
+        other => Err(wrong(format!("the resource uses the scheme \"{other}\""))),
+    }
+}
+
+fn check_parts(url: &Url, text: &str) -> Result<(), SettingError> {
+    if url.fragment().is_some() || url.query().is_some() {
+        return Err(wrong("the resource has a query or a fragment"));
+    }
+    if !url.username().is_empty() || url.password().is_some() || text.contains('@') {
+        return Err(wrong("the resource contains user info"));
+    }
+    // Quotes and backslashes would break out of the challenge; other characters have several spellings.
+    if !text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"\"\\<>`{|}^'".contains(&byte))
+    {
+        return Err(wrong(
+            "the resource holds a character that a URI writes percent-encoded (a host: as punycode)",
+        ));
+    }
+    Ok(())
+}
+
+/// `scheme://authority` and the rest, without reading any meaning into either.
+fn split_origin(uri: &str) -> Option<(&str, &str)> {
+    let authority = uri.find("://")? + 3;
+    let end = uri
+        .get(authority..)?
+        .find(['/', '?', '#'])
+        .map_or(uri.len(), |length| authority + length);
+    (end > authority)
+        .then(|| uri.split_at_checked(end))
+        .flatten()
+}
+
+fn wrong(problem: impl Into<String>) -> SettingError {
+    SettingError::new(
+        problem,
+        "the address that clients use, for example https://mcp.example.com/mcp",
+    )
 }
 
 impl fmt::Display for ResourceIdentifier {
@@ -90,13 +178,22 @@ impl ProtectedResource {
     /// A resource and the issuers whose tokens open it.
     #[must_use]
     pub fn new(identifier: ResourceIdentifier, authorization_servers: Vec<Issuer>) -> Self {
-        Self { identifier, authorization_servers, advertised_scopes: ScopeSet::empty(), name: None }
+        Self {
+            identifier,
+            authorization_servers,
+            advertised_scopes: ScopeSet::empty(),
+            name: None,
+        }
     }
 
     /// The scopes for basic use, advertised in metadata and in 401 challenges. `offline_access` is left out.
     #[must_use]
     pub fn with_advertised_scopes(mut self, scopes: &ScopeSet) -> Self {
-        self.advertised_scopes = scopes.iter().filter(|scope| scope.as_str() != "offline_access").cloned().collect();
+        self.advertised_scopes = scopes
+            .iter()
+            .filter(|scope| scope.as_str() != "offline_access")
+            .cloned()
+            .collect();
         self
     }
 
@@ -124,8 +221,16 @@ impl ProtectedResource {
     pub fn metadata(&self) -> ProtectedResourceMetadata {
         ProtectedResourceMetadata {
             resource: self.identifier.as_str().to_owned(),
-            authorization_servers: self.authorization_servers.iter().map(|issuer| issuer.as_str().to_owned()).collect(),
-            scopes_supported: self.advertised_scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            authorization_servers: self
+                .authorization_servers
+                .iter()
+                .map(|issuer| issuer.as_str().to_owned())
+                .collect(),
+            scopes_supported: self
+                .advertised_scopes
+                .iter()
+                .map(|scope| scope.as_str().to_owned())
+                .collect(),
             bearer_methods_supported: vec!["header"],
             resource_name: self.name.clone(),
         }

@@ -56,7 +56,7 @@ macro_rules! reasons {
             /// One sentence for the operator, the same as the documentation's.
             #[must_use]
             pub const fn explanation(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc),+),)+ }
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
         }
     };

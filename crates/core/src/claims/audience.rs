@@ -22,7 +22,10 @@ impl Audience {
             ));
         }
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(SettingError::new("the audience contains a blank or a control character", "one audience without blanks"));
+            return Err(SettingError::new(
+                "the audience contains a blank or a control character",
+                "one audience without blanks",
+            ));
         }
         Ok(Self(text))
     }

@@ -54,7 +54,11 @@ impl ScopeSet {
     /// # Errors
     /// The first scope that [`Scope::new`] refuses.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
-        text.split([' ', ',']).filter(|part| !part.is_empty()).map(Scope::new).collect::<Result<_, _>>().map(Self)
+        text.split([' ', ','])
+            .filter(|part| !part.is_empty())
+            .map(Scope::new)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whether the set holds this very scope.

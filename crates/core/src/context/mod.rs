@@ -2,9 +2,10 @@
 
 #[cfg(feature = "axum")]
 pub mod extract;
+pub(crate) mod mapping;
 mod profile;
 pub mod providers;
 mod user_context;
 
-pub use profile::Profile;
+pub use profile::{ClientAudience, MachineSign, Profile, RequiredClaim, TokenTypes};
 pub use user_context::{PrincipalKind, UserContext};

@@ -31,7 +31,26 @@ pub enum SigningAlgorithm {
 impl SigningAlgorithm {
     /// All of them, the default allow-list (rule R9).
     pub const ALL: &'static [Self] = &[
-        Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512, Self::Es256, Self::Es384, Self::Es512, Self::EdDsa,
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+    ];
+
+    /// Those of RSA keys.
+    pub(crate) const RSA: &'static [Self] = &[
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
     ];
 
     /// The algorithm with this `alg` name, compared byte by byte.
@@ -39,7 +58,10 @@ impl SigningAlgorithm {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "Ed25519" => Some(Self::EdDsa),
-            _ => Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name),
+            _ => Self::ALL
+                .iter()
+                .copied()
+                .find(|algorithm| algorithm.name() == name),
         }
     }
 

@@ -2,11 +2,31 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value};
+
+use super::{SigningAlgorithm, rsa};
+use crate::{
+    Issuer,
+    claims::Claims,
+    signature::{KeyMaterial, PublicKey, sha256},
+    text::Printable,
+    token::base64url,
+};
+
 /// A `kid` (RFC 7517 §4.5): an opaque string, never a path, a query or a file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(pub(crate) String);
+pub struct KeyId(String);
 
 impl KeyId {
+    /// How long a `kid` may be, in bytes: it is kept in bounded tables of unknown ids.
+    pub const MAX_LENGTH: usize = 512;
+
+    /// A `kid`, unless it is longer than [`Self::MAX_LENGTH`].
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        (text.len() <= Self::MAX_LENGTH).then(|| Self(text.to_owned()))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -14,22 +34,311 @@ impl KeyId {
     }
 }
 
+/// Escaped and cut, because a token chooses it.
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        Printable(&self.0).fmt(f)
     }
 }
 
-/// One public signing key, prepared for verification.
+/// One public signing key, prepared for every algorithm that it is bound to.
 #[derive(Debug)]
 pub struct Jwk {
-    pub(crate) id: Option<KeyId>,
+    id: Option<KeyId>,
+    issuer: Option<String>,
+    prepared: Vec<PublicKey>,
+    thumbprint: String,
 }
 
 impl Jwk {
+    /// Reads one member of a key set, or says why it is no usable signing key.
+    ///
+    /// # Errors
+    /// The reason, for the operator.
+    pub(crate) fn parse(members: &Map<String, Value>) -> Result<Self, String> {
+        refuse_private_members(members)?;
+        check_use(members)?;
+        let material = Material::parse(members)?;
+        let prepared = prepare(&material, bound_algorithm(members)?)?;
+        Ok(Self {
+            id: key_id(members)?,
+            issuer: text(members, "issuer")?.map(str::to_owned),
+            prepared,
+            thumbprint: base64url::encode(&sha256(material.canonical_json(members)?.as_bytes())),
+        })
+    }
+
     /// The key's `kid`, if it has one.
     #[must_use]
     pub fn id(&self) -> Option<&KeyId> {
         self.id.as_ref()
+    }
+
+    /// The algorithms that this key verifies; one if the JWK names it, else all that fit its type.
+    pub fn algorithms(&self) -> impl Iterator<Item = SigningAlgorithm> {
+        self.prepared.iter().map(PublicKey::algorithm)
+    }
+
+    /// The SHA-256 thumbprint (RFC 7638 §3), base64url.
+    #[must_use]
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+
+    /// Whether this is the key's signature of the message.
+    #[must_use]
+    pub fn verifies(&self, algorithm: SigningAlgorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.prepared
+            .iter()
+            .find(|key| key.algorithm() == algorithm)
+            .is_some_and(|key| key.verifies(message, signature))
+    }
+
+    pub(crate) fn supports(&self, algorithm: SigningAlgorithm) -> bool {
+        self.prepared.iter().any(|key| key.algorithm() == algorithm)
+    }
+
+    /// Whether the key may speak for this issuer (rule R6). Entra marks its keys with an issuer, or
+    /// with a template in which the token's own tenant takes the place of `{tenantid}`.
+    pub(crate) fn speaks_for(&self, issuer: &Issuer, claims: &Claims) -> bool {
+        let Some(pattern) = &self.issuer else {
+            return true;
+        };
+        match pattern.split_once("{tenantid}") {
+            None => pattern == issuer.as_str(),
+            Some((before, after)) => tenant(claims)
+                .is_some_and(|tenant| format!("{before}{tenant}{after}") == issuer.as_str()),
+        }
+    }
+}
+
+/// A tenant that could not change the shape of an issuer: a GUID's characters only.
+fn tenant(claims: &Claims) -> Option<&str> {
+    let tenant = claims.text("tid").ok().flatten()?;
+    (tenant.len() == 36
+        && tenant
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
+    .then_some(tenant)
+}
+
+/// Published private or symmetric key material belongs to everybody.
+fn refuse_private_members(members: &Map<String, Value>) -> Result<(), String> {
+    match ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
+        .iter()
+        .find(|name| members.contains_key(**name))
+    {
+        Some(name) => Err(format!(
+            "it carries the private member `{name}`: whoever read this set can sign with it"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// RFC 7517 §4.2, §4.3: a key for something else is no signing key.
+fn check_use(members: &Map<String, Value>) -> Result<(), String> {
+    match text(members, "use")? {
+        None | Some("sig") => {}
+        Some(other) => {
+            return Err(format!(
+                "its `use` is \"{}\", not \"sig\"",
+                Printable(other)
+            ));
+        }
+    }
+    match members.get("key_ops") {
+        None => Ok(()),
+        Some(Value::Array(operations))
+            if operations.iter().any(|operation| operation == "verify") =>
+        {
+            Ok(())
+        }
+        Some(_) => Err("its `key_ops` do not contain \"verify\"".to_owned()),
+    }
+}
+
+fn bound_algorithm(members: &Map<String, Value>) -> Result<Option<SigningAlgorithm>, String> {
+    let Some(name) = text(members, "alg")? else {
+        return Ok(None);
+    };
+    SigningAlgorithm::from_name(name)
+        .map(Some)
+        .ok_or_else(|| format!("its `alg` is \"{}\"", Printable(name)))
+}
+
+fn key_id(members: &Map<String, Value>) -> Result<Option<KeyId>, String> {
+    let Some(text) = text(members, "kid")? else {
+        return Ok(None);
+    };
+    KeyId::new(text)
+        .map(Some)
+        .ok_or_else(|| format!("its `kid` is longer than {} bytes", KeyId::MAX_LENGTH))
+}
+
+/// Binds the key to its algorithms now, so that no token can choose one later (RFC 8725 §3.1).
+fn prepare(material: &Material, bound: Option<SigningAlgorithm>) -> Result<Vec<PublicKey>, String> {
+    let fitting = material.algorithms();
+    let wanted: Vec<_> = fitting
+        .iter()
+        .copied()
+        .filter(|fits| bound.is_none_or(|bound| bound == *fits))
+        .collect();
+    if let (true, Some(bound)) = (wanted.is_empty(), bound) {
+        return Err(format!("its `alg` {bound} does not fit its type"));
+    }
+    let prepare = |algorithm| PublicKey::prepare(algorithm, material.as_backend());
+    wanted
+        .into_iter()
+        .map(prepare)
+        .collect::<Option<_>>()
+        .ok_or_else(|| "its numbers are no valid public key".to_owned())
+}
+
+/// Decoded key material, its lengths checked.
+enum Material {
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
+    Ec {
+        curve: &'static Curve,
+        point: Vec<u8>,
+    },
+    Ed25519 {
+        point: Vec<u8>,
+    },
+}
+
+/// A curve and the one algorithm that goes with it (RFC 7518 §3.4).
+struct Curve {
+    name: &'static str,
+    coordinate_length: usize,
+    algorithms: &'static [SigningAlgorithm],
+}
+
+const CURVES: &[Curve] = &[
+    Curve {
+        name: "P-256",
+        coordinate_length: 32,
+        algorithms: &[SigningAlgorithm::Es256],
+    },
+    Curve {
+        name: "P-384",
+        coordinate_length: 48,
+        algorithms: &[SigningAlgorithm::Es384],
+    },
+    Curve {
+        name: "P-521",
+        coordinate_length: 66,
+        algorithms: &[SigningAlgorithm::Es512],
+    },
+];
+
+impl Material {
+    fn parse(members: &Map<String, Value>) -> Result<Self, String> {
+        match required(members, "kty")? {
+            "RSA" => Self::rsa(members),
+            "EC" => Self::ec(members),
+            "OKP" => Self::okp(members),
+            "oct" => Err("it is a symmetric key, which is never taken from a key set".to_owned()),
+            other => Err(format!("its `kty` is \"{}\"", Printable(other))),
+        }
+    }
+
+    fn rsa(members: &Map<String, Value>) -> Result<Self, String> {
+        let (modulus, exponent) = (octets(members, "n")?, octets(members, "e")?);
+        rsa::check(&modulus, &exponent)?;
+        Ok(Self::Rsa { modulus, exponent })
+    }
+
+    /// Only coordinates of full length (RFC 7518 §6.2.1.2). Some providers drop leading zeros; padding
+    /// them here would hide that one signature in 256 breaks elsewhere.
+    fn ec(members: &Map<String, Value>) -> Result<Self, String> {
+        let name = required(members, "crv")?;
+        let curve = CURVES
+            .iter()
+            .find(|curve| curve.name == name)
+            .ok_or_else(|| unknown_curve(name))?;
+        let mut point = vec![0x04];
+        for coordinate in ["x", "y"] {
+            let octets = octets(members, coordinate)?;
+            if octets.len() != curve.coordinate_length {
+                let (expected, found) = (curve.coordinate_length, octets.len());
+                return Err(format!(
+                    "its `{coordinate}` has {found} bytes, where {name} has {expected} (leading zeros count)"
+                ));
+            }
+            point.extend_from_slice(&octets);
+        }
+        Ok(Self::Ec { curve, point })
+    }
+
+    fn okp(members: &Map<String, Value>) -> Result<Self, String> {
+        match required(members, "crv")? {
+            "Ed25519" => {}
+            other => return Err(unknown_curve(other)),
+        }
+        let point = octets(members, "x")?;
+        if point.len() != 32 {
+            return Err(format!(
+                "its `x` has {} bytes, where Ed25519 has 32",
+                point.len()
+            ));
+        }
+        Ok(Self::Ed25519 { point })
+    }
+
+    fn algorithms(&self) -> &'static [SigningAlgorithm] {
+        match self {
+            Self::Rsa { .. } => SigningAlgorithm::RSA,
+            Self::Ec { curve, .. } => curve.algorithms,
+            Self::Ed25519 { .. } => &[SigningAlgorithm::EdDsa],
+        }
+    }
+
+    fn as_backend(&self) -> KeyMaterial<'_> {
+        match self {
+            Self::Rsa { modulus, exponent } => KeyMaterial::Rsa { modulus, exponent },
+            Self::Ec { point, .. } => KeyMaterial::Ec { point },
+            Self::Ed25519 { point } => KeyMaterial::Ed25519 { point },
+        }
+    }
+
+    /// The required members in lexicographic order, without blanks (RFC 7638 §3.2). Their values were
+    /// decoded strictly, so none of them needs escaping.
+    fn canonical_json(&self, members: &Map<String, Value>) -> Result<String, String> {
+        let names: &[&str] = match self {
+            Self::Rsa { .. } => &["e", "kty", "n"],
+            Self::Ec { .. } => &["crv", "kty", "x", "y"],
+            Self::Ed25519 { .. } => &["crv", "kty", "x"],
+        };
+        let pairs = names
+            .iter()
+            .map(|name| Ok(format!("\"{name}\":\"{}\"", required(members, name)?)));
+        Ok(format!(
+            "{{{}}}",
+            pairs.collect::<Result<Vec<_>, String>>()?.join(",")
+        ))
+    }
+}
+
+fn unknown_curve(name: &str) -> String {
+    format!("its curve is \"{}\"", Printable(name))
+}
+
+fn octets(members: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
+    base64url::decode(required(members, name)?)
+        .ok_or_else(|| format!("its `{name}` is not base64url"))
+}
+
+fn required<'jwk>(members: &'jwk Map<String, Value>, name: &str) -> Result<&'jwk str, String> {
+    text(members, name)?.ok_or_else(|| format!("it has no `{name}`"))
+}
+
+fn text<'jwk>(members: &'jwk Map<String, Value>, name: &str) -> Result<Option<&'jwk str>, String> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("its `{name}` is no string")),
     }
 }

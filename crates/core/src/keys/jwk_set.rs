@@ -1,6 +1,9 @@
 //! A JWK set (RFC 7517 §5).
 
+use serde_json::Value;
+
 use super::{Jwk, KeyId, SigningAlgorithm};
+use crate::{json, text::Printable};
 
 /// What a token's header says about the key it wants; only a hint until the signature verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,13 +33,17 @@ pub enum JwkSetError {
     #[error("the key set is not a JSON object: {0}")]
     Malformed(String),
     /// No `keys` member (authentik answers `{}` when it signs with a client secret).
-    #[error("the key set has no `keys` array; the provider may sign with a shared secret (HS256), which cannot be verified here")]
+    #[error(
+        "the key set has no `keys` array; the provider may sign with a shared secret (HS256), which cannot be verified here"
+    )]
     MissingKeys,
     /// More members than [`JwkSet::MAX_KEYS`].
     #[error("the key set has {0} keys; the limit is 1000")]
     TooManyKeys(usize),
     /// No usable signing key among the members.
-    #[error("the key set holds no usable signing key ({skipped} skipped, the first because: {first})")]
+    #[error(
+        "the key set holds no usable signing key ({skipped} skipped, the first because: {first})"
+    )]
     NoUsableKeys {
         /// How many members were skipped.
         skipped: usize,
@@ -56,13 +63,76 @@ impl JwkSet {
     /// How many members a set may have.
     pub const MAX_KEYS: usize = 1_000;
 
+    /// How long a document may be, in bytes (rule R12).
+    pub const MAX_LENGTH: usize = 512 * 1024;
+
     /// Parses a set: leniently as a set, strictly as keys.
+    ///
+    /// ```
+    /// use oauthgate_core::JwkSet;
+    ///
+    /// let set = JwkSet::parse(br#"{"keys":[
+    ///     {"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+    ///     {"kty":"oct","k":"c2VjcmV0"}]}"#)?;
+    /// assert_eq!(set.keys().len(), 1);
+    /// assert!(set.skipped()[0].why.contains("private member"));
+    /// # Ok::<(), oauthgate_core::keys::JwkSetError>(())
+    /// ```
     ///
     /// # Errors
     /// When the document is no set, or no member is a usable signing key.
     pub fn parse(document: &[u8]) -> Result<Self, JwkSetError> {
-        let _ = document;
-        unimplemented!()
+        let members = json::strict_object(document, Self::MAX_LENGTH)
+            .map_err(|error| JwkSetError::Malformed(error.to_string()))?;
+        let Some(Value::Array(members)) = members.get("keys") else {
+            return Err(JwkSetError::MissingKeys);
+        };
+        if members.len() > Self::MAX_KEYS {
+            return Err(JwkSetError::TooManyKeys(members.len()));
+        }
+        let mut set = Self {
+            keys: Vec::new(),
+            skipped: Vec::new(),
+        };
+        for (position, member) in members.iter().enumerate() {
+            set.add(position, member);
+        }
+        set.or_no_usable_key()
+    }
+
+    fn add(&mut self, position: usize, member: &Value) {
+        let key = match member {
+            Value::Object(members) => Jwk::parse(members),
+            _ => Err("it is no object".to_owned()),
+        };
+        match key {
+            Ok(key) => self.keys.push(key),
+            Err(why) => {
+                let key_id = member
+                    .get("kid")
+                    .and_then(Value::as_str)
+                    .map(|kid| Printable(kid).to_string());
+                self.skipped.push(SkippedKey {
+                    position,
+                    key_id,
+                    why,
+                });
+            }
+        }
+    }
+
+    fn or_no_usable_key(self) -> Result<Self, JwkSetError> {
+        if self.keys.is_empty() {
+            let first = self
+                .skipped
+                .first()
+                .map_or_else(|| "the set is empty".to_owned(), |key| key.why.clone());
+            return Err(JwkSetError::NoUsableKeys {
+                skipped: self.skipped.len(),
+                first,
+            });
+        }
+        Ok(self)
     }
 
     /// The usable keys.

@@ -3,7 +3,10 @@
 mod algorithm;
 mod jwk;
 mod jwk_set;
+mod rsa;
+mod selection;
 
 pub use algorithm::SigningAlgorithm;
 pub use jwk::{Jwk, KeyId};
 pub use jwk_set::{JwkSet, JwkSetError, KeyHint, SkippedKey};
+pub(crate) use selection::Selection;

@@ -12,7 +12,9 @@ pub struct Permit {
 
 impl Permit {
     pub(crate) fn grant(requirement: &Requirement) -> Self {
-        Self { requirement: requirement.clone() }
+        Self {
+            requirement: requirement.clone(),
+        }
     }
 
     /// What was asked and met.
@@ -36,7 +38,12 @@ impl Denial {
     /// A refusal for this reason.
     #[must_use]
     pub fn new(reason: Reason) -> Self {
-        Self { reason, scopes: ScopeSet::empty(), retry_after: None, detail: None }
+        Self {
+            reason,
+            scopes: ScopeSet::empty(),
+            retry_after: None,
+            detail: None,
+        }
     }
 
     /// All scopes the operation needs; only an [`Reason::InsufficientScope`] names them to the client.

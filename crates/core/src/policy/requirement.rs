@@ -24,7 +24,9 @@ impl Requirement {
     /// This and another requirement together: what one challenge must name (RFC 6750 §3.1, MCP step-up).
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        Self { scopes: self.scopes.union(&other.scopes) }
+        Self {
+            scopes: self.scopes.union(&other.scopes),
+        }
     }
 
     /// The scopes needed.

@@ -2,23 +2,28 @@
 
 use std::fmt;
 
-use http::request::Parts;
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
 
-use crate::Denial;
+use crate::{Denial, Reason};
 
 /// A bearer token as it came in. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BearerToken(String);
 
 impl BearerToken {
-    /// The token of this request, from the `Authorization` header only.
+    /// The token of this request, from the `Authorization` header only. A token in the query alone
+    /// counts as none (RFC 9700 §4.3.2); in the query *and* the header, as two.
     ///
     /// # Errors
     /// `no_credentials`, `malformed_authorization` or `multiple_credentials`; never a reason that
     /// speaks about the token itself.
     pub fn from_request(parts: &Parts) -> Result<Self, Denial> {
-        let _ = parts;
-        unimplemented!()
+        let token = token_of(the_one_credential(&parts.headers)?)?;
+        if has_token_in_query(parts.uri.query().unwrap_or_default()) {
+            let detail = "a token in the Authorization header and another in the query";
+            return Err(Denial::new(Reason::MultipleCredentials).with_detail(detail));
+        }
+        Ok(Self(token.to_owned()))
     }
 
     /// The token text. Keep it out of logs, errors and caches.
@@ -32,4 +37,81 @@ impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BearerToken(redacted)")
     }
+}
+
+fn the_one_credential(headers: &HeaderMap) -> Result<&HeaderValue, Denial> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let first = lines
+        .next()
+        .ok_or_else(|| Denial::new(Reason::NoCredentials))?;
+    match lines.next() {
+        None => Ok(first),
+        Some(_) => {
+            Err(Denial::new(Reason::MultipleCredentials).with_detail("two Authorization lines"))
+        }
+    }
+}
+
+/// `credentials = "Bearer" 1*SP b64token`, where the scheme's case does not count (RFC 9110 §11.1).
+fn token_of(credential: &HeaderValue) -> Result<&str, Denial> {
+    let bytes = credential.as_bytes();
+    let scheme_end = bytes
+        .iter()
+        .position(|byte| !is_token_character(*byte))
+        .unwrap_or(bytes.len());
+    let (scheme, rest) = bytes.split_at_checked(scheme_end).unwrap_or((bytes, &[]));
+    if scheme.is_empty() {
+        return Err(malformed("no authentication scheme"));
+    }
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Err(other_scheme(rest));
+    }
+    let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
+    let token = rest.get(blanks..).unwrap_or_default();
+    if blanks == 0 || !is_b64token(token) {
+        return Err(malformed("not `Bearer`, a space and one token"));
+    }
+    std::str::from_utf8(token).map_err(|_| malformed("not ASCII"))
+}
+
+/// Another scheme is no credential for us, unless a bearer token hides in the same list.
+fn other_scheme(rest: &[u8]) -> Denial {
+    let hides_bearer = rest.split(|byte| *byte == b',').skip(1).any(|credential| {
+        let credential = credential.trim_ascii();
+        credential
+            .get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer"))
+            && credential
+                .get(6)
+                .is_none_or(|next| !is_token_character(*next))
+    });
+    if hides_bearer {
+        return Denial::new(Reason::MultipleCredentials)
+            .with_detail("two credentials in one Authorization line");
+    }
+    Denial::new(Reason::NoCredentials).with_detail("another authentication scheme than Bearer")
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+fn is_token_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
+fn is_b64token(text: &[u8]) -> bool {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = text.get(..text.len() - padding).unwrap_or_default();
+    !body.is_empty()
+        && body
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
+}
+
+/// Percent-encoded spellings of the name count: the upstream would decode them too.
+fn has_token_in_query(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
+}
+
+fn malformed(detail: &str) -> Denial {
+    Denial::new(Reason::MalformedAuthorization).with_detail(detail)
 }

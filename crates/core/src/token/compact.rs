@@ -1,38 +1,181 @@
 //! A compact JWS (RFC 7515 §3.1), taken apart strictly, before anything is believed.
 
-use crate::{KeyHint, TokenError};
+use std::sync::Arc;
 
-/// The parts of a compact JWS whose header was read strictly; nothing is verified yet.
-#[derive(Debug)]
+use super::{JoseHeader, base64url};
+use crate::{KeyHint, Reason, TokenError, claims::Claims};
+
+/// Any compact JWS: header, payload and signature. An access token is more: see [`CompactJws`].
+#[derive(Clone)]
+pub struct Jws<'token> {
+    text: &'token str,
+    signing_input: &'token str,
+    header: JoseHeader,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'token> Jws<'token> {
+    /// Takes a token of at most `limit` bytes apart.
+    ///
+    /// # Errors
+    /// `token_too_large`, `opaque_token`, `encrypted_token`, `malformed_token`,
+    /// `unsupported_critical_header`, `alg_not_allowed`.
+    pub fn parse_with_limit(token: &'token str, limit: usize) -> Result<Self, TokenError> {
+        let [header, payload, signature] = split(token, limit)?;
+        let header = part(header, "header")?;
+        // The parts are consecutive: the signature's length and one dot less is what was signed.
+        let signing_input = token
+            .get(..token.len() - signature.len() - 1)
+            .unwrap_or_default();
+        Ok(Self {
+            text: token,
+            signing_input,
+            header: JoseHeader::parse(&header)?,
+            payload: part(payload, "payload")?,
+            signature: part(signature, "signature")?,
+        })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &JoseHeader {
+        &self.header
+    }
+
+    /// The decoded payload.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    pub(crate) fn signing_input(&self) -> &[u8] {
+        self.signing_input.as_bytes()
+    }
+
+    pub(crate) fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+}
+
+/// Never the payload or the signature.
+impl std::fmt::Debug for Jws<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jws")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parts of an access token whose header and claims were read strictly; nothing is verified yet.
+#[derive(Debug, Clone)]
 pub struct CompactJws<'token> {
-    token: &'token str,
+    jws: Jws<'token>,
+    claims: Arc<Claims>,
 }
 
 impl<'token> CompactJws<'token> {
     /// The default limit of a token, in bytes.
     pub const MAX_LENGTH: usize = 16 * 1024;
 
-    /// Takes a token apart.
+    /// Takes a token apart that has at most [`Self::MAX_LENGTH`] bytes.
     ///
     /// # Errors
     /// `token_too_large`, `opaque_token`, `encrypted_token`, `malformed_token`,
-    /// `unsupported_critical_header`, `alg_not_allowed`, `wrong_typ`.
+    /// `unsupported_critical_header`, `alg_not_allowed`, `malformed_claims`.
     pub fn parse(token: &'token str) -> Result<Self, TokenError> {
-        let _ = token;
-        unimplemented!()
+        Self::parse_with_limit(token, Self::MAX_LENGTH)
+    }
+
+    /// As [`Self::parse`], with another limit in bytes.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_with_limit(token: &'token str, limit: usize) -> Result<Self, TokenError> {
+        let jws = Jws::parse_with_limit(token, limit)?;
+        let claims = Claims::parse(jws.payload())?;
+        Ok(Self {
+            jws,
+            claims: Arc::new(claims),
+        })
     }
 
     /// What the header says about the key it wants.
     #[must_use]
     pub fn key_hint(&self) -> KeyHint {
-        unimplemented!()
+        self.jws.header().key_hint()
     }
 
     /// The `iss` the token claims, unverified: good for choosing a verifier among the configured
     /// ones by exact string, and for nothing else.
     #[must_use]
     pub fn unverified_issuer(&self) -> Option<&str> {
-        let _ = self.token;
-        unimplemented!()
+        self.claims.text("iss").ok().flatten()
     }
+
+    /// The claims, unverified: good for showing them to the operator, and for nothing else.
+    #[must_use]
+    pub fn unverified_claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// How long the token is, in bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.jws.text.len()
+    }
+
+    /// The token as a JWS.
+    #[must_use]
+    pub fn jws(&self) -> &Jws<'token> {
+        &self.jws
+    }
+
+    pub(crate) fn share_claims(&self) -> Arc<Claims> {
+        Arc::clone(&self.claims)
+    }
+}
+
+/// Decides by shape alone (rule R14): two dots make a JWS, four a JWE, anything else is opaque.
+/// The count comes before any decoding and allocates nothing.
+fn split(token: &str, limit: usize) -> Result<[&str; 3], TokenError> {
+    if token.len() > limit {
+        let detail = format!("{} bytes, where {limit} are allowed", token.len());
+        return Err(TokenError::new(Reason::TokenTooLarge, detail));
+    }
+    match token.bytes().filter(|byte| *byte == b'.').count() {
+        2 => split_in_three(token),
+        4 => Err(TokenError::new(
+            Reason::EncryptedToken,
+            "five parts: a JWE (RFC 7516)",
+        )),
+        _ if token.is_empty() => Err(malformed("the token is empty")),
+        dots => Err(TokenError::new(
+            Reason::OpaqueToken,
+            format!("{dots} dots, where a signed token has two"),
+        )),
+    }
+}
+
+fn split_in_three(token: &str) -> Result<[&str; 3], TokenError> {
+    if !token
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+    {
+        return Err(malformed("a character outside base64url"));
+    }
+    let mut parts = token.splitn(3, '.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(payload), Some(signature)) => Ok([header, payload, signature]),
+        _ => Err(malformed("not three parts")),
+    }
+}
+
+fn part(text: &str, name: &str) -> Result<Vec<u8>, TokenError> {
+    base64url::decode(text)
+        .ok_or_else(|| malformed(format!("the {name} is not base64url (RFC 7515 §2)")))
+}
+
+fn malformed(detail: impl Into<String>) -> TokenError {
+    TokenError::new(Reason::MalformedToken, detail)
 }

@@ -1,65 +1,131 @@
 //! Builds a [`Verifier`]; one without an audience does not compile.
 
-use std::{marker::PhantomData, time::Duration};
+use std::time::Duration;
 
-use super::Verifier;
-use crate::{Audience, Issuer, Profile, ResourceIdentifier, SettingError, SigningAlgorithm};
+use super::{Verifier, rules::Rules};
+use crate::{
+    Audience, CompactJws, Issuer, Profile, ResourceIdentifier, SettingError, SigningAlgorithm,
+};
 
 /// Typestate: the issuer is still missing.
 #[derive(Debug)]
 pub struct WantsIssuer;
+
 /// Typestate: the audience is still missing.
 #[derive(Debug)]
-pub struct WantsAudience;
+pub struct WantsAudience {
+    issuer: Issuer,
+}
+
 /// Typestate: complete.
 #[derive(Debug)]
-pub struct Ready;
+pub struct Ready {
+    rules: Rules,
+}
 
-/// Builds a [`Verifier`].
+/// Builds a [`Verifier`]. The issuer and the audiences come first, and cannot be left out:
+///
+/// ```
+/// use oauthgate_core::{Audience, Issuer, Verifier};
+///
+/// let verifier = Verifier::builder()
+///     .issuer(Issuer::new("https://auth.example.com/")?)
+///     .audiences(Audience::new("https://mcp.example.com/mcp")?, [])
+///     .build()?;
+/// assert_eq!(verifier.issuer().as_str(), "https://auth.example.com/");
+/// # Ok::<(), oauthgate_core::SettingError>(())
+/// ```
+///
+/// ```compile_fail,E0599
+/// use oauthgate_core::{Issuer, Verifier};
+///
+/// // No audience, no verifier: `build` is not there yet.
+/// let verifier = Verifier::builder().issuer(Issuer::new("https://auth.example.com/").unwrap()).build();
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct VerifierBuilder<State = WantsIssuer> {
-    state: PhantomData<State>,
+    state: State,
 }
 
 impl VerifierBuilder<WantsIssuer> {
+    pub(super) fn new() -> Self {
+        Self { state: WantsIssuer }
+    }
+
     /// The issuer whose tokens are verified.
     pub fn issuer(self, issuer: Issuer) -> VerifierBuilder<WantsAudience> {
-        let _ = issuer;
-        unimplemented!()
+        VerifierBuilder {
+            state: WantsAudience { issuer },
+        }
     }
 }
 
 impl VerifierBuilder<WantsAudience> {
     /// The audiences of which a token must name at least one (rule R18).
-    pub fn audiences(self, first: Audience, more: impl IntoIterator<Item = Audience>) -> VerifierBuilder<Ready> {
-        let _ = (first, more.into_iter());
-        unimplemented!()
+    pub fn audiences(
+        self,
+        first: Audience,
+        more: impl IntoIterator<Item = Audience>,
+    ) -> VerifierBuilder<Ready> {
+        let audiences = std::iter::once(first).chain(more).collect();
+        VerifierBuilder {
+            state: Ready {
+                rules: Rules::new(self.state.issuer, audiences),
+            },
+        }
     }
 }
 
 impl VerifierBuilder<Ready> {
+    /// The longest tolerated clock skew.
+    pub const MAX_SKEW: Duration = Duration::from_secs(300);
+
     /// The protected resource: a `resource` claim, if present, must name it as a whole string.
-    pub fn resource(self, resource: ResourceIdentifier) -> Self {
-        let _ = resource;
+    pub fn resource(mut self, resource: ResourceIdentifier) -> Self {
+        self.state.rules.resource = Some(resource);
         self
     }
 
     /// How this provider writes its tokens; the default is [`Profile::generic`].
-    pub fn profile(self, profile: Profile) -> Self {
-        let _ = profile;
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.state.rules.profile = profile;
         self
     }
 
     /// The algorithms allowed; the default is [`SigningAlgorithm::ALL`].
-    pub fn algorithms(self, algorithms: Vec<SigningAlgorithm>) -> Self {
-        let _ = algorithms;
+    pub fn algorithms(mut self, algorithms: Vec<SigningAlgorithm>) -> Self {
+        self.state.rules.algorithms = algorithms;
+        self
+    }
+
+    /// Clients whose tokens may have no audience at all (rule R20); none by default.
+    pub fn missing_audience_clients(mut self, clients: impl IntoIterator<Item = String>) -> Self {
+        self.state.rules.missing_audience_clients = clients.into_iter().collect();
+        self
+    }
+
+    /// The only clients whose tokens are taken (rule R19); every client by default.
+    pub fn allowed_clients(mut self, clients: impl IntoIterator<Item = String>) -> Self {
+        self.state.rules.allowed_clients = Some(clients.into_iter().collect());
         self
     }
 
     /// The tolerated clock skew; 60 s by default, 300 s at most.
-    pub fn skew(self, skew: Duration) -> Self {
-        let _ = skew;
+    pub fn skew(mut self, skew: Duration) -> Self {
+        self.state.rules.skew = skew;
+        self
+    }
+
+    /// The longest time a token may live, from `iat` to `exp`; unlimited by default.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.state.rules.max_lifetime = Some(lifetime);
+        self
+    }
+
+    /// The longest token taken, in bytes; [`CompactJws::MAX_LENGTH`] by default.
+    pub fn max_token_length(mut self, bytes: usize) -> Self {
+        self.state.rules.max_token_length = bytes;
         self
     }
 
@@ -68,6 +134,55 @@ impl VerifierBuilder<Ready> {
     /// # Errors
     /// When settings contradict each other (skew above 300 s, no algorithm, an empty client list where one is needed).
     pub fn build(self) -> Result<Verifier, SettingError> {
-        unimplemented!()
+        let rules = self.state.rules;
+        check_skew(rules.skew)?;
+        if rules.algorithms.is_empty() {
+            return Err(SettingError::new(
+                "no signature algorithm is allowed",
+                "at least one, for example RS256",
+            ));
+        }
+        if rules.allowed_clients.as_ref().is_some_and(Vec::is_empty) {
+            return Err(SettingError::new(
+                "the list of allowed clients is empty",
+                "client ids, or no such list",
+            ));
+        }
+        if blank(
+            rules
+                .missing_audience_clients
+                .iter()
+                .chain(rules.allowed_clients.iter().flatten()),
+        ) {
+            return Err(SettingError::new(
+                "a client id is empty",
+                "client ids as your authorization server shows them",
+            ));
+        }
+        if rules.max_token_length == 0
+            || rules
+                .max_lifetime
+                .is_some_and(|lifetime| lifetime.is_zero())
+        {
+            return Err(SettingError::new(
+                "a limit of zero refuses every token",
+                format!("for example {} bytes", CompactJws::MAX_LENGTH),
+            ));
+        }
+        Ok(Verifier::new(rules))
     }
+}
+
+fn check_skew(skew: Duration) -> Result<(), SettingError> {
+    if skew > VerifierBuilder::<Ready>::MAX_SKEW {
+        return Err(SettingError::new(
+            "the clock skew is above 300 s",
+            "0 to 300 s; fix the clock instead (default 60 s)",
+        ));
+    }
+    Ok(())
+}
+
+fn blank<'client>(mut clients: impl Iterator<Item = &'client String>) -> bool {
+    clients.any(|client| client.trim().is_empty())
 }

@@ -1,11 +1,15 @@
-//! The checks, in order.
+//! The checks, in order. Each is one small function with a stable name; [`Verifier::validate`] stops
+//! at the first that fails, [`Verifier::explain`] runs all of them, so the two can never disagree.
+//!
+//! [`Verifier::validate`]: super::Verifier::validate
+//! [`Verifier::explain`]: super::Verifier::explain
 
-use super::VerifierBuilder;
-use crate::{CompactJws, Issuer, JwkSet, SignatureVerified, TokenError, UnixTime, UserContext};
+mod audience;
+mod kind;
+mod time;
 
-/// A token that passed every check. Only [`Verifier::validate`] makes one.
-#[derive(Debug)]
-pub struct ValidatedToken {}
+use super::rules::Rules;
+use crate::{Reason, SignatureVerified, TokenError, UnixTime, context::mapping, text::Printable};
 
 /// What one named check found; `explain` shows all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,56 +20,122 @@ pub struct CheckOutcome {
     pub result: Result<(), TokenError>,
 }
 
-/// The rules for the tokens of one issuer.
-#[derive(Debug)]
-pub struct Verifier {
-    issuer: Issuer,
+/// What a check looks at.
+pub(super) struct Subject<'token> {
+    pub(super) token: &'token SignatureVerified,
+    pub(super) rules: &'token Rules,
+    pub(super) now: UnixTime,
 }
 
-impl Verifier {
-    /// Starts with the issuer.
-    pub fn builder() -> VerifierBuilder {
-        unimplemented!()
-    }
+/// One named check.
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) run: fn(&Subject<'_>) -> Result<(), TokenError>,
+}
 
-    /// The issuer whose tokens this verifies.
-    #[must_use]
-    pub fn issuer(&self) -> &Issuer {
-        &self.issuer
-    }
+/// Kind and issuer first: they tell the operator most. Time before audience: an expired token is
+/// expired whomever it was for. Everything here answers 401; scopes are the requirement's business.
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "type",
+        run: kind::token_type,
+    },
+    Check {
+        name: "issuer",
+        run: issuer,
+    },
+    Check {
+        name: "token_use",
+        run: kind::required_claims,
+    },
+    Check {
+        name: "expiration",
+        run: time::expiration,
+    },
+    Check {
+        name: "not_before",
+        run: time::not_before,
+    },
+    Check {
+        name: "issued_at",
+        run: time::issued_at,
+    },
+    Check {
+        name: "lifetime",
+        run: time::lifetime,
+    },
+    Check {
+        name: "audience",
+        run: audience::audience,
+    },
+    Check {
+        name: "resource",
+        run: audience::resource,
+    },
+    Check {
+        name: "id_token",
+        run: kind::id_token,
+    },
+    Check {
+        name: "client",
+        run: client,
+    },
+    Check {
+        name: "sender_proof",
+        run: sender_proof,
+    },
+];
 
-    /// Verifies the signature with the keys of this issuer: exactly one candidate by `kid`, at most
-    /// four tries without (rules R8, R9).
-    ///
-    /// # Errors
-    /// `alg_not_allowed`, `unknown_kid`, `bad_signature`.
-    pub fn verify_signature(&self, token: &CompactJws<'_>, keys: &JwkSet) -> Result<SignatureVerified, TokenError> {
-        let _ = (token, keys);
-        unimplemented!()
+/// RFC 7519 §4.1.1: the same bytes. The verifier was chosen by them; this holds when it was not.
+fn issuer(subject: &Subject<'_>) -> Result<(), TokenError> {
+    let found = subject.token.claims().text("iss")?;
+    if found == Some(subject.rules.issuer.as_str()) {
+        return Ok(());
     }
+    Err(TokenError::new(
+        Reason::UnknownIssuer,
+        issuer_detail(subject.rules, found),
+    ))
+}
 
-    /// Runs the checks in order and stops at the first that fails.
-    ///
-    /// # Errors
-    /// The first failed check's reason.
-    pub fn validate(&self, token: SignatureVerified, now: UnixTime) -> Result<ValidatedToken, TokenError> {
-        let _ = (token, now);
-        unimplemented!()
+pub(super) fn issuer_detail(rules: &Rules, found: Option<&str>) -> String {
+    match found {
+        Some(found) => format!(
+            "expected \"{}\", found \"{}\"",
+            rules.issuer,
+            Printable(found)
+        ),
+        None => format!("expected \"{}\", and the token has no `iss`", rules.issuer),
     }
+}
 
-    /// Runs the same list without stopping.
-    #[must_use]
-    pub fn explain(&self, token: &SignatureVerified, now: UnixTime) -> Vec<CheckOutcome> {
-        let _ = (token, now);
-        unimplemented!()
+/// Rule R19: a list of clients, if there is one, is complete.
+fn client(subject: &Subject<'_>) -> Result<(), TokenError> {
+    let client = mapping::client_id(subject.token.claims(), &subject.rules.profile)?;
+    let Some(allowed) = &subject.rules.allowed_clients else {
+        return Ok(());
+    };
+    match client {
+        Some(client) if allowed.iter().any(|allowed| allowed == client) => Ok(()),
+        Some(client) => Err(TokenError::new(
+            Reason::ClientNotAllowed,
+            format!("the client is \"{}\"", Printable(client)),
+        )),
+        None => Err(TokenError::new(
+            Reason::ClientNotAllowed,
+            "the token names no client",
+        )),
     }
+}
 
-    /// Who is calling.
-    ///
-    /// # Errors
-    /// When an identity claim cannot be used (`missing_subject`, `malformed_claims`).
-    pub fn user_context(&self, token: &ValidatedToken) -> Result<UserContext, TokenError> {
-        let _ = token;
-        unimplemented!()
+/// Rule R33: a token bound to a key (RFC 7800) is worth nothing to whoever stole it, unless we take it
+/// as a plain bearer token. No proof can be checked yet, so a bound token is refused.
+fn sender_proof(subject: &Subject<'_>) -> Result<(), TokenError> {
+    match subject.token.claims().get("cnf") {
+        None => Ok(()),
+        Some(_) => Err(TokenError::new(
+            Reason::SenderProofMissing,
+            "the token carries `cnf`, and the request proves no key",
+        )),
     }
 }

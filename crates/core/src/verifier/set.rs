@@ -1,7 +1,7 @@
 //! The verifiers of all configured issuers, looked up by exact string (rule R2).
 
 use super::Verifier;
-use crate::{CompactJws, SettingError, TokenError};
+use crate::{CompactJws, Reason, SettingError, TokenError, text::Printable};
 
 /// One verifier per issuer.
 #[derive(Debug)]
@@ -15,6 +15,20 @@ impl VerifierSet {
     /// # Errors
     /// When there is none, or two have the same issuer.
     pub fn new(verifiers: Vec<Verifier>) -> Result<Self, SettingError> {
+        if verifiers.is_empty() {
+            return Err(SettingError::new(
+                "no issuer is configured",
+                "at least one authorization server",
+            ));
+        }
+        let mut issuers: Vec<_> = verifiers.iter().map(Verifier::issuer).collect();
+        issuers.sort_unstable();
+        if issuers.windows(2).any(|pair| pair.first() == pair.last()) {
+            return Err(SettingError::new(
+                "two verifiers have the same issuer",
+                "one entry per issuer",
+            ));
+        }
         Ok(Self { verifiers })
     }
 
@@ -29,7 +43,23 @@ impl VerifierSet {
     /// # Errors
     /// `unknown_issuer`, without any network access.
     pub fn for_token(&self, token: &CompactJws<'_>) -> Result<(usize, &Verifier), TokenError> {
-        let _ = token;
-        unimplemented!()
+        let Some(issuer) = token.unverified_issuer() else {
+            return Err(TokenError::new(
+                Reason::UnknownIssuer,
+                "the token has no `iss`",
+            ));
+        };
+        let found = self
+            .verifiers
+            .iter()
+            .enumerate()
+            .find(|(_, verifier)| verifier.issuer().as_str() == issuer);
+        found.ok_or_else(|| {
+            let detail = format!(
+                "\"{}\" is none of the configured issuers",
+                Printable(issuer)
+            );
+            TokenError::new(Reason::UnknownIssuer, detail)
+        })
     }
 }

@@ -1,0 +1,176 @@
+//! Claims → [`UserContext`]. Values that name somebody must fit an HTTP header as they are, because
+//! they will stand in one; values that only decorate are left out when they do not.
+
+use serde_json::{Map, Value};
+
+use super::{MachineSign, PrincipalKind, Profile, UserContext};
+use crate::{
+    Issuer, Reason, Scope, ScopeSet, TokenError, UnixTime,
+    claims::{ClaimPointer, Claims, malformed, text, texts},
+    text::Printable,
+};
+
+/// How long a user id, a tenant, a client id or a tier may be, in bytes.
+const LONGEST_NAME: usize = 1_024;
+
+/// The tier of a caller whose token names none.
+const DEFAULT_TIER: &str = "free";
+
+/// Who is calling. The claims were checked; what is refused here is an identity that cannot be used.
+pub(crate) fn user_context(
+    claims: &Claims,
+    profile: &Profile,
+    issuer: &Issuer,
+    expires_at: UnixTime,
+) -> Result<UserContext, TokenError> {
+    let client_id = name(claims, &profile.client)?;
+    let (user_id, kind) = principal(claims, profile, client_id)?;
+    Ok(UserContext {
+        user_id: user_id.to_owned(),
+        kind,
+        issuer: issuer.clone(),
+        client_id: client_id.map(str::to_owned),
+        email: email(claims, &profile.email),
+        email_verified: email_is_verified(claims),
+        tier: name(claims, &profile.tier)?
+            .unwrap_or(DEFAULT_TIER)
+            .to_owned(),
+        tenant_id: name(claims, &profile.tenant)?.map(str::to_owned),
+        groups: groups(claims, &profile.groups)?,
+        scopes: scopes(claims, &profile.scopes)?,
+        token_expires_at: expires_at,
+        metadata: metadata(claims),
+    })
+}
+
+/// The client that asked for the token.
+pub(crate) fn client_id<'claims>(
+    claims: &'claims Claims,
+    profile: &'claims Profile,
+) -> Result<Option<&'claims str>, TokenError> {
+    name(claims, &profile.client)
+}
+
+/// The scopes granted (rule R24): a string separated by spaces, or an array. A scope outside the
+/// grammar of RFC 6749 §3.3 is refused: it could mean another scope to the next reader.
+pub(crate) fn scopes(claims: &Claims, places: &[ClaimPointer]) -> Result<ScopeSet, TokenError> {
+    let Some((value, place)) = claims.first(places) else {
+        return Ok(ScopeSet::empty());
+    };
+    let listed = match value {
+        Value::String(list) => list.split(' ').filter(|scope| !scope.is_empty()).collect(),
+        _ => texts(value, place)?,
+    };
+    let scope = |text: &str| {
+        Scope::new(text).map_err(|_| {
+            malformed(format!(
+                "`{place}` holds the scope \"{}\" (RFC 6749 §3.3)",
+                Printable(text)
+            ))
+        })
+    };
+    listed.into_iter().map(scope).collect()
+}
+
+/// A token is a program's if a sign of the profile says so, if it names no user, or if the user is the
+/// client itself (rule R27); the two kinds of id must never be taken for each other (RFC 9700 §4.15).
+fn principal<'claims>(
+    claims: &'claims Claims,
+    profile: &'claims Profile,
+    client_id: Option<&'claims str>,
+) -> Result<(&'claims str, PrincipalKind), TokenError> {
+    claims.text("sub")?;
+    let user_id = name(claims, &profile.user)?;
+    match (user_id, client_id) {
+        (Some(user), Some(client)) if user == client => Ok((client, PrincipalKind::Service)),
+        (Some(user), client)
+            if profile
+                .machine_signs
+                .iter()
+                .any(|sign| is_shown(sign, claims)) =>
+        {
+            Ok((client.unwrap_or(user), PrincipalKind::Service))
+        }
+        (Some(user), _) => Ok((user, PrincipalKind::User)),
+        (None, Some(client)) => Ok((client, PrincipalKind::Service)),
+        (None, None) => Err(TokenError::new(
+            Reason::MissingSubject,
+            "the token names no subject and no client",
+        )),
+    }
+}
+
+fn is_shown(sign: &MachineSign, claims: &Claims) -> bool {
+    let value = |place: &ClaimPointer| place.find(claims.as_map()).and_then(Value::as_str);
+    match sign {
+        MachineSign::Equals(place, expected) => value(place) == Some(expected),
+        MachineSign::StartsWith(place, start) => {
+            value(place).is_some_and(|text| text.starts_with(start))
+        }
+        MachineSign::EndsWith(place, end) => value(place).is_some_and(|text| text.ends_with(end)),
+    }
+}
+
+/// A value that names somebody: printable ASCII, no blank at either end.
+fn name<'claims>(
+    claims: &'claims Claims,
+    places: &'claims [ClaimPointer],
+) -> Result<Option<&'claims str>, TokenError> {
+    let Some((value, place)) = claims.first(places) else {
+        return Ok(None);
+    };
+    let name = text(value, place)?;
+    if name.is_empty() || name.trim_ascii() != name {
+        return Err(malformed(format!(
+            "`{place}` is empty, or starts or ends with a blank"
+        )));
+    }
+    if name.len() > LONGEST_NAME || !name.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+        return Err(malformed(format!(
+            "`{place}` is longer than {LONGEST_NAME} bytes or holds more than printable ASCII"
+        )));
+    }
+    Ok(Some(name))
+}
+
+/// The address is a label: one that is no printable text is left out, and refuses nothing.
+fn email(claims: &Claims, places: &[ClaimPointer]) -> Option<String> {
+    let (value, _) = claims.first(places)?;
+    let fits = |address: &&str| {
+        !address.is_empty()
+            && address.len() <= LONGEST_NAME
+            && !address.chars().any(char::is_control)
+    };
+    value.as_str().filter(fits).map(str::to_owned)
+}
+
+/// `true`, or the string that Cognito writes for it; 1, "TRUE" and "yes" are not.
+fn email_is_verified(claims: &Claims) -> bool {
+    matches!(claims.get("email_verified"), Some(Value::Bool(true)))
+        || claims.get("email_verified").and_then(Value::as_str) == Some("true")
+}
+
+fn groups(claims: &Claims, places: &[ClaimPointer]) -> Result<Vec<String>, TokenError> {
+    let Some((value, place)) = claims.first(places) else {
+        return Ok(Vec::new());
+    };
+    let groups = texts(value, place)?;
+    if groups
+        .iter()
+        .any(|group| group.is_empty() || group.chars().any(char::is_control))
+    {
+        return Err(malformed(format!(
+            "`{place}` holds an empty name or a control character"
+        )));
+    }
+    Ok(groups.into_iter().map(str::to_owned).collect())
+}
+
+fn metadata(claims: &Claims) -> Map<String, Value> {
+    let copy = |name: &str| {
+        claims
+            .get(name)
+            .map(|value| (name.to_owned(), value.clone()))
+    };
+    ["iss", "aud", "iat"].into_iter().filter_map(copy).collect()
+}

@@ -1,0 +1,26 @@
+//! Keycloak.
+
+use crate::{
+    Profile,
+    claims::ClaimPointer,
+    context::profile::{MachineSign, claims},
+};
+
+impl Profile {
+    /// Keycloak. The *claim* `typ` tells access tokens (`Bearer`, `DPoP`) from ID and refresh tokens,
+    /// which are signed with the same key; service accounts are users with a reserved name.
+    #[must_use]
+    pub fn keycloak() -> Self {
+        let service_account = MachineSign::StartsWith(
+            ClaimPointer::claim("preferred_username"),
+            "service-account-".to_owned(),
+        );
+        Self {
+            name: "keycloak",
+            client: claims(&["azp", "client_id"]),
+            machine_signs: vec![service_account],
+            ..Self::generic()
+        }
+        .requiring(ClaimPointer::claim("typ"), ["Bearer", "DPoP"])
+    }
+}

@@ -1,0 +1,49 @@
+//! What one issuer's tokens must satisfy, as data.
+
+use std::time::Duration;
+
+use crate::{Audience, CompactJws, Issuer, Profile, ResourceIdentifier, SigningAlgorithm};
+
+/// The rules for the tokens of one issuer.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) issuer: Issuer,
+    pub(crate) audiences: Vec<Audience>,
+    pub(crate) resource: Option<ResourceIdentifier>,
+    pub(crate) profile: Profile,
+    pub(crate) algorithms: Vec<SigningAlgorithm>,
+    pub(crate) missing_audience_clients: Vec<String>,
+    pub(crate) allowed_clients: Option<Vec<String>>,
+    pub(crate) skew: Duration,
+    pub(crate) max_lifetime: Option<Duration>,
+    pub(crate) max_token_length: usize,
+}
+
+impl Rules {
+    /// The defaults. 60 s of skew is what a machine without NTP drifts in a week or two.
+    pub(super) fn new(issuer: Issuer, audiences: Vec<Audience>) -> Self {
+        Self {
+            issuer,
+            audiences,
+            resource: None,
+            profile: Profile::generic(),
+            algorithms: SigningAlgorithm::ALL.to_vec(),
+            missing_audience_clients: Vec::new(),
+            allowed_clients: None,
+            skew: Duration::from_secs(60),
+            max_lifetime: None,
+            max_token_length: CompactJws::MAX_LENGTH,
+        }
+    }
+
+    /// Whether a token's audience is one of ours: the same bytes or, where the expected audience is
+    /// the protected resource, another documented spelling of that resource.
+    pub(super) fn accept_audience(&self, audience: &str) -> bool {
+        self.audiences.iter().any(|expected| {
+            expected.as_str() == audience
+                || self.resource.as_ref().is_some_and(|resource| {
+                    resource.is_named_by(expected.as_str()) && resource.is_named_by(audience)
+                })
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! The attack catalogue: one file per class, each test named after its row, with generated variants.
+//! Every row also demands: an error value, never a panic, and a reason that blames the token.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use oauthgate_core::{PrincipalKind, SigningAlgorithm};
+use support::*;
+
+#[test]
+fn a_good_token_of_every_algorithm_is_accepted() {
+    for pair in [&RSA, &P256, &P384, &P521, &ED25519] {
+        for algorithm in pair.algorithms() {
+            let keys = key_set(&[pair.jwk_with(&serde_json::json!({"kid": "k"}))]);
+            let token = sign(pair, algorithm, &serde_json::json!({"kid": "k"}), &claims());
+            let user = verify_with(&verifier(), &keys, &token, NOW).unwrap();
+            assert_eq!(
+                (user.user_id(), user.kind()),
+                ("user-1", PrincipalKind::User),
+                "{algorithm}"
+            );
+            assert_eq!(user.scopes().to_string(), "tools:read tools:write");
+            assert_eq!(user.tier(), "free");
+        }
+    }
+    assert_eq!(SigningAlgorithm::ALL.len(), 10);
+}
