@@ -15,6 +15,7 @@
 pub mod challenge;
 pub mod claims;
 pub mod context;
+pub mod danger;
 pub mod error;
 pub mod json;
 pub mod keys;

@@ -24,6 +24,11 @@ impl Issuer {
         Ok(Self(text))
     }
 
+    /// The issuer of callers that no token vouches for; its blank keeps it out of every configuration.
+    pub(crate) fn nobody() -> Self {
+        Self("no issuer".to_owned())
+    }
+
     /// The text, byte for byte as configured.
     #[must_use]
     pub fn as_str(&self) -> &str {
