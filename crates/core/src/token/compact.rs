@@ -49,11 +49,15 @@ impl<'token> Jws<'token> {
         &self.payload
     }
 
-    pub(crate) fn signing_input(&self) -> &[u8] {
+    /// What was signed: header and payload as they came, with the dot between them.
+    #[must_use]
+    pub fn signing_input(&self) -> &[u8] {
         self.signing_input.as_bytes()
     }
 
-    pub(crate) fn signature(&self) -> &[u8] {
+    /// The decoded signature.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
         &self.signature
     }
 }
