@@ -1,1 +1,26 @@
-//! e2e
+//! The harness of the end-to-end tests: starts the real gate, real authorization servers and real MCP
+//! servers on ports chosen at run time, waits until they are ready, and ends each by its process id.
+//!
+//! Nothing is skipped when a part is missing: the test fails and says to run `cargo xtask setup`.
+
+mod authorization_server;
+mod browser;
+mod clients;
+mod gate;
+mod injector;
+mod parts;
+mod process;
+mod raw;
+mod recorder;
+mod upstream;
+
+pub use authorization_server::{AuthorizationServer, Kind, SCOPES};
+pub use browser::{Browser, REDIRECT_URI};
+pub use clients::{ClientReport, Job, Progress, python_client, typescript_client};
+pub use gate::{Gate, GateBuilder};
+pub use injector::Injector;
+pub use parts::{Part, binary, node, node_script, npm_package, python, workspace_root};
+pub use process::{Process, free_port};
+pub use raw::{RawResponse, exchange, request_head};
+pub use recorder::{Recorded, Recorder};
+pub use upstream::Upstream;
