@@ -4,6 +4,10 @@
 //!
 //! - [`cli`]: the commands; each is `Options` and `run`.
 //! - [`config`]: flags, environment and file become [`config::Settings`], or one report of every mistake.
+//! - [`proxy`]: whether a request may come in, and where it goes.
+//! - [`upstream`]: the service behind, and what it is told about the caller.
 
 pub mod cli;
 pub mod config;
+pub mod proxy;
+pub mod upstream;
