@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use oauthgate_core::SettingError;
+
 /// One mistake: which setting, its value (redacted where secret), what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
@@ -13,6 +15,19 @@ pub struct Mistake {
     pub problem: String,
     /// What to write instead.
     pub expected: String,
+}
+
+impl Mistake {
+    /// A setting whose value cannot be used. The value is shown: redact a secret before.
+    #[must_use]
+    pub fn new(setting: impl Into<String>, value: Option<&str>, error: SettingError) -> Self {
+        Self {
+            setting: setting.into(),
+            value: value.map(str::to_owned),
+            problem: error.problem,
+            expected: error.expected,
+        }
+    }
 }
 
 /// Every mistake of a configuration.

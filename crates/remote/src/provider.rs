@@ -1,11 +1,21 @@
 //! `OAuth21Provider`: the whole validator behind one call.
 
-use std::{future::Future, net::IpAddr, time::Duration};
+use std::{
+    future::Future,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use futures_util::future::join_all;
 use http::request::Parts;
-use oauthgate_core::{Denial, ProtectedResource, UserContext};
+use oauthgate_core::{BearerToken, Denial, ProtectedResource, UserContext};
+use tokio::task::AbortHandle;
 
-use crate::{ConfigurationError, ProviderSettings};
+use crate::{
+    ConfigurationError, ProviderSettings, authenticator::Authenticator, clock::SystemClock, env,
+    jwks::KeyStore,
+};
 
 /// Decides who is calling. `OAuth21Provider` and `danger::NoAuth` are the two implementations.
 pub trait AuthProvider: Send + Sync + 'static {
@@ -16,7 +26,11 @@ pub trait AuthProvider: Send + Sync + 'static {
     fn resource(&self) -> &ProtectedResource;
 
     /// Who is calling, out of the request's headers.
-    fn user_context(&self, parts: &Parts, peer: Option<IpAddr>) -> impl Future<Output = Result<UserContext, Denial>> + Send;
+    fn user_context(
+        &self,
+        parts: &Parts,
+        peer: Option<IpAddr>,
+    ) -> impl Future<Output = Result<UserContext, Denial>> + Send;
 }
 
 /// How the keys of one issuer are doing, for readiness and metrics.
@@ -27,17 +41,45 @@ pub struct KeyStatus {
     pub issuer: String,
     /// Usable keys held; 0 when none was ever loaded.
     pub keys: usize,
-    /// How long ago the set was last confirmed by the issuer.
+    /// Members of the set that are not used (encryption keys, unknown types, malformed keys).
+    pub skipped: usize,
+    /// How long ago the set was last confirmed by the issuer; `None` when none was ever loaded.
     pub age: Option<Duration>,
+    /// Whether the set may be used: it was loaded, and confirmed within the stale limit.
+    pub servable: bool,
     /// The code of the last failure, if the last attempt failed.
     pub last_failure: Option<&'static str>,
     /// Attempts so far, successful or not.
     pub fetches: u64,
+    /// Whether an attempt is under way.
+    pub fetching: bool,
+    /// How long until somebody may start the next attempt; zero while one is under way.
+    pub next_attempt: Duration,
 }
 
-/// Validates OAuth 2.1 access tokens of one protected resource. Cheap to clone.
+/// Validates OAuth 2.1 access tokens of one protected resource. Cheap to clone. Works inside a Tokio
+/// runtime, which its fetches run on.
 #[derive(Debug, Clone)]
-pub struct OAuth21Provider {}
+pub struct OAuth21Provider {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    authenticator: Authenticator,
+    upkeep: Mutex<Vec<AbortHandle>>,
+}
+
+impl Drop for Shared {
+    /// The last clone takes its upkeep with it.
+    fn drop(&mut self) {
+        let upkeep = self
+            .upkeep
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        upkeep.iter().for_each(AbortHandle::abort);
+    }
+}
 
 impl OAuth21Provider {
     /// Reads `MCP_SERVER_URL`, `OAUTH_ISSUER_URL` (or `USER_POOL_ID` and `AWS_REGION`), `OAUTH_AUDIENCE`,
@@ -46,27 +88,46 @@ impl OAuth21Provider {
     /// # Errors
     /// Every mistake at once, each with name, value and what was expected.
     pub fn from_env() -> Result<Self, ConfigurationError> {
-        unimplemented!()
+        Self::from_lookup(|name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        })
+    }
+
+    /// The same names out of any other place.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn from_lookup(
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigurationError> {
+        Self::new(env::settings_from(lookup)?)
     }
 
     /// A provider out of resolved settings. No network access happens before [`Self::warm_up`] or the first request.
     ///
     /// # Errors
     /// Settings that contradict each other.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "settings are used up: one provider per settings"
+    )]
     pub fn new(settings: ProviderSettings) -> Result<Self, ConfigurationError> {
-        let _ = settings;
-        unimplemented!()
+        Authenticator::new(&settings, Arc::new(SystemClock::new())).map(Self::from)
     }
 
-    /// Fetches metadata and keys of every issuer, and starts their upkeep. Failures are reported, not fatal.
+    /// Fetches metadata and keys of every issuer, and starts their upkeep, which ends when the last
+    /// clone of this provider is dropped. Failures are reported, not fatal.
     pub async fn warm_up(&self) -> Vec<KeyStatus> {
-        unimplemented!()
+        let stores = self.shared.authenticator.stores();
+        join_all(stores.iter().map(KeyStore::upkeep_and_wait)).await;
+        self.start_upkeep(stores);
+        self.key_status()
     }
 
     /// How the keys are doing now.
     #[must_use]
     pub fn key_status(&self) -> Vec<KeyStatus> {
-        unimplemented!()
+        self.shared.authenticator.key_status()
     }
 
     /// Validates a bare token: for callers that hold no HTTP request.
@@ -74,23 +135,64 @@ impl OAuth21Provider {
     /// # Errors
     /// The refusal.
     pub async fn validate(&self, token: &str) -> Result<UserContext, Denial> {
-        let _ = token;
-        unimplemented!()
+        self.shared.authenticator.validate(token).await
     }
 
-    /// Who is calling.
+    /// Who is calling. The peer's address goes into the log line of a refusal and nowhere else.
     ///
     /// # Errors
     /// The refusal.
-    pub async fn user_context(&self, parts: &Parts, peer: Option<IpAddr>) -> Result<UserContext, Denial> {
-        let _ = (parts, peer);
-        unimplemented!()
+    pub async fn user_context(
+        &self,
+        parts: &Parts,
+        peer: Option<IpAddr>,
+    ) -> Result<UserContext, Denial> {
+        let result = match BearerToken::from_request(parts) {
+            Ok(token) => self.validate(token.expose()).await,
+            Err(denial) => Err(denial),
+        };
+        if let Err(denial) = &result {
+            tracing::debug!(target: "oauthgate::refusals", code = denial.code(), detail = denial.detail(), ?peer, "refused");
+        }
+        result
     }
 
     /// The resource that is protected.
     #[must_use]
     pub fn resource(&self) -> &ProtectedResource {
-        unimplemented!()
+        self.shared.authenticator.resource()
+    }
+
+    /// The engine, for tools that look inside (`explain`, `doctor`).
+    #[must_use]
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.shared.authenticator
+    }
+
+    fn start_upkeep(&self, stores: &[Arc<KeyStore>]) {
+        let mut upkeep = self
+            .shared
+            .upkeep
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if upkeep.is_empty() {
+            upkeep.extend(
+                stores
+                    .iter()
+                    .map(|store| tokio::spawn(Arc::clone(store).keep_warm()).abort_handle()),
+            );
+        }
+    }
+}
+
+impl From<Authenticator> for OAuth21Provider {
+    fn from(authenticator: Authenticator) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                authenticator,
+                upkeep: Mutex::new(Vec::new()),
+            }),
+        }
     }
 }
 
@@ -103,7 +205,11 @@ impl AuthProvider for OAuth21Provider {
         Self::resource(self)
     }
 
-    async fn user_context(&self, parts: &Parts, peer: Option<IpAddr>) -> Result<UserContext, Denial> {
+    async fn user_context(
+        &self,
+        parts: &Parts,
+        peer: Option<IpAddr>,
+    ) -> Result<UserContext, Denial> {
         Self::user_context(self, parts, peer).await
     }
 }

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use oauthgate_core::{Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SigningAlgorithm};
+use oauthgate_core::{
+    Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SigningAlgorithm,
+};
 use url::Url;
+
+use crate::{discovery, env, error::Mistake};
 
 /// One trusted issuer.
 #[derive(Debug, Clone)]
@@ -54,6 +58,83 @@ impl IssuerSettings {
             jwks_max_keys: 16,
         }
     }
+
+    /// The life of a key set, obeyed as it is.
+    #[must_use]
+    pub fn with_explicit_jwks_ttl(mut self, ttl: Duration) -> Self {
+        self.jwks_ttl = ttl;
+        self.jwks_ttl_is_explicit = true;
+        self
+    }
+
+    /// What is wrong with these settings, if anything.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        let mut check = |setting: &str, value: Option<&str>, result: Result<(), SettingError>| {
+            mistakes.extend(
+                result
+                    .err()
+                    .map(|error| Mistake::new(setting, value, error)),
+            );
+        };
+        check(
+            "issuer",
+            Some(self.issuer.as_str()),
+            self.issuer_can_be_found(),
+        );
+        for (setting, url) in [
+            ("metadata_url", &self.metadata_url),
+            ("jwks_url", &self.jwks_url),
+        ] {
+            if let Some(url) = url {
+                check(setting, Some(url.as_str()), env::fetchable(url));
+            }
+        }
+        check(
+            "audiences",
+            None,
+            at_least_one(self.audiences.len(), "audience"),
+        );
+        check(
+            "algorithms",
+            None,
+            at_least_one(self.algorithms.len(), "algorithm"),
+        );
+        check(
+            "jwks_ttl",
+            None,
+            at_least_one(usize::from(!self.jwks_ttl.is_zero()), "second"),
+        );
+        check(
+            "jwks_max_keys",
+            None,
+            at_least_one(self.jwks_max_keys, "key"),
+        );
+        mistakes
+    }
+
+    /// With an explicit key set URL nothing is derived from the issuer, which may then be any text.
+    fn issuer_can_be_found(&self) -> Result<(), SettingError> {
+        if self.jwks_url.is_some() {
+            return Ok(());
+        }
+        let candidates = discovery::candidates(&self.issuer, self.metadata_url.as_ref())?;
+        if self.metadata_url.is_some() {
+            return Ok(());
+        }
+        candidates.iter().try_for_each(env::fetchable)
+    }
+}
+
+fn at_least_one(count: usize, what: &str) -> Result<(), SettingError> {
+    if count > 0 {
+        return Ok(());
+    }
+    Err(SettingError::new(
+        format!("there is no {what}"),
+        format!("at least one {what}"),
+    ))
 }
 
 /// One protected resource and the issuers whose tokens open it.
@@ -74,6 +155,25 @@ impl ProviderSettings {
     /// A resource with one issuer.
     #[must_use]
     pub fn new(resource: ResourceIdentifier, issuer: IssuerSettings) -> Self {
-        Self { resource, issuers: vec![issuer], advertised_scopes: ScopeSet::empty(), resource_name: None }
+        Self {
+            resource,
+            issuers: vec![issuer],
+            advertised_scopes: ScopeSet::empty(),
+            resource_name: None,
+        }
+    }
+
+    /// What is wrong with these settings, if anything.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let mut mistakes: Vec<Mistake> = self
+            .issuers
+            .iter()
+            .flat_map(IssuerSettings::mistakes)
+            .collect();
+        if let Err(error) = at_least_one(self.issuers.len(), "issuer") {
+            mistakes.push(Mistake::new("issuers", None, error));
+        }
+        mistakes
     }
 }

@@ -1,0 +1,301 @@
+//! Finds an issuer's key set: the metadata candidates in order (rule R3), each held to name the very
+//! issuer that is configured (rule R4; RFC 8414 §3.3, OpenID Connect Discovery §4.3).
+
+use oauthgate_core::{Issuer, SettingError, json::strict_object, text::Printable};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{
+    http::{BODY_LIMIT, FetchError, HttpAnswer, HttpFetcher},
+    jwks::KeySourceError,
+};
+
+const OPENID: &str = "/.well-known/openid-configuration";
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+
+/// Where metadata may lie, in the order in which to look.
+///
+/// # Errors
+/// When the issuer is no URL, so nothing can be derived from it, and no explicit URL is given.
+pub(crate) fn candidates(
+    issuer: &Issuer,
+    explicit: Option<&Url>,
+) -> Result<Vec<Url>, SettingError> {
+    let mut found: Vec<Url> = explicit.cloned().into_iter().collect();
+    match base_of(issuer) {
+        Some(base) => derived(&base)
+            .into_iter()
+            .for_each(|url| push_new(&mut found, url)),
+        None if found.is_empty() => return Err(no_url()),
+        None => {}
+    }
+    Ok(found)
+}
+
+/// The issuer as a URL from which well-known locations can be derived.
+pub(crate) fn base_of(issuer: &Issuer) -> Option<Url> {
+    let url = Url::parse(issuer.as_str()).ok()?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    (plain && matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)
+}
+
+fn derived(base: &Url) -> [Url; 4] {
+    let path = base.path().trim_end_matches('/');
+    let at = |path: String| {
+        let mut url = base.clone();
+        url.set_path(&path);
+        url
+    };
+    [
+        at(format!("{path}{OPENID}")),
+        at(format!("{OAUTH}{path}")),
+        at(format!("{path}{OAUTH}")),
+        at(format!("{OPENID}{path}")),
+    ]
+}
+
+fn push_new(found: &mut Vec<Url>, url: Url) {
+    if !found.contains(&url) {
+        found.push(url);
+    }
+}
+
+fn no_url() -> SettingError {
+    SettingError::new(
+        "the issuer is no URL, so its metadata cannot be found",
+        "the URL of the key set or of the metadata document beside it",
+    )
+}
+
+/// Asks the candidates in order and takes the first valid document's `jwks_uri`.
+pub(crate) async fn discover(
+    http: &HttpFetcher,
+    candidates: &[Url],
+    expected: &Issuer,
+) -> Result<Url, KeySourceError> {
+    let mut misses = Misses::default();
+    for candidate in candidates {
+        match ask(http, candidate, expected).await {
+            Ok(jwks_uri) => return Ok(jwks_uri),
+            Err(miss) => misses.add(candidate, miss),
+        }
+        if misses.host_is_gone {
+            break;
+        }
+    }
+    Err(misses.into_error())
+}
+
+async fn ask(http: &HttpFetcher, candidate: &Url, expected: &Issuer) -> Result<Url, Miss> {
+    match http.get(candidate, None).await? {
+        HttpAnswer::Document { body, .. } => read(&body, expected),
+        HttpAnswer::NotModified { .. } => Err(Miss::Document("answered 304 unasked".to_owned())),
+    }
+}
+
+/// Reads a metadata document strictly: an object without duplicate members, the right `issuer`, an
+/// absolute `jwks_uri`.
+fn read(body: &[u8], expected: &Issuer) -> Result<Url, Miss> {
+    let document = strict_object(body, BODY_LIMIT)
+        .map_err(|error| Miss::Document(format!("no JSON object: {error}")))?;
+    let issuer = string(&document, "issuer")?;
+    if issuer != expected.as_str() {
+        return Err(Miss::OtherIssuer(mismatch(expected.as_str(), issuer)));
+    }
+    let jwks_uri = string(&document, "jwks_uri")?;
+    Url::parse(jwks_uri).map_err(|_| {
+        Miss::Document(format!(
+            "`jwks_uri` is no absolute URL: {}",
+            Printable(jwks_uri)
+        ))
+    })
+}
+
+fn string<'document>(
+    document: &'document Map<String, Value>,
+    member: &str,
+) -> Result<&'document str, Miss> {
+    document
+        .get(member)
+        .and_then(Value::as_str)
+        .ok_or_else(|| Miss::Document(format!("has no string `{member}`")))
+}
+
+fn mismatch(expected: &str, found: &str) -> String {
+    let hint = if expected.trim_end_matches('/') == found.trim_end_matches('/') {
+        "; they differ in the trailing slash only, which counts: configure the issuer exactly as tokens carry it"
+    } else {
+        ""
+    };
+    format!(
+        "expected issuer {expected:?}, the document names \"{}\"{hint}",
+        Printable(found)
+    )
+}
+
+/// Why one candidate was not it.
+#[derive(Debug)]
+enum Miss {
+    Fetch(FetchError),
+    Document(String),
+    OtherIssuer(String),
+}
+
+impl From<FetchError> for Miss {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(error)
+    }
+}
+
+/// All misses, of which the most telling one names the failure.
+#[derive(Debug, Default)]
+struct Misses {
+    details: Vec<String>,
+    other_issuer: bool,
+    host_is_gone: bool,
+    retry_after: Option<std::time::Duration>,
+}
+
+impl Misses {
+    fn add(&mut self, candidate: &Url, miss: Miss) {
+        let detail = match miss {
+            Miss::Fetch(error) => {
+                self.host_is_gone |= error.concerns_the_host();
+                self.retry_after = self.retry_after.max(error.retry_after());
+                error.to_string()
+            }
+            Miss::Document(detail) => detail,
+            Miss::OtherIssuer(detail) => {
+                self.other_issuer = true;
+                detail
+            }
+        };
+        self.details.push(format!("{candidate}: {detail}"));
+    }
+
+    fn into_error(self) -> KeySourceError {
+        let detail = self.details.join("; ");
+        if self.other_issuer {
+            KeySourceError::metadata_issuer_mismatch(detail)
+        } else {
+            KeySourceError::metadata_unavailable(detail).with_retry_after(self.retry_after)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issuer(text: &str) -> Issuer {
+        Issuer::new(text).unwrap()
+    }
+
+    fn places(text: &str) -> Vec<String> {
+        candidates(&issuer(text), None)
+            .unwrap()
+            .into_iter()
+            .map(String::from)
+            .collect()
+    }
+
+    #[test]
+    fn looks_in_the_order_of_rule_r3() {
+        assert_eq!(
+            places("https://auth.example.com/realms/a"),
+            [
+                "https://auth.example.com/realms/a/.well-known/openid-configuration",
+                "https://auth.example.com/.well-known/oauth-authorization-server/realms/a",
+                "https://auth.example.com/realms/a/.well-known/oauth-authorization-server",
+                "https://auth.example.com/.well-known/openid-configuration/realms/a",
+            ]
+        );
+    }
+
+    #[test]
+    fn asks_each_place_once_and_adds_no_double_slash() {
+        assert_eq!(
+            places("https://tenant.eu.auth0.com/"),
+            [
+                "https://tenant.eu.auth0.com/.well-known/openid-configuration",
+                "https://tenant.eu.auth0.com/.well-known/oauth-authorization-server",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_explicit_url_comes_first() {
+        let explicit = Url::parse("https://login.example.com/metadata").unwrap();
+        let found = candidates(&issuer("https://sts.example.com/t/"), Some(&explicit)).unwrap();
+        assert_eq!(found.first(), Some(&explicit));
+        assert_eq!(found.len(), 5);
+    }
+
+    #[test]
+    fn an_issuer_that_is_no_url_needs_an_explicit_one() {
+        assert!(candidates(&issuer("stytch.com/project-test"), None).is_err());
+        let explicit = Url::parse("https://login.example.com/metadata").unwrap();
+        assert_eq!(
+            candidates(&issuer("P2abc"), Some(&explicit)).unwrap(),
+            [explicit]
+        );
+    }
+
+    fn miss(document: &str) -> Miss {
+        read(document.as_bytes(), &issuer("https://a.example")).unwrap_err()
+    }
+
+    #[test]
+    fn d14_refuses_metadata_of_another_issuer_and_shows_both() {
+        for found in [
+            "https://a.example/",
+            "https://b.example",
+            "http://a.example",
+            "HTTPS://a.example",
+        ] {
+            let document = format!(r#"{{"issuer":"{found}","jwks_uri":"https://a.example/keys"}}"#);
+            let Miss::OtherIssuer(detail) = miss(&document) else {
+                panic!("{found} was taken")
+            };
+            assert!(
+                detail.contains("\"https://a.example\"") && detail.contains(found),
+                "{detail}"
+            );
+        }
+        let slash = miss(r#"{"issuer":"https://a.example/","jwks_uri":"https://a.example/keys"}"#);
+        assert!(format!("{slash:?}").contains("trailing slash"));
+    }
+
+    #[test]
+    fn refuses_documents_that_are_not_strict() {
+        for document in [
+            "",
+            "<html>",
+            "[]",
+            "null",
+            "{}",
+            r#"{"issuer":"https://a.example"}"#,
+            r#"{"issuer":"https://a.example","jwks_uri":7}"#,
+            r#"{"issuer":"https://a.example","jwks_uri":"/keys"}"#,
+            r#"{"issuer":["https://a.example"],"jwks_uri":"https://a.example/keys"}"#,
+            r#"{"issuer":"https://b.example","issuer":"https://a.example","jwks_uri":"https://a.example/keys"}"#,
+            r#"{"issuer":"https://a.example","jwks_uri":"https://b/","jwks_uri":"https://a.example/keys"}"#,
+        ] {
+            assert!(matches!(miss(document), Miss::Document(_)), "{document}");
+        }
+        let deep = format!("{{\"x\":{}1{}}}", "[".repeat(1_000), "]".repeat(1_000));
+        assert!(matches!(miss(&deep), Miss::Document(_)));
+    }
+
+    #[test]
+    fn takes_a_good_document() {
+        let document =
+            br#"{"issuer":"https://a.example","jwks_uri":"https://keys.example/k","x":{"y":[1]}}"#;
+        assert_eq!(
+            read(document, &issuer("https://a.example"))
+                .unwrap()
+                .as_str(),
+            "https://keys.example/k"
+        );
+    }
+}

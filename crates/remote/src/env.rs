@@ -1,0 +1,395 @@
+//! The settings of the seed, from text to typed values.
+//!
+//! [`crate::OAuth21Provider::from_env`] reads them from the environment; the gateway reads the same
+//! names through its own layers and calls the same functions, so the two cannot disagree. Each
+//! function maps one text to one value, or says what is wrong and what would be right.
+
+use std::time::Duration;
+
+use oauthgate_core::{Audience, Issuer, Profile, ResourceIdentifier, SettingError};
+use url::Url;
+
+use crate::{
+    ConfigurationError, IssuerSettings, ProviderSettings, address::is_fetchable_scheme,
+    error::Mistake,
+};
+
+/// The canonical URI of the protected resource.
+pub const MCP_SERVER_URL: &str = "MCP_SERVER_URL";
+/// The audiences, of which a token must name one.
+pub const OAUTH_AUDIENCE: &str = "OAUTH_AUDIENCE";
+/// The exact issuer.
+pub const OAUTH_ISSUER_URL: &str = "OAUTH_ISSUER_URL";
+/// The Cognito user pool, instead of an issuer.
+pub const USER_POOL_ID: &str = "USER_POOL_ID";
+/// The region of the user pool; its own prefix by default.
+pub const AWS_REGION: &str = "AWS_REGION";
+/// The ceiling of a key set's life, in seconds.
+pub const OAUTH_JWKS_CACHE_TTL: &str = "OAUTH_JWKS_CACHE_TTL";
+/// How many prepared keys may be held per issuer.
+pub const OAUTH_JWKS_MAX_KEYS: &str = "OAUTH_JWKS_MAX_KEYS";
+
+const LONGEST_TTL: u64 = 24 * 60 * 60;
+
+/// A text that says something: not empty, no blanks around it, no quotes left in by a shell or a
+/// Compose file.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn plain(text: &str) -> Result<&str, SettingError> {
+    let problem = if text.trim().is_empty() {
+        "the value is empty"
+    } else if text.trim() != text {
+        "the value begins or ends with a blank or a line break"
+    } else if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
+        "quotes were left in the value"
+    } else if text.contains('\u{fffd}') {
+        "the value is not UTF-8"
+    } else {
+        return Ok(text);
+    };
+    Err(SettingError::new(
+        problem,
+        "the bare value, or no such variable at all",
+    ))
+}
+
+/// `MCP_SERVER_URL`.
+///
+/// # Errors
+/// What is wrong with the URI.
+pub fn resource(text: &str) -> Result<ResourceIdentifier, SettingError> {
+    ResourceIdentifier::parse(plain(text)?)
+}
+
+/// `OAUTH_ISSUER_URL`: the exact `iss`. A URL must be https (http on loopback only), because metadata
+/// is fetched from it; a text that is no URL is taken as it is, and needs an explicit key set URL.
+///
+/// # Errors
+/// What is wrong with the issuer.
+pub fn issuer(text: &str) -> Result<Issuer, SettingError> {
+    let issuer = Issuer::new(plain(text)?)?;
+    match Url::parse(issuer.as_str()) {
+        Ok(url) => fetchable(&url).map(|()| issuer),
+        Err(_) => Ok(issuer),
+    }
+}
+
+/// `OAUTHGATE_JWKS_URL` and the like: a URL that is fetched.
+///
+/// # Errors
+/// What is wrong with the URL.
+pub fn fetched_url(text: &str) -> Result<Url, SettingError> {
+    let url = Url::parse(plain(text)?).map_err(|error| {
+        SettingError::new(
+            format!("not a URL ({error})"),
+            "a URL such as https://auth.example.com/keys",
+        )
+    })?;
+    fetchable(&url).map(|()| url)
+}
+
+/// Whether this URL may be fetched at all: https (http on loopback), no credentials, no fragment.
+pub(crate) fn fetchable(url: &Url) -> Result<(), SettingError> {
+    if !is_fetchable_scheme(url) {
+        return Err(SettingError::new(
+            format!(
+                "`{}` is not fetched from {}",
+                url.scheme(),
+                url.host_str().unwrap_or("no host")
+            ),
+            "an https URL (http only for localhost, 127.0.0.1 and [::1])",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(SettingError::new(
+            "the URL carries credentials or a fragment",
+            "the URL without them",
+        ));
+    }
+    Ok(())
+}
+
+/// `OAUTH_AUDIENCE`: one or several, separated by blanks or commas.
+///
+/// # Errors
+/// What is wrong with the list, or with the first bad audience in it.
+pub fn audiences(text: &str) -> Result<Vec<Audience>, SettingError> {
+    let text = plain(text)?;
+    if text.split(',').any(|part| part.trim().is_empty()) {
+        return Err(SettingError::new(
+            "the list has an empty place (two commas, or one at an end)",
+            "audiences separated by one comma or one blank",
+        ));
+    }
+    text.split([' ', ','])
+        .filter(|part| !part.is_empty())
+        .map(Audience::new)
+        .collect()
+}
+
+/// `OAUTH_JWKS_CACHE_TTL`: whole seconds, from 1 to a day.
+///
+/// # Errors
+/// When the text is no such number.
+pub fn jwks_ttl(text: &str) -> Result<Duration, SettingError> {
+    number(
+        text,
+        1..=LONGEST_TTL,
+        "whole seconds from 1 to 86400, for example 3600",
+    )
+    .map(Duration::from_secs)
+}
+
+/// `OAUTH_JWKS_MAX_KEYS`: from 1 to 1000.
+///
+/// # Errors
+/// When the text is no such number.
+pub fn jwks_max_keys(text: &str) -> Result<usize, SettingError> {
+    let number = number(
+        text,
+        1..=1_000,
+        "a whole number from 1 to 1000, for example 16",
+    )?;
+    usize::try_from(number)
+        .map_err(|_| SettingError::new("the number is too large", "at most 1000"))
+}
+
+fn number(
+    text: &str,
+    range: std::ops::RangeInclusive<u64>,
+    expected: &str,
+) -> Result<u64, SettingError> {
+    let digits = plain(text)?;
+    let number = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())
+        .flatten();
+    match number {
+        Some(number) if range.contains(&number) => Ok(number),
+        Some(_) => Err(SettingError::new("the number is out of range", expected)),
+        None => Err(SettingError::new("not a whole number", expected)),
+    }
+}
+
+/// A Cognito user pool: `{region}_{id}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPool {
+    region: String,
+    id: String,
+}
+
+impl UserPool {
+    /// `USER_POOL_ID`, with `AWS_REGION` if that is set: a pool's id begins with its region, so the
+    /// two must agree.
+    ///
+    /// # Errors
+    /// What is wrong with the id, or that the region is another one.
+    pub fn parse(id: &str, region: Option<&str>) -> Result<Self, SettingError> {
+        let id = plain(id)?;
+        let expected = "the pool's id as the console shows it, for example us-east-1_Ab12Cd34E";
+        let (prefix, rest) = id
+            .split_once('_')
+            .filter(|(prefix, rest)| is_region(prefix) && is_pool_suffix(rest))
+            .ok_or_else(|| SettingError::new("not a user pool id", expected))?;
+        debug_assert!(!rest.is_empty());
+        match region {
+            Some(region) if region != prefix => Err(SettingError::new(
+                format!("the pool lies in {prefix}, and {AWS_REGION} is {region:?}"),
+                format!("{AWS_REGION}={prefix}, or a pool of the other region"),
+            )),
+            _ => Ok(Self {
+                region: prefix.to_owned(),
+                id: id.to_owned(),
+            }),
+        }
+    }
+
+    /// The issuer of the pool's tokens.
+    ///
+    /// # Errors
+    /// Never, for a pool that was parsed; the type is what [`Issuer::new`] returns.
+    pub fn issuer(&self) -> Result<Issuer, SettingError> {
+        Issuer::new(format!(
+            "https://cognito-idp.{}.{}/{}",
+            self.region,
+            self.domain(),
+            self.id
+        ))
+    }
+
+    /// Whether this issuer is the pool's: pools of the newer type have a second name.
+    #[must_use]
+    pub fn is_named_by(&self, issuer: &Issuer) -> bool {
+        ["", "issuer-"].iter().any(|kind| {
+            issuer.as_str()
+                == format!(
+                    "https://{kind}cognito-idp.{}.{}/{}",
+                    self.region,
+                    self.domain(),
+                    self.id
+                )
+        })
+    }
+
+    fn domain(&self) -> &'static str {
+        if self.region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        }
+    }
+}
+
+/// `AWS_REGION`.
+///
+/// # Errors
+/// When the text does not look like a region.
+pub fn region(text: &str) -> Result<&str, SettingError> {
+    let text = plain(text)?;
+    if is_region(text) {
+        return Ok(text);
+    }
+    Err(SettingError::new(
+        "not an AWS region",
+        "a region such as us-east-1",
+    ))
+}
+
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() >= 3
+        && parts.iter().all(|part| !part.is_empty())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.ends_with(|last: char| last.is_ascii_digit())
+}
+
+fn is_pool_suffix(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 55 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Settings out of the names above, however they are looked up. Names that are absent get their
+/// defaults; every mistake is reported, not only the first.
+///
+/// # Errors
+/// Every mistake at once.
+pub fn settings_from(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<ProviderSettings, ConfigurationError> {
+    let mut reader = Reader {
+        lookup,
+        mistakes: Vec::new(),
+    };
+    let resource = reader.required(
+        MCP_SERVER_URL,
+        "the canonical URI of your server, for example https://mcp.example.com/mcp",
+        resource,
+    );
+    let (issuer, pool) = reader.issuer_and_pool();
+    let audiences = reader.required(
+        OAUTH_AUDIENCE,
+        "what your tokens carry in `aud` (for Cognito: the app client's id)",
+        audiences,
+    );
+    let ttl = reader.optional(OAUTH_JWKS_CACHE_TTL, jwks_ttl);
+    let max_keys = reader.optional(OAUTH_JWKS_MAX_KEYS, jwks_max_keys);
+    let (Some(resource), Some(issuer), Some(audiences), true) =
+        (resource, issuer, audiences, reader.mistakes.is_empty())
+    else {
+        return Err(ConfigurationError {
+            mistakes: reader.mistakes,
+        });
+    };
+    let mut settings = IssuerSettings::new(issuer, audiences);
+    if pool.is_some() {
+        settings.profile = Profile::cognito();
+    }
+    if let Some(ttl) = ttl {
+        settings = settings.with_explicit_jwks_ttl(ttl);
+    }
+    settings.jwks_max_keys = max_keys.unwrap_or(settings.jwks_max_keys);
+    Ok(ProviderSettings::new(resource, settings))
+}
+
+struct Reader<Lookup> {
+    lookup: Lookup,
+    mistakes: Vec<Mistake>,
+}
+
+impl<Lookup: Fn(&str) -> Option<String>> Reader<Lookup> {
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, SettingError>,
+    ) -> Option<T> {
+        let text = (self.lookup)(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.mistakes.push(Mistake::new(name, Some(&text), error));
+                None
+            }
+        }
+    }
+
+    fn required<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Result<T, SettingError>,
+    ) -> Option<T> {
+        if (self.lookup)(name).is_none() {
+            self.missing(name, "not set", expected);
+            return None;
+        }
+        self.optional(name, parse)
+    }
+
+    fn missing(&mut self, name: &str, problem: &str, expected: &str) {
+        self.mistakes.push(Mistake::new(
+            name,
+            None,
+            SettingError::new(problem, expected),
+        ));
+    }
+
+    fn issuer_and_pool(&mut self) -> (Option<Issuer>, Option<UserPool>) {
+        if (self.lookup)(OAUTH_ISSUER_URL).is_none() && (self.lookup)(USER_POOL_ID).is_none() {
+            self.missing(
+                OAUTH_ISSUER_URL,
+                "neither this nor USER_POOL_ID is set",
+                "the exact `iss` of your tokens, for example https://auth.example.com; or a Cognito USER_POOL_ID",
+            );
+        }
+        let issuer = self.optional(OAUTH_ISSUER_URL, issuer);
+        let pool = self.pool();
+        match (issuer, pool) {
+            (Some(issuer), Some(pool)) if !pool.is_named_by(&issuer) => {
+                self.contradiction(&issuer);
+                (None, None)
+            }
+            (None, Some(pool)) => (self.optional(USER_POOL_ID, |_| pool.issuer()), Some(pool)),
+            other => other,
+        }
+    }
+
+    fn pool(&mut self) -> Option<UserPool> {
+        (self.lookup)(USER_POOL_ID)?;
+        let is_given = (self.lookup)(AWS_REGION).is_some();
+        let region = self.optional(AWS_REGION, |text| region(text).map(str::to_owned));
+        let agreed = if is_given { region.as_deref() } else { None };
+        self.optional(USER_POOL_ID, |text| UserPool::parse(text, agreed))
+    }
+
+    fn contradiction(&mut self, issuer: &Issuer) {
+        let error = SettingError::new(
+            "USER_POOL_ID names another issuer",
+            "one of the two: OAUTH_ISSUER_URL for any provider, USER_POOL_ID for Cognito",
+        );
+        self.mistakes
+            .push(Mistake::new(OAUTH_ISSUER_URL, Some(issuer.as_str()), error));
+    }
+}

@@ -1,0 +1,25 @@
+//! Key sets: where they come from ([`JwksSource`]), when they are fetched ([`schedule`]), and how they
+//! are held ([`KeyStore`]).
+//!
+//! What the store promises, whatever strangers send and whatever the issuer does:
+//!
+//! 1. A token whose key is held never waits for the network.
+//! 2. A thousand first requests cost one fetch; a flood of unknown `kid`s costs one per cooldown.
+//! 3. A set that was good is served for [`schedule::STALE_LIMIT`] while its issuer is away, and only a
+//!    good set replaces it: no error page, no empty set, no late answer.
+//! 4. A fetch belongs to nobody: a request that is cancelled cancels nothing.
+
+mod absent;
+mod fetch;
+pub mod schedule;
+mod source;
+mod store;
+
+#[cfg(test)]
+mod schedule_tests;
+#[cfg(test)]
+mod store_tests;
+
+pub(crate) use fetch::{HttpJwksSource, Location};
+pub use source::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
+pub use store::KeyStore;

@@ -1,0 +1,289 @@
+//! When to fetch a key set: `(state, now, event) → action`, with no clock and no async inside.
+//!
+//! Two budgets that cannot starve each other:
+//!
+//! - **Upkeep** renews a set before its life ends, and backs off after failures. Nothing that a
+//!   stranger sends makes it later.
+//! - **Strangers** (tokens with an unknown `kid`, or any token while no set is held) may start one
+//!   attempt per cooldown. Attempts count, not successes: an outage or an empty set changes nothing.
+//!
+//! There is one attempt at a time; whoever comes during it joins it. Every attempt has a number, and
+//! an answer whose number is not the current one is dropped: a late old answer never replaces a newer.
+
+use std::time::Duration;
+
+/// The shortest life of a set, whatever `Cache-Control` says (a provider was seen answering 15 s).
+pub const FLOOR: Duration = Duration::from_secs(60);
+/// How far apart the attempts are that strangers may cause.
+pub const COOLDOWN: Duration = Duration::from_secs(10);
+/// How long a set is served while its issuer cannot confirm it.
+pub const STALE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// An attempt that has not ended by then is given up for lost.
+pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
+/// The longest pause between failing upkeep attempts, so that recovery is noticed within a minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest `Retry-After` that is honoured.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// The first pause after a failure while nothing is held: services often start together.
+const FIRST_COLD_PAUSE: Duration = Duration::from_secs(1);
+
+/// The configured figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// The ceiling of a set's life.
+    pub ceiling: Duration,
+    /// Whether the ceiling was set explicitly; it is then the life itself, without regard to
+    /// `Cache-Control` and to [`FLOOR`].
+    pub explicit: bool,
+    /// How far apart strangers' attempts are.
+    pub cooldown: Duration,
+    /// How long an unconfirmed set is served.
+    pub stale_limit: Duration,
+}
+
+impl Timing {
+    /// The default figures with this ceiling.
+    #[must_use]
+    pub fn new(ceiling: Duration, explicit: bool) -> Self {
+        Self {
+            ceiling,
+            explicit,
+            cooldown: COOLDOWN,
+            stale_limit: STALE_LIMIT,
+        }
+    }
+
+    /// How long a set is fresh.
+    fn life(&self, max_age: Option<Duration>) -> Duration {
+        match max_age {
+            Some(max_age) if !self.explicit => max_age.max(FLOOR).min(self.ceiling),
+            _ => self.ceiling,
+        }
+    }
+
+    /// When to renew a set: in the last fifth of its life, spread so that replicas do not march in step.
+    fn renewal(&self, max_age: Option<Duration>, jitter: Jitter) -> Duration {
+        let life = self.life(max_age);
+        let early = life - life / 10 - jitter.of(life / 10);
+        if self.explicit {
+            early
+        } else {
+            early.max(FLOOR.min(self.ceiling))
+        }
+    }
+}
+
+/// A random fraction, from outside: this file has no randomness of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jitter(pub u8);
+
+impl Jitter {
+    fn of(self, whole: Duration) -> Duration {
+        whole * u32::from(self.0) / 255
+    }
+}
+
+/// Why somebody asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// A token whose key is held, or the timer: only renews what is due.
+    Upkeep,
+    /// A token whose key is not held: spends the strangers' budget.
+    Stranger,
+}
+
+/// What to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Start this attempt.
+    Fetch(u64),
+    /// This attempt is under way.
+    Join(u64),
+    /// Nothing to do, or nothing allowed.
+    Rest,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    number: u64,
+    started: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    confirmed: Duration,
+    renew_at: Duration,
+}
+
+/// The state of one issuer's fetches. Times are counted from the same arbitrary moment.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    timing: Timing,
+    held: Option<Held>,
+    in_flight: Option<Attempt>,
+    attempts: u64,
+    failures: u32,
+    upkeep_rests_until: Duration,
+    strangers_rest_until: Duration,
+}
+
+impl Schedule {
+    /// Nothing held, nothing under way.
+    #[must_use]
+    pub fn new(timing: Timing) -> Self {
+        Self {
+            timing,
+            held: None,
+            in_flight: None,
+            attempts: 0,
+            failures: 0,
+            upkeep_rests_until: Duration::ZERO,
+            strangers_rest_until: Duration::ZERO,
+        }
+    }
+
+    /// Somebody needs keys.
+    pub fn demand(&mut self, now: Duration, demand: Demand) -> Action {
+        if let Some(attempt) = self.under_way(now) {
+            return Action::Join(attempt.number);
+        }
+        let allowed_from = match demand {
+            Demand::Upkeep => self.upkeep_at(),
+            Demand::Stranger => self.strangers_rest_until,
+        };
+        if now < allowed_from {
+            return Action::Rest;
+        }
+        if demand == Demand::Stranger {
+            self.strangers_rest_until = now + self.timing.cooldown;
+        }
+        Action::Fetch(self.begin(now))
+    }
+
+    /// The attempt brought a good set, or the word that the held one is still good. Returns whether
+    /// the answer may be used: an attempt given up for lost is not.
+    pub fn succeeded(
+        &mut self,
+        now: Duration,
+        number: u64,
+        max_age: Option<Duration>,
+        jitter: Jitter,
+    ) -> bool {
+        if !self.end(number) {
+            return false;
+        }
+        self.failures = 0;
+        self.upkeep_rests_until = Duration::ZERO;
+        self.held = Some(Held {
+            confirmed: now,
+            renew_at: now + self.timing.renewal(max_age, jitter),
+        });
+        true
+    }
+
+    /// The attempt failed. Returns whether it was the current one.
+    pub fn failed(
+        &mut self,
+        now: Duration,
+        number: u64,
+        retry_after: Option<Duration>,
+        jitter: Jitter,
+    ) -> bool {
+        if !self.end(number) {
+            return false;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        let pause = self.pause().max(asked);
+        self.upkeep_rests_until = now + pause + jitter.of(pause / 10);
+        self.strangers_rest_until = self
+            .strangers_rest_until
+            .max(now + self.timing.cooldown.max(asked));
+        true
+    }
+
+    /// Whether a set is held and its issuer confirmed it recently enough.
+    #[must_use]
+    pub fn may_serve(&self, now: Duration) -> bool {
+        self.age(now)
+            .is_some_and(|age| age <= self.timing.stale_limit)
+    }
+
+    /// How long ago the issuer confirmed the held set.
+    #[must_use]
+    pub fn age(&self, now: Duration) -> Option<Duration> {
+        self.held.map(|held| now.saturating_sub(held.confirmed))
+    }
+
+    /// When upkeep may start its next attempt, unless one is under way.
+    #[must_use]
+    pub fn upkeep_at(&self) -> Duration {
+        let due = self.held.map_or(Duration::ZERO, |held| held.renew_at);
+        due.max(self.upkeep_rests_until)
+    }
+
+    /// How long until anybody may start an attempt; zero while one is under way.
+    #[must_use]
+    pub fn next_attempt_in(&self, now: Duration) -> Duration {
+        if self.in_flight.is_some() {
+            return Duration::ZERO;
+        }
+        self.upkeep_at()
+            .min(self.strangers_rest_until)
+            .saturating_sub(now)
+    }
+
+    /// Whether an attempt is under way.
+    #[must_use]
+    pub fn is_fetching(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Whether this is the attempt under way.
+    #[must_use]
+    pub fn is_current(&self, number: u64) -> bool {
+        self.in_flight
+            .is_some_and(|attempt| attempt.number == number)
+    }
+
+    /// Attempts so far.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    fn under_way(&mut self, now: Duration) -> Option<Attempt> {
+        self.in_flight = self
+            .in_flight
+            .filter(|attempt| now.saturating_sub(attempt.started) < ATTEMPT_LIMIT);
+        self.in_flight
+    }
+
+    fn begin(&mut self, now: Duration) -> u64 {
+        self.attempts += 1;
+        let attempt = Attempt {
+            number: self.attempts,
+            started: now,
+        };
+        self.in_flight = Some(attempt);
+        attempt.number
+    }
+
+    fn end(&mut self, number: u64) -> bool {
+        let current = self.is_current(number);
+        if current {
+            self.in_flight = None;
+        }
+        current
+    }
+
+    fn pause(&self) -> Duration {
+        let first = if self.held.is_some() {
+            self.timing.cooldown
+        } else {
+            FIRST_COLD_PAUSE
+        };
+        let doublings = self.failures.saturating_sub(1).min(16);
+        first.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+    }
+}

@@ -1,0 +1,132 @@
+//! The seam between the cache and wherever keys come from.
+
+use std::{fmt, time::Duration};
+
+use futures_util::future::BoxFuture;
+use oauthgate_core::{Denial, Reason};
+
+/// Where a key set comes from. The store knows nothing else about it: a file, a shared store or a
+/// test can stand here as well as the network.
+pub trait JwksSource: fmt::Debug + Send + Sync + 'static {
+    /// Fetches the set once; retries, pauses and time limits are the caller's business.
+    ///
+    /// `known` is the [`Validator`] of the set that the caller holds, if it holds one: only then may
+    /// the answer be [`FetchedSet::NotModified`].
+    fn fetch(&self, known: Option<Validator>) -> BoxFuture<'_, Result<Fetched, KeySourceError>>;
+}
+
+/// What a source brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The document, or the word that the held one is still good.
+    pub set: FetchedSet,
+    /// How long the source says it stays good; `None` when it says nothing.
+    pub max_age: Option<Duration>,
+}
+
+/// The document, or the word that the held one is still good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchedSet {
+    /// A document, still to be parsed.
+    Document {
+        /// The bytes, at most 512 KiB.
+        body: Vec<u8>,
+        /// What to send along next time.
+        validator: Option<Validator>,
+    },
+    /// The held set is still the current one (HTTP 304).
+    NotModified,
+}
+
+/// Names one version of a document at one place (RFC 9110 §8.8); only the source that made it reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validator {
+    /// Where the document lies; the tag means nothing elsewhere.
+    pub location: String,
+    /// The entity tag.
+    pub entity_tag: String,
+}
+
+/// Why no keys could be had. None of these is the client's fault: the answer is 503.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {detail}")]
+pub struct KeySourceError {
+    reason: Reason,
+    detail: String,
+    retry_after: Option<Duration>,
+}
+
+impl KeySourceError {
+    /// No metadata document could be fetched.
+    #[must_use]
+    pub fn metadata_unavailable(detail: impl Into<String>) -> Self {
+        Self::new(Reason::MetadataUnavailable, detail)
+    }
+
+    /// The metadata document names another issuer.
+    #[must_use]
+    pub fn metadata_issuer_mismatch(detail: impl Into<String>) -> Self {
+        Self::new(Reason::MetadataIssuerMismatch, detail)
+    }
+
+    /// The key set could not be fetched.
+    #[must_use]
+    pub fn jwks_unavailable(detail: impl Into<String>) -> Self {
+        Self::new(Reason::JwksUnavailable, detail)
+    }
+
+    /// The key set holds no usable key.
+    #[must_use]
+    pub fn no_usable_keys(detail: impl Into<String>) -> Self {
+        Self::new(Reason::NoUsableKeys, detail)
+    }
+
+    fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The source said when to come back.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
+        self
+    }
+
+    /// The stable reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The reason's stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.reason.code()
+    }
+
+    /// What was tried and what came back, for the operator.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// When it is worth trying again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl From<KeySourceError> for Denial {
+    fn from(error: KeySourceError) -> Self {
+        let denial = Self::new(error.reason).with_detail(error.detail);
+        match error.retry_after {
+            Some(after) => denial.with_retry_after(after),
+            None => denial,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Helpers for tests: keys that sign, a clock that stands still, and authorization servers that misbehave.
+
+mod issuer;
+mod scripted;
+mod token;
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+pub(crate) use issuer::{FakeIssuer, Reply};
+use oauthgate_core::UnixTime;
+pub(crate) use scripted::ScriptedSource;
+pub(crate) use token::{TestKey, jwks, token_for};
+
+use crate::clock::Clock;
+
+/// Whole seconds since the epoch, on the machine's clock.
+pub(crate) fn unix_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_secs()).unwrap()
+}
+
+/// A clock that moves only when told to.
+#[derive(Debug, Default)]
+pub(crate) struct FakeClock {
+    elapsed_ms: AtomicU64,
+    shift: Mutex<i64>,
+}
+
+impl FakeClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.elapsed_ms
+            .fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Moves the time of day only: a day passes for the tokens, no second for the schedule.
+    pub(crate) fn shift_time_of_day(&self, seconds: i64) {
+        *self.shift.lock().unwrap() += seconds;
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(unix_now() + *self.shift.lock().unwrap())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.elapsed_ms.load(Ordering::SeqCst))
+    }
+}
