@@ -135,7 +135,6 @@ fn status_and_error(reason: Reason) -> (StatusCode, &'static str) {
         }
         Blame::NoCredentials => (StatusCode::UNAUTHORIZED, "unauthorized"),
         Blame::Request => (StatusCode::BAD_REQUEST, "invalid_request"),
-        Blame::Size => (StatusCode::PAYLOAD_TOO_LARGE, "content_too_large"),
         Blame::Token => (StatusCode::UNAUTHORIZED, INVALID_TOKEN),
         Blame::Scope => (StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE),
         Blame::Rights | Blame::Origin => (StatusCode::FORBIDDEN, "access_denied"),
@@ -163,7 +162,6 @@ fn description(reason: Reason) -> &'static str {
         (_, Blame::Token) => "The access token is not valid here",
         (_, Blame::NoCredentials) => "An access token is required",
         (_, Blame::Request) => "The request is malformed",
-        (_, Blame::Size) => "The request is too long",
         (_, Blame::Scope) => "The access token lacks a permission that this operation needs",
         (_, Blame::Rights) => "The operation is not allowed to this caller",
         (_, Blame::Origin) => "The request comes from a place that is not allowed",

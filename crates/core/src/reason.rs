@@ -10,8 +10,6 @@ pub enum Blame {
     NoCredentials,
     /// The request is malformed: two credentials, bad header grammar (`invalid_request`).
     Request,
-    /// The body is longer than what may be read of it (413).
-    Size,
     /// The token is bad (`invalid_token`).
     Token,
     /// The token is good and lacks a scope (`insufficient_scope`).
@@ -80,7 +78,7 @@ reasons! {
     /// `Mcp-Method` or `Mcp-Name` says something else than the body (MCP 2026-07-28).
     HeaderMismatch, "header_mismatch", Request;
     /// The body is longer than what a policy may read.
-    BodyTooLarge, "body_too_large", Size;
+    BodyTooLarge, "body_too_large", Request;
     /// The token is longer than the limit.
     TokenTooLarge, "token_too_large", Token;
     /// The token is not a well-formed compact JWS (RFC 7515 §3.1, RFC 7519 §7.2).
