@@ -1,0 +1,107 @@
+//! What the log says about a refusal.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use oauthgate_core::{Denial, Reason};
+use oauthgate_tower::{Reference, ResourceServerLayer};
+use tracing_subscriber::{fmt, fmt::MakeWriter, layer::SubscriberExt};
+
+use crate::support::*;
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Captured {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Everything that one request writes, down to `trace`, and its reference.
+async fn logged(
+    server: &Server,
+    request: http::Request<axum::body::Body>,
+) -> (String, Option<String>) {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::registry()
+        .with(fmt::layer().with_ansi(false).with_writer(captured.clone()));
+    let guard = tracing::subscriber::set_default(subscriber);
+    let answered = server.ask(request).await;
+    drop(guard);
+    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    (
+        text,
+        answered
+            .parts
+            .extensions
+            .get::<Reference>()
+            .map(|reference| reference.as_str().to_owned()),
+    )
+}
+
+#[tokio::test]
+async fn names_reason_and_reference_in_one_line() {
+    let (text, reference) = logged(&Server::paved(), with_token("stale")).await;
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(
+        text.contains("INFO") && text.contains("reason=\"expired\""),
+        "{text}"
+    );
+    assert!(text.contains(&reference.unwrap()), "{text}");
+}
+
+#[tokio::test]
+async fn h1_stays_one_line_whatever_the_detail_says() {
+    let hostile = "kid \r\nINFO all is well \u{1b}[2J\u{2028}";
+    let provider = Provider::refusing(Denial::new(Reason::UnknownKeyId).with_detail(hostile));
+    let (text, _) = logged(&Server::new(ResourceServerLayer::new(provider)), get("/")).await;
+    assert_eq!(
+        text.trim_end()
+            .chars()
+            .filter(|letter| letter.is_control() || *letter == '\u{2028}')
+            .count(),
+        0,
+        "{text:?}"
+    );
+}
+
+#[tokio::test]
+async fn h2_never_holds_the_token() {
+    let token = crate::issuer::token(&crate::issuer::claims_with(
+        &serde_json::json!({ "exp": 1 }),
+    ));
+    for request in [
+        with_token(&token),
+        with_token("canary-token"),
+        get("/?access_token=canary-token"),
+    ] {
+        let (text, _) = logged(&Server::paved(), request).await;
+        assert!(!text.is_empty());
+        assert!(
+            !text.contains("canary-token") && !text.contains(token.split('.').next_back().unwrap()),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn is_silent_when_an_outer_layer_writes_the_log() {
+    let server = Server::new(ResourceServerLayer::new(Provider::default()).without_refusal_log());
+    assert_eq!(logged(&server, with_token("stale")).await.0, "");
+}

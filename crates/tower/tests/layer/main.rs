@@ -1,0 +1,16 @@
+//! The layer as its users see it: requests in, responses out.
+
+#[path = "../../../core/tests/support/mod.rs"]
+mod issuer;
+mod support;
+
+mod admission;
+mod bodies;
+mod budget;
+mod extractors;
+mod log;
+mod metadata;
+mod methods;
+mod refusals;
+mod signatures;
+mod wire;
