@@ -18,12 +18,8 @@ impl Options {
     /// # Errors
     /// When stdout cannot be written to.
     pub fn run(self) -> Result<(), Failure> {
-        clap_complete::generate(
-            self.shell,
-            &mut Cli::command(),
-            "oauthgate",
-            &mut std::io::stdout(),
-        );
-        Ok(())
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "oauthgate", &mut script);
+        output::data(&String::from_utf8_lossy(&script))
     }
 }

@@ -2,8 +2,10 @@
 //! run broke, 2 usage, 78 bad configuration (`EX_CONFIG`, what `RestartPreventExitStatus=78` keys on).
 
 pub mod completions;
+pub mod config;
 mod failure;
 pub mod output;
+pub mod sources;
 
 use std::process::ExitCode;
 
@@ -21,13 +23,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print a completion script for a shell.
+    /// Check or show the configuration
+    Config(config::Options),
+    /// Print a completion script for a shell
     Completions(completions::Options),
 }
 
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),
         }
     }

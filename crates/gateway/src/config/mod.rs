@@ -1,10 +1,30 @@
-//! Configuration: three shapes in three files. The process environment is read in one place,
-//! the file in another, and what comes out is [`Settings`], resolved and typed.
+//! Configuration: what somebody wrote becomes [`Settings`], or one report of every mistake.
 //!
-//! Precedence: flag, environment, file, default. Every mistake is reported, not the first one.
+//! Flags, environment ([`env`]) and file ([`file`]) are read into sections, merged by precedence
+//! (flag, environment, file, default), parsed strictly, and checked against each other.
 
+mod checks;
+mod effective;
+pub mod env;
+pub mod file;
+mod given;
+mod issuer;
+mod load;
+mod reader;
+pub mod reference;
+mod resolve;
+mod section;
 pub mod settings;
+mod values;
 
+#[cfg(test)]
+mod tests;
+
+pub use effective::{Effective, json, table};
+pub use env::Environment;
+pub use given::Origin;
+pub use load::{Loaded, Sources};
 pub use settings::{
-    IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, Tools, UpstreamTimeouts,
+    IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, Tools, UnlistedTools,
+    UpstreamTimeouts,
 };

@@ -111,11 +111,23 @@ fn host_of(origin: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// The scopes that MCP tools need. A tool without an entry needs what the resource needs.
+/// The scopes that MCP tools need. Without a rule for any tool, all of them need what the resource needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tools {
     /// Tool name → the scopes of a call.
     pub scopes: BTreeMap<String, ScopeSet>,
+    /// What becomes of tools without a rule, once one tool has one.
+    pub unlisted: UnlistedTools,
+}
+
+/// What becomes of a tool without a rule beside tools with one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnlistedTools {
+    /// Nobody may call it.
+    #[default]
+    Refuse,
+    /// Whoever may use the resource may call it.
+    Allow,
 }
 
 impl Tools {

@@ -1,0 +1,96 @@
+//! `oauthgate config check|show`.
+
+use clap::{Args, Subcommand};
+use oauthgate_remote::ConfigurationError;
+use serde_json::json;
+
+use super::{Failure, output, sources::SourceOptions};
+use crate::config::{Environment, json, reference, table};
+
+/// What to do with the configuration.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Report every mistake at once; exit 0 when there is none, 1 otherwise
+    Check(Reading),
+    /// Print what holds in the end, and who said so; credentials are redacted
+    Show(Reading),
+    /// Print the reference page of all settings
+    #[command(hide = true)]
+    Reference,
+}
+
+#[derive(Debug, Args)]
+struct Reading {
+    #[command(flatten)]
+    sources: SourceOptions,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// Reads the configuration and reports on it.
+    ///
+    /// # Errors
+    /// `check`: that there are mistakes, with exit code 1. `show`: the mistakes, with exit code 78.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.action {
+            Action::Check(reading) => reading.check(),
+            Action::Show(reading) => reading.show(),
+            Action::Reference => output::data(&reference::environment()),
+        }
+    }
+}
+
+impl Reading {
+    fn check(self) -> Result<(), Failure> {
+        let loaded = self.sources.over(Environment::of_process()).load();
+        if self.json {
+            let (mistakes, warnings) = match &loaded {
+                Ok(loaded) => (Vec::new(), loaded.warnings.clone()),
+                Err(error) => (mistakes(error), Vec::new()),
+            };
+            output::data(&format!(
+                "{}\n",
+                json!({ "ok": loaded.is_ok(), "mistakes": mistakes, "warnings": warnings })
+            ))?;
+        }
+        let loaded = loaded.map_err(Failure::run)?;
+        for warning in &loaded.warnings {
+            anstream::eprintln!("warning: {warning}");
+        }
+        anstream::eprintln!(
+            "the configuration is good: {} resource(s)",
+            loaded.settings.resources.len()
+        );
+        Ok(())
+    }
+
+    fn show(self) -> Result<(), Failure> {
+        let loaded = self.sources.over(Environment::of_process()).load()?;
+        let text = if self.json {
+            json(&loaded.effective)
+        } else {
+            table(&loaded.effective)
+        };
+        output::data(&text)
+    }
+}
+
+fn mistakes(error: &ConfigurationError) -> Vec<serde_json::Value> {
+    let mistake = |mistake: &oauthgate_remote::error::Mistake| {
+        json!({
+            "setting": mistake.setting,
+            "value": mistake.value,
+            "problem": mistake.problem,
+            "expected": mistake.expected,
+        })
+    };
+    error.mistakes.iter().map(mistake).collect()
+}

@@ -1,0 +1,145 @@
+//! What is wrong between settings that are right on their own.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use url::{Host, Url};
+
+use super::{
+    given::Mistakes,
+    settings::{ResourceSettings, Settings},
+};
+
+/// Adds every contradiction, and warns about what is legal and risky.
+pub(super) fn check(settings: &Settings, mistakes: &mut Mistakes) -> Vec<String> {
+    listeners(settings, mistakes);
+    for resource in &settings.resources {
+        refuse_loop(settings, resource, mistakes);
+    }
+    refuse_collisions(&settings.resources, mistakes);
+    warnings(settings)
+}
+
+fn listeners(settings: &Settings, mistakes: &mut Mistakes) {
+    if settings.listen == settings.admin_listen && settings.listen.port() != 0 {
+        let value = settings.listen.to_string();
+        mistakes.add(
+            "OAUTHGATE_ADMIN_LISTEN",
+            Some(&value),
+            "traffic and the admin pages cannot share an address",
+            "another port, for example 127.0.0.1:9090",
+        );
+    }
+}
+
+/// A gate in front of itself would answer every request by asking itself.
+fn refuse_loop(settings: &Settings, resource: &ResourceSettings, mistakes: &mut Mistakes) {
+    let ours =
+        |listener: &SocketAddr| listener.port() != 0 && reaches(&resource.upstream, listener);
+    let problem = if ours(&settings.listen) {
+        "the upstream is the gate itself: requests would go round in circles"
+    } else if ours(&settings.admin_listen) {
+        "the upstream is the gate's own admin listener"
+    } else if resource.upstream.origin() == resource.provider.resource.url().origin() {
+        "the upstream is the resource's own public address: requests would come back to the gate"
+    } else {
+        return;
+    };
+    mistakes.add(
+        "OAUTHGATE_UPSTREAM",
+        Some(resource.upstream.as_str()),
+        problem,
+        "the address of the server behind the gate",
+    );
+}
+
+/// Whether a URL, asked from this machine, ends at a listener.
+fn reaches(url: &Url, listener: &SocketAddr) -> bool {
+    let this_machine = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    let same_host = match url.host() {
+        Some(Host::Ipv4(address)) => covers(listener.ip(), address.into(), this_machine),
+        Some(Host::Ipv6(address)) => covers(listener.ip(), address.into(), this_machine),
+        Some(Host::Domain(name)) => {
+            (name == "localhost" || name.ends_with(".localhost")) && this_machine(listener.ip())
+        }
+        None => false,
+    };
+    same_host && url.port_or_known_default() == Some(listener.port())
+}
+
+fn covers(listener: IpAddr, asked: IpAddr, this_machine: impl Fn(IpAddr) -> bool) -> bool {
+    listener == asked
+        || (asked.is_unspecified() && this_machine(listener))
+        || (listener.is_unspecified() && asked.is_loopback())
+}
+
+/// No two resources may claim the same path, the same metadata document or the same name.
+fn refuse_collisions(resources: &[ResourceSettings], mistakes: &mut Mistakes) {
+    let paths = |resource: &ResourceSettings| {
+        if resource.path.is_empty() {
+            "/".to_owned()
+        } else {
+            resource.path.clone()
+        }
+    };
+    refuse_twice(
+        resources,
+        "path",
+        paths,
+        "a path of its own for each resource",
+        mistakes,
+    );
+    refuse_twice(
+        resources,
+        "server_url",
+        |resource| resource.provider.resource.metadata_path(),
+        "a `server_url` with a path of its own: the metadata document lives under it",
+        mistakes,
+    );
+    refuse_twice(
+        resources,
+        "name",
+        |resource| resource.name.clone(),
+        "a `name` of its own for each resource",
+        mistakes,
+    );
+}
+
+fn refuse_twice(
+    resources: &[ResourceSettings],
+    key: &str,
+    claim: impl Fn(&ResourceSettings) -> String,
+    expected: &str,
+    mistakes: &mut Mistakes,
+) {
+    let mut owners: BTreeMap<String, usize> = BTreeMap::new();
+    for (position, resource) in resources.iter().enumerate() {
+        let claimed = claim(resource);
+        if let Some(owner) = owners.get(&claimed) {
+            mistakes.add(
+                format!("resource[{position}].{key}"),
+                Some(&claimed),
+                format!("resource[{owner}] claims the same"),
+                expected,
+            );
+        } else {
+            owners.insert(claimed, position);
+        }
+    }
+}
+
+fn warnings(settings: &Settings) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !settings.admin_listen.ip().is_loopback() {
+        warnings.push(format!("the admin listener {} is open to the network: metrics and key status are readable by whoever reaches it", settings.admin_listen));
+    }
+    if settings.accept_dev_issuer {
+        warnings.push(
+            "the throw-away keys of dev-issuer are accepted: anybody who runs one can mint tokens"
+                .to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,281 @@
+//! The process environment, and the only reader of it. One table says what every variable means;
+//! the reference page is generated from it.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+use super::given::{Given, Mistakes, Origin, Words, nearest};
+
+/// What a setting belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The process; no file can say it.
+    Process,
+    /// The gate as a whole; the top level of the file.
+    Gate,
+    /// A protected resource; `[[resource]]` in the file.
+    Resource,
+    /// An issuer whose tokens open a resource; `[[resource]]`, or `[[resource.issuer]]` for several.
+    Issuer,
+}
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The same setting's key in `oauthgate.toml`.
+    pub key: &'static str,
+    /// What it belongs to.
+    pub level: Level,
+    /// What holds when nobody sets it.
+    pub default: Option<&'static str>,
+    /// What to write, with an example.
+    pub expected: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// The version that brought it.
+    pub since: &'static str,
+}
+
+/// The prefix of our own variables. A name with it that we do not know is a mistake: a setting that
+/// does not take effect can be a hole.
+pub const PREFIX: &str = "OAUTHGATE_";
+
+macro_rules! variables {
+    ($($name:literal, $key:literal, $level:ident, $default:expr, $expected:literal, $doc:literal;)+) => {
+        /// Every variable we read, in the order of the documentation.
+        pub const VARIABLES: &[Variable] = &[$(Variable {
+            name: $name, key: $key, level: Level::$level, default: $default,
+            expected: $expected, doc: $doc, since: "0.1.0",
+        },)+];
+    };
+}
+
+variables! {
+    "MCP_SERVER_URL", "server_url", Resource, None,
+    "the resource's public URL, for example https://mcp.example.com/mcp",
+    "The canonical URI of the protected resource, exactly as clients call it. Published as `resource` in its metadata.";
+
+    "OAUTHGATE_UPSTREAM", "upstream", Resource, None,
+    "the server behind the gate, for example http://127.0.0.1:3001",
+    "Where good requests go. Without a path of its own it gets the request's path as it is; with one, that path replaces the resource's.";
+
+    "OAUTH_ISSUER_URL", "issuer_url", Issuer, None,
+    "the exact `iss` of your tokens, for example https://auth.example.com",
+    "The authorization server: the exact `iss` of its tokens, byte for byte, trailing slash included. Required unless `USER_POOL_ID` is set.";
+
+    "USER_POOL_ID", "user_pool_id", Issuer, None,
+    "a Cognito user pool, for example us-east-1_AbCdEfGhI",
+    "An Amazon Cognito user pool instead of `OAUTH_ISSUER_URL`; switches the `cognito` preset on.";
+
+    "AWS_REGION", "region", Issuer, None,
+    "an AWS region, for example eu-central-1",
+    "The region of the user pool; the one in the pool's id unless set. Only read together with `USER_POOL_ID`.";
+
+    "OAUTH_AUDIENCE", "audience", Issuer, None,
+    "what your authorization server writes into `aud`, for example https://mcp.example.com/mcp",
+    "The audiences of which a token must name one (with the `cognito` preset: the client ids). Several are separated by blanks or commas.";
+
+    "OAUTHGATE_PRESET", "preset", Issuer, None,
+    "generic, cognito, auth0, okta, entra or keycloak",
+    "How the authorization server writes its tokens. The default is `cognito` for a Cognito issuer, else `generic`.";
+
+    "OAUTHGATE_JWKS_URL", "jwks_url", Issuer, None,
+    "the key set's URL, for example https://auth.example.com/keys",
+    "The issuer's key set, when its metadata is not to be asked for it.";
+
+    "OAUTHGATE_METADATA_URL", "metadata_url", Issuer, None,
+    "the metadata document's URL, for example https://auth.example.com/.well-known/openid-configuration",
+    "The issuer's metadata document, when it is not at one of the well-known places.";
+
+    "OAUTHGATE_METADATA_ISSUER", "metadata_issuer", Issuer, None,
+    "the `issuer` member of the metadata document, byte for byte",
+    "The `issuer` that the metadata document names, when it differs from the `iss` of the tokens.";
+
+    "OAUTHGATE_MISSING_AUDIENCE_CLIENTS", "missing_audience_clients", Issuer, None,
+    "client ids, separated by blanks or commas",
+    "Clients whose tokens may lack an audience. Everybody else's are refused.";
+
+    "OAUTHGATE_ALGORITHMS", "algorithms", Issuer, Some("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
+    "signature algorithms, for example RS256 ES256",
+    "The signature algorithms allowed. `none` and the HS family cannot be.";
+
+    "OAUTHGATE_CLOCK_SKEW", "clock_skew", Issuer, Some("60"),
+    "seconds, 0 to 300",
+    "How far the issuer's clock may be off, in seconds.";
+
+    "OAUTH_JWKS_CACHE_TTL", "jwks_cache_ttl", Issuer, Some("3600"),
+    "seconds, 1 to 86400",
+    "The ceiling of a key set's life in seconds. `Cache-Control` may shorten it, but not below 60; a value set here is obeyed as it is.";
+
+    "OAUTH_JWKS_MAX_KEYS", "jwks_max_keys", Issuer, Some("16"),
+    "a number of keys, 1 to 1000",
+    "How many prepared signing keys of an issuer are held in memory. A larger set still works.";
+
+    "OAUTHGATE_SCOPES", "scopes", Resource, None,
+    "scopes, separated by blanks or commas, for example tools:read",
+    "The scopes for basic use, advertised in the resource's metadata and in challenges.";
+
+    "OAUTHGATE_REQUIRED_SCOPES", "required_scopes", Resource, None,
+    "scopes, separated by blanks or commas, for example tools:read",
+    "The scopes that every request needs.";
+
+    "OAUTHGATE_RESOURCE_NAME", "resource_name", Resource, None,
+    "a name for people, for example Example Tools",
+    "The resource's human-readable name, published in its metadata.";
+
+    "OAUTHGATE_ALLOWED_ORIGINS", "allowed_origins", Resource, None,
+    "web origins, for example https://app.example.com http://localhost:6274",
+    "The browser origins that may call, beside the resource's own. Requests with another `Origin` get 403.";
+
+    "OAUTHGATE_ALLOWED_HOSTS", "allowed_hosts", Resource, None,
+    "host names with an optional port, for example mcp.internal:8080",
+    "The `Host` values that are served, beside the resource's own. A loopback listener also serves `localhost` and its own address. Requests for another host get 403.";
+
+    "OAUTHGATE_IDENTITY_HEADERS", "identity_headers", Resource, Some("auth-request"),
+    "auth-request, remote or nothing",
+    "Under which header names the upstream learns who is calling: `X-Auth-Request-User` and its kin, `Remote-User` and its kin, or not at all.";
+
+    "OAUTHGATE_CONNECT_TIMEOUT", "connect_timeout", Resource, Some("5"),
+    "seconds, 1 to 300",
+    "How long a connection to the upstream may take, in seconds.";
+
+    "OAUTHGATE_RESPONSE_TIMEOUT", "response_timeout", Resource, Some("60"),
+    "seconds, 1 to 3600",
+    "How long the upstream may take to begin its answer, in seconds. A stream that has begun is not limited.";
+
+    "OAUTHGATE_LISTEN", "listen", Gate, Some("127.0.0.1:8080"),
+    "an address with a port, for example 127.0.0.1:8080 or 0.0.0.0:8080",
+    "Where traffic comes in. Port 0 picks a free one and says which.";
+
+    "OAUTHGATE_ADMIN_LISTEN", "admin_listen", Gate, Some("127.0.0.1:9090"),
+    "an address with a port, for example 127.0.0.1:9090",
+    "Where `/livez`, `/readyz`, `/metrics` and `/version` are answered. Keep it off the public network.";
+
+    "OAUTHGATE_TRUSTED_PROXIES", "trusted_proxies", Gate, None,
+    "addresses or networks, for example 10.0.0.0/8 192.168.1.7",
+    "The proxies in front of the gate whose `Forwarded` and `X-Forwarded-For` are believed. Nobody's are by default.";
+
+    "OAUTHGATE_LOG_FORMAT", "log_format", Gate, Some("json"),
+    "json or pretty",
+    "How log lines look. What is logged follows `RUST_LOG`, for example `RUST_LOG=debug`.";
+
+    "OAUTHGATE_DRAIN_TIMEOUT", "drain_timeout", Gate, Some("25"),
+    "seconds, 0 to 3600",
+    "How long requests in flight may take after the first SIGTERM or SIGINT, in seconds. A second signal ends them at once.";
+
+    "OAUTHGATE_MAX_CONNECTIONS", "max_connections", Gate, Some("10000"),
+    "a number of connections, 1 to 1000000",
+    "How many connections may be open at a time. Further ones wait in the kernel's queue.";
+
+    "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "danger_accept_dev_issuer", Process, Some("false"),
+    "true or false",
+    "Accepts the throw-away keys of `oauthgate dev-issuer`. Anybody who runs one can then mint tokens: for tests on loopback only.";
+
+    "OAUTHGATE_CONFIG", "config", Process, None,
+    "the path of a file, for example /etc/oauthgate.toml",
+    "The configuration file. Without it `./oauthgate.toml` is read, if there is one.";
+}
+
+/// The variable with this file key.
+#[must_use]
+pub(super) fn variable(key: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|variable| variable.key == key)
+}
+
+/// The variables of a process, or what a test says they are.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// This process's own.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self(
+            std::env::vars_os()
+                .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+                .collect(),
+        )
+    }
+
+    /// These and no other.
+    pub fn of<N: Into<String>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+
+    /// A variable that belongs to no setting of ours, such as `RUST_LOG`.
+    #[must_use]
+    pub fn foreign(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// A set name that could be meant by one that is not set.
+    pub(super) fn nearest_to(&self, missing: &str) -> Option<&str> {
+        let stranger = |name: &&str| VARIABLES.iter().all(|variable| variable.name != *name);
+        nearest(missing, self.0.keys().map(String::as_str).filter(stranger))
+    }
+
+    /// Our settings among the variables, with their keys; unknown names under our prefix are mistakes.
+    pub(super) fn given(&self, mistakes: &mut Mistakes) -> Vec<(&'static Variable, Given)> {
+        self.refuse_unknown(mistakes);
+        VARIABLES
+            .iter()
+            .filter_map(|variable| Some((variable, self.read(variable, mistakes)?)))
+            .collect()
+    }
+
+    fn read(&self, variable: &Variable, mistakes: &mut Mistakes) -> Option<Given> {
+        let value = self.0.get(variable.name)?;
+        let Some(text) = value.to_str() else {
+            mistakes.add(
+                variable.name,
+                None,
+                "the value is not UTF-8",
+                variable.expected,
+            );
+            return None;
+        };
+        Some(Given {
+            setting: variable.name.to_owned(),
+            words: Words::One(text.to_owned()),
+            origin: Origin::Environment,
+        })
+    }
+
+    fn refuse_unknown(&self, mistakes: &mut Mistakes) {
+        let known = || VARIABLES.iter().map(|variable| variable.name);
+        let ours = self
+            .0
+            .keys()
+            .filter(|name| name.to_ascii_uppercase().starts_with(PREFIX) && !is_service_link(name));
+        for name in ours.filter(|name| known().all(|known| known != name.as_str())) {
+            let expected = match nearest(name, known()) {
+                Some(meant) => format!("{meant}, if that is what you mean; otherwise remove it"),
+                None => "only the names in docs/reference/environment.md; remove it".to_owned(),
+            };
+            mistakes.add(
+                name.as_str(),
+                None,
+                "there is no setting of this name",
+                expected,
+            );
+        }
+    }
+}
+
+/// Kubernetes puts `OAUTHGATE_PORT_8080_TCP_ADDR` and its kin into every pod beside a service called
+/// `oauthgate` (or `oauthgate-…`). They are nobody's setting.
+fn is_service_link(name: &str) -> bool {
+    let (head, tail) = name.rsplit_once("_SERVICE_").unwrap_or((name, ""));
+    let port = |text: &str| {
+        text.split_once("PORT_")
+            .is_some_and(|(_, port)| port.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    tail == "HOST" || tail.starts_with("PORT") || head.ends_with("_PORT") || port(name)
+}

@@ -1,0 +1,324 @@
+//! `oauthgate.toml`, read into sections with the line of every value.
+
+use std::path::Path;
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    env::{Level, VARIABLES, variable},
+    given::{Given, Mistakes, Origin, Words, nearest, shown},
+    section::{Section, Sections},
+};
+
+/// The file that is read when nobody names another.
+pub const DEFAULT_NAME: &str = "oauthgate.toml";
+
+/// Keys that no environment variable can say, because they only make sense beside several resources.
+pub(super) const FILE_ONLY: &[(Level, &str, &str)] = &[
+    (
+        Level::Gate,
+        "resource",
+        "one `[[resource]]` for each protected resource",
+    ),
+    (
+        Level::Resource,
+        "name",
+        "a short name for log lines and metrics, for example tools",
+    ),
+    (
+        Level::Resource,
+        "path",
+        "the path it is served under, for example /mcp; the path of `server_url` unless set",
+    ),
+    (
+        Level::Resource,
+        "tools",
+        "a table `[resource.tools]` of MCP tool names, each with the scopes of a call: delete = [\"tools:write\"]",
+    ),
+    (
+        Level::Resource,
+        "unlisted_tools",
+        "refuse or allow: what becomes of tools without a rule, once one tool has one; refuse unless set",
+    ),
+    (
+        Level::Resource,
+        "issuer",
+        "one `[[resource.issuer]]` for each trusted issuer, when there are several",
+    ),
+];
+
+/// Reads the text of a file.
+pub(super) fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Sections {
+    let reader = Reader { path, text };
+    match DeTable::parse(text) {
+        Ok(table) => reader.top(table.get_ref(), mistakes),
+        Err(error) => {
+            let line = reader.line(error.span().map_or(0, |span| span.start));
+            mistakes.add(
+                format!("{}:{line}", path.display()),
+                None,
+                format!("not TOML: {}", shown(error.message())),
+                "a file as https://toml.io describes it",
+            );
+            Sections::default()
+        }
+    }
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+type Entry<'a, 'i> = (
+    &'a Spanned<std::borrow::Cow<'i, str>>,
+    &'a Spanned<DeValue<'i>>,
+);
+
+impl Reader<'_> {
+    fn line(&self, offset: usize) -> usize {
+        1 + self
+            .text
+            .bytes()
+            .take(offset)
+            .filter(|&byte| byte == b'\n')
+            .count()
+    }
+
+    fn place(&self, offset: usize) -> String {
+        format!("{}:{}", self.path.display(), self.line(offset))
+    }
+
+    fn top(&self, table: &DeTable<'_>, mistakes: &mut Mistakes) -> Sections {
+        let mut sections = Sections::default();
+        for entry in table {
+            if entry.0.get_ref() == "resource" {
+                sections.resources =
+                    self.tables("resource", entry.1, mistakes, |table, mistakes| {
+                        self.resource(table, mistakes)
+                    });
+            } else {
+                self.value(entry, &[Level::Gate], &mut sections.gate, mistakes);
+            }
+        }
+        sections
+    }
+
+    fn resource(&self, table: &DeTable<'_>, mistakes: &mut Mistakes) -> Section {
+        let mut section = Section::default();
+        for entry in table {
+            match entry.0.get_ref().as_ref() {
+                "tools" => section.tools = self.tools(entry.1, mistakes),
+                "issuer" => {
+                    section.issuers =
+                        self.tables("resource.issuer", entry.1, mistakes, |table, mistakes| {
+                            self.issuer(table, mistakes)
+                        });
+                }
+                _ => self.value(
+                    entry,
+                    &[Level::Resource, Level::Issuer],
+                    &mut section,
+                    mistakes,
+                ),
+            }
+        }
+        section
+    }
+
+    fn issuer(&self, table: &DeTable<'_>, mistakes: &mut Mistakes) -> Section {
+        let mut section = Section::default();
+        for entry in table {
+            self.value(entry, &[Level::Issuer], &mut section, mistakes);
+        }
+        section
+    }
+
+    fn tables(
+        &self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        mistakes: &mut Mistakes,
+        read: impl Fn(&DeTable<'_>, &mut Mistakes) -> Section,
+    ) -> Vec<Section> {
+        let Some(array) = value.get_ref().as_array() else {
+            mistakes.add(
+                self.place(value.span().start),
+                None,
+                format!("`{name}` is one table"),
+                format!("`[[{name}]]` with double brackets, also for a single one"),
+            );
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for element in array {
+            match element.get_ref().as_table() {
+                Some(table) => sections.push(Section {
+                    place: format!("{}: [[{name}]]", self.place(element.span().start)),
+                    ..read(table, mistakes)
+                }),
+                None => mistakes.add(
+                    self.place(element.span().start),
+                    None,
+                    format!("`{name}` holds something that is no table"),
+                    format!("`[[{name}]]`"),
+                ),
+            }
+        }
+        sections
+    }
+
+    fn tools(&self, value: &Spanned<DeValue<'_>>, mistakes: &mut Mistakes) -> Vec<(String, Given)> {
+        let Some(table) = value.get_ref().as_table() else {
+            mistakes.add(
+                self.place(value.span().start),
+                None,
+                "`tools` is no table",
+                "`[resource.tools]` with lines such as delete = [\"tools:write\"]",
+            );
+            return Vec::new();
+        };
+        let mut tools = Vec::new();
+        for entry in table {
+            let name = entry.0.get_ref().to_string();
+            if let Some(given) = self.given(
+                entry,
+                &format!("tools.{name}"),
+                "a list of scopes, for example [\"tools:write\"]",
+                mistakes,
+            ) {
+                tools.push((name, given));
+            }
+        }
+        tools
+    }
+
+    fn value(
+        &self,
+        entry: Entry<'_, '_>,
+        levels: &[Level],
+        section: &mut Section,
+        mistakes: &mut Mistakes,
+    ) {
+        let key = entry.0.get_ref().as_ref();
+        let Some(known) = keys_of(levels).find(|known| *known == key) else {
+            let label = format!("{}: {}", self.place(entry.0.span().start), shown(key));
+            mistakes.add(
+                label,
+                None,
+                "there is no setting of this name here",
+                suggestion(key, levels),
+            );
+            return;
+        };
+        let expected = expected_for(known);
+        if let Some(given) = self.given(entry, known, expected, mistakes) {
+            section.overlay(known, given);
+        }
+    }
+
+    fn given(
+        &self,
+        (key, value): Entry<'_, '_>,
+        setting: &str,
+        expected: &str,
+        mistakes: &mut Mistakes,
+    ) -> Option<Given> {
+        let line = self.line(key.span().start);
+        let origin = Origin::File {
+            path: self.path.to_owned(),
+            line,
+        };
+        let setting = setting.to_owned();
+        match words(value.get_ref()) {
+            Some(words) => Some(Given {
+                setting,
+                words,
+                origin,
+            }),
+            None => {
+                mistakes.add(
+                    format!("{origin}: {setting}"),
+                    None,
+                    format!(
+                        "a TOML {} cannot be this setting",
+                        value.get_ref().type_str()
+                    ),
+                    expected,
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Text, whole numbers and booleans as text; lists of text.
+fn words(value: &DeValue<'_>) -> Option<Words> {
+    match value {
+        DeValue::Array(elements) => {
+            let texts: Option<Vec<_>> = elements
+                .iter()
+                .map(|element| element.get_ref().as_str().map(str::to_owned))
+                .collect();
+            texts.map(Words::Many)
+        }
+        DeValue::String(text) => Some(Words::One(text.to_string())),
+        DeValue::Integer(number) if number.radix() == 10 => {
+            Some(Words::One(number.as_str().to_owned()))
+        }
+        DeValue::Boolean(flag) => Some(Words::One(flag.to_string())),
+        _ => None,
+    }
+}
+
+/// The keys that may stand in a table of these levels.
+pub(super) fn keys_of(levels: &[Level]) -> impl Iterator<Item = &'static str> {
+    let of_variables = VARIABLES
+        .iter()
+        .filter(|variable| levels.contains(&variable.level))
+        .map(|variable| variable.key);
+    of_variables.chain(
+        FILE_ONLY
+            .iter()
+            .filter(|(level, ..)| levels.contains(level))
+            .map(|(_, key, _)| *key),
+    )
+}
+
+fn expected_for(key: &str) -> &'static str {
+    let in_file = FILE_ONLY
+        .iter()
+        .find(|(_, file_key, _)| *file_key == key)
+        .map(|(.., expected)| *expected);
+    variable(key)
+        .map(|variable| variable.expected)
+        .or(in_file)
+        .unwrap_or("a known setting")
+}
+
+/// What an unknown key probably should have been: a variable's name, a key of another table, or a slip.
+fn suggestion(wrong: &str, levels: &[Level]) -> String {
+    let elsewhere = VARIABLES.iter().find(|variable| {
+        variable.name == wrong || (variable.key == wrong && !levels.contains(&variable.level))
+    });
+    match (elsewhere, nearest(wrong, keys_of(levels))) {
+        (Some(variable), _) if variable.level == Level::Process => format!(
+            "the variable {} instead; a file cannot say this",
+            variable.name
+        ),
+        (Some(variable), _) if levels.contains(&variable.level) => variable.key.to_owned(),
+        (Some(variable), _) => format!("`{}`, {}", variable.key, table_of(variable.level)),
+        (None, Some(meant)) => format!("`{meant}`, if that is what you mean; otherwise remove it"),
+        (None, None) => "only the keys in docs/reference/environment.md; remove it".to_owned(),
+    }
+}
+
+fn table_of(level: Level) -> &'static str {
+    match level {
+        Level::Gate | Level::Process => "at the top of the file, before the first `[[resource]]`",
+        Level::Resource | Level::Issuer => "below `[[resource]]`",
+    }
+}

@@ -1,0 +1,184 @@
+//! What somebody wrote: the words, where they stand, and the list of what is wrong with them.
+
+use std::{fmt, path::PathBuf};
+
+use oauthgate_core::SettingError;
+use oauthgate_remote::{ConfigurationError, error::Mistake};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag of the command line.
+    Flag,
+    /// A variable of the process environment.
+    Environment,
+    /// The configuration file.
+    File {
+        /// The file, as it was named.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Environment => f.write_str("environment"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One value or a list; only a file can say which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Words {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// A value as somebody wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Given {
+    /// The setting's name as it was written: `OAUTHGATE_LISTEN`, `--listen`, `listen`.
+    pub(super) setting: String,
+    pub(super) words: Words,
+    pub(super) origin: Origin,
+}
+
+impl Given {
+    /// The setting's name with the place where it stands, for a report.
+    pub(super) fn label(&self) -> String {
+        match &self.origin {
+            Origin::File { .. } => format!("{}: {}", self.origin, self.setting),
+            _ => self.setting.clone(),
+        }
+    }
+}
+
+/// Every mistake found so far.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    pub(super) fn add(
+        &mut self,
+        setting: impl Into<String>,
+        value: Option<&str>,
+        problem: impl Into<String>,
+        expected: impl Into<String>,
+    ) {
+        self.0.push(Mistake {
+            setting: setting.into(),
+            value: value.map(shown),
+            problem: problem.into(),
+            expected: expected.into(),
+        });
+    }
+
+    pub(super) fn add_error(&mut self, given: &Given, value: &str, error: SettingError) {
+        self.add(given.label(), Some(value), error.problem, error.expected);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn into_error(self) -> ConfigurationError {
+        ConfigurationError { mistakes: self.0 }
+    }
+}
+
+/// A value for the eyes of an operator: cut, and without the credentials that a URL may carry.
+pub(super) fn shown(value: &str) -> String {
+    const LONGEST: usize = 256;
+    let hidden = hide_user_info(value);
+    if hidden.len() <= LONGEST {
+        return hidden;
+    }
+    let end = (0..=LONGEST)
+        .rev()
+        .find(|&at| hidden.is_char_boundary(at))
+        .unwrap_or(0);
+    format!("{}…", &hidden[..end])
+}
+
+/// `https://user:password@host/` → `https://[redacted]@host/`, in every URL of the text.
+fn hide_user_info(text: &str) -> String {
+    let mut hidden = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        hidden.push_str(before);
+        let authority = after.find(['/', '?', '#', ' ', ',']).unwrap_or(after.len());
+        match after[..authority].rfind('@') {
+            Some(user_info) => {
+                hidden.push_str("[redacted]");
+                rest = &after[user_info..];
+            }
+            None => rest = after,
+        }
+    }
+    hidden.push_str(rest);
+    hidden
+}
+
+/// The known name nearest to a misspelt one, when it is near enough to be meant.
+pub(super) fn nearest<'a>(
+    wrong: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let near_enough = 2 + wrong.len() / 8;
+    known
+        .into_iter()
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(
+                    &wrong.to_ascii_lowercase(),
+                    &name.to_ascii_lowercase(),
+                ),
+                name,
+            )
+        })
+        .filter(|(distance, _)| *distance <= near_enough)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_urls_are_never_shown() {
+        assert_eq!(
+            shown("http://user:secret@host/p"),
+            "http://[redacted]@host/p"
+        );
+        assert_eq!(
+            shown("https://a, https://u:p@b?x"),
+            "https://a, https://[redacted]@b?x"
+        );
+        assert_eq!(shown("https://host/a@b"), "https://host/a@b");
+        assert_eq!(shown("http://u:p@ss@host"), "http://[redacted]@host");
+    }
+
+    #[test]
+    fn long_values_are_cut_at_a_character() {
+        let cut = shown(&"ö".repeat(200));
+        assert_eq!(cut.chars().count(), 129);
+    }
+
+    #[test]
+    fn a_near_name_is_suggested_and_a_far_one_is_not() {
+        assert_eq!(
+            nearest("upstraem", ["upstream", "listen"]),
+            Some("upstream")
+        );
+        assert_eq!(nearest("something_else", ["upstream", "listen"]), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! Sections into [`Settings`].
+
+use std::{collections::BTreeMap, time::Duration};
+
+use oauthgate_core::{ResourceIdentifier, Scope, ScopeSet};
+use oauthgate_remote::ProviderSettings;
+
+use super::{
+    effective::Effective,
+    env::Environment,
+    given::{Mistakes, Origin},
+    issuer,
+    reader::{self, Reader},
+    section::{Section, Sections},
+    settings::{Limits, ResourceSettings, Settings, Tools, UpstreamTimeouts},
+    values,
+};
+
+/// What the sections come to; settings only when nothing is wrong so far.
+#[derive(Default)]
+pub(super) struct Resolved {
+    pub(super) settings: Option<Settings>,
+    pub(super) effective: Vec<Effective>,
+}
+
+/// Reads every section and collects every mistake.
+pub(super) fn resolve(
+    sections: &Sections,
+    environment: &Environment,
+    mistakes: &mut Mistakes,
+) -> Resolved {
+    let mut resolved = Resolved::default();
+    let gate = gate(&sections.gate, &mut resolved, mistakes);
+    let resources: Vec<_> = sections
+        .resources
+        .iter()
+        .enumerate()
+        .map(|(position, section)| {
+            ResourceReader {
+                section,
+                position,
+                environment,
+            }
+            .read(&mut resolved, mistakes)
+        })
+        .collect();
+    if let (Some(gate), Some(resources)) = (gate, resources.into_iter().collect()) {
+        resolved.settings = Some(Settings { resources, ..gate });
+    }
+    resolved
+}
+
+fn gate(section: &Section, resolved: &mut Resolved, mistakes: &mut Mistakes) -> Option<Settings> {
+    let mut reader = Reader {
+        section,
+        prefix: String::new(),
+        mistakes,
+        effective: &mut resolved.effective,
+    };
+    let listen = reader.one("listen", values::listen_address);
+    let admin_listen = reader.one("admin_listen", values::listen_address);
+    let trusted_proxies = reader.many("trusted_proxies", values::network);
+    let log_format = reader.one("log_format", values::log_format);
+    let drain = reader.one("drain_timeout", |text| values::seconds(text, 0..=3600));
+    let connections = reader.one("max_connections", |text| {
+        values::number(text, 1..=1_000_000)
+    });
+    let accept_dev_issuer = reader.one("danger_accept_dev_issuer", values::boolean);
+    let limits = Limits {
+        drain: drain?,
+        connections: usize::try_from(connections?).ok()?,
+        ..Limits::default()
+    };
+    Some(Settings {
+        listen: listen?,
+        admin_listen: admin_listen?,
+        trusted_proxies,
+        log_format: log_format?,
+        limits,
+        accept_dev_issuer: accept_dev_issuer?,
+        ..Settings::new(Vec::new())
+    })
+}
+
+struct ResourceReader<'a> {
+    section: &'a Section,
+    position: usize,
+    environment: &'a Environment,
+}
+
+impl ResourceReader<'_> {
+    fn read(&self, resolved: &mut Resolved, mistakes: &mut Mistakes) -> Option<ResourceSettings> {
+        let mut reader = self.reader(resolved, mistakes);
+        let identifier = self.identifier(&mut reader);
+        let upstream = reader.required(
+            "upstream",
+            self.environment.nearest_to("OAUTHGATE_UPSTREAM"),
+            values::upstream,
+        );
+        let advertised_scopes = scopes("scopes", &mut reader);
+        let resource_name = reader.one("resource_name", values::text);
+        let dressing = self.dressing(&mut reader);
+        let issuers = issuer::sections(self.section, mistakes)
+            .into_iter()
+            .map(|section| {
+                issuer::read(
+                    section,
+                    &self.prefix(),
+                    self.environment,
+                    resolved,
+                    mistakes,
+                )
+            })
+            .collect::<Vec<_>>();
+        let mut issuers = issuers.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
+        let mut provider = ProviderSettings::new(identifier?, issuers.next()?);
+        provider.issuers.extend(issuers);
+        provider.advertised_scopes = advertised_scopes;
+        provider.resource_name = resource_name;
+        Some(dressing?.dress(ResourceSettings::new(provider, upstream?)))
+    }
+
+    fn reader<'r>(&'r self, resolved: &'r mut Resolved, mistakes: &'r mut Mistakes) -> Reader<'r> {
+        Reader {
+            section: self.section,
+            prefix: self.prefix(),
+            mistakes,
+            effective: &mut resolved.effective,
+        }
+    }
+
+    /// What the resource is called in `config show`: nothing when the environment alone describes it.
+    fn prefix(&self) -> String {
+        if self.section.place.is_empty() {
+            String::new()
+        } else {
+            format!("resource[{}].", self.position)
+        }
+    }
+
+    fn identifier(&self, reader: &mut Reader<'_>) -> Option<ResourceIdentifier> {
+        let identifier = reader.required(
+            "server_url",
+            self.environment.nearest_to("MCP_SERVER_URL"),
+            ResourceIdentifier::parse,
+        )?;
+        if self.section.values.contains_key("path") || identifier.path().is_empty() {
+            return Some(identifier);
+        }
+        match (
+            values::path(identifier.path()),
+            self.section.values.get("server_url"),
+        ) {
+            (Err(error), Some(given)) => {
+                reader.mistakes.add_error(given, identifier.as_str(), error);
+                None
+            }
+            _ => Some(identifier),
+        }
+    }
+
+    fn dressing(&self, reader: &mut Reader<'_>) -> Option<Dressing> {
+        let dressing = Dressing {
+            name: reader.one("name", values::label),
+            path: reader.one("path", values::path),
+            required_scopes: scopes("required_scopes", reader),
+            allowed_origins: reader.many("allowed_origins", values::web_origin),
+            allowed_hosts: reader.many("allowed_hosts", values::host),
+            tools: self.tools(reader),
+            identity_headers: reader.one("identity_headers", values::identity_headers)?,
+            connect: reader.one("connect_timeout", |text| values::seconds(text, 1..=300))?,
+            response: reader.one("response_timeout", |text| values::seconds(text, 1..=3600))?,
+        };
+        Some(dressing)
+    }
+
+    fn tools(&self, reader: &mut Reader<'_>) -> Tools {
+        let mut rules = BTreeMap::new();
+        for (tool, given) in &self.section.tools {
+            let items = reader::list(given, reader.mistakes);
+            reader.note(&given.setting, &items.join(" "), &given.origin);
+            let scopes = reader::each(given, &items, |text| Scope::new(text), reader.mistakes);
+            rules.insert(tool.clone(), scopes.into_iter().collect());
+        }
+        let unlisted = reader
+            .one("unlisted_tools", values::unlisted_tools)
+            .unwrap_or_default();
+        Tools {
+            scopes: rules,
+            unlisted,
+        }
+    }
+}
+
+fn scopes(key: &'static str, reader: &mut Reader<'_>) -> ScopeSet {
+    reader
+        .many(key, |text| Scope::new(text))
+        .into_iter()
+        .collect()
+}
+
+/// What a resource has beside its issuers and its upstream.
+struct Dressing {
+    name: Option<String>,
+    path: Option<String>,
+    required_scopes: ScopeSet,
+    allowed_origins: Vec<String>,
+    allowed_hosts: Vec<String>,
+    tools: Tools,
+    identity_headers: super::IdentityHeaders,
+    connect: Duration,
+    response: Duration,
+}
+
+impl Dressing {
+    fn dress(self, mut resource: ResourceSettings) -> ResourceSettings {
+        resource.name = self.name.unwrap_or(resource.name);
+        resource.path = self.path.unwrap_or(resource.path);
+        resource.required_scopes = self.required_scopes;
+        resource.allowed_origins = self.allowed_origins;
+        resource.allowed_hosts.extend(self.allowed_hosts);
+        resource.tools = self.tools;
+        resource.identity_headers = self.identity_headers;
+        resource.timeouts = UpstreamTimeouts {
+            connect: self.connect,
+            response: self.response,
+        };
+        resource
+    }
+}
+
+/// An origin for what follows from other settings.
+pub(super) const DERIVED: &Origin = &Origin::Default;

@@ -1,0 +1,603 @@
+//! What people write, and what they are told.
+
+use std::fs;
+
+use rstest::rstest;
+use tempfile::TempDir;
+
+use super::{
+    Environment, IdentityHeaders, Loaded, LogFormat, Origin, Sources, UnlistedTools, effective,
+    reference,
+};
+
+const GOOD: &[(&str, &str)] = &[
+    ("MCP_SERVER_URL", "https://mcp.example.com/mcp"),
+    ("OAUTH_ISSUER_URL", "https://auth.example.com"),
+    ("OAUTH_AUDIENCE", "https://mcp.example.com/mcp"),
+    ("OAUTHGATE_UPSTREAM", "http://127.0.0.1:3001"),
+];
+
+/// The good environment with these changes; an empty name stands for nothing, `-NAME` takes one away.
+fn environment(changes: &[(&str, &str)]) -> Environment {
+    let kept = GOOD.iter().filter(|(name, _)| {
+        changes
+            .iter()
+            .all(|(changed, _)| changed.trim_start_matches('-') != *name)
+    });
+    let set = changes.iter().filter(|(name, _)| !name.starts_with('-'));
+    Environment::of(kept.chain(set).map(|(name, value)| (*name, *value)))
+}
+
+struct Setup {
+    directory: TempDir,
+    sources: Sources,
+}
+
+impl Setup {
+    fn new(changes: &[(&str, &str)]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let sources = Sources {
+            environment: environment(changes),
+            directory: directory.path().to_owned(),
+            ..Sources::default()
+        };
+        Self { directory, sources }
+    }
+
+    fn of_file(text: &str) -> Self {
+        let mut setup = Self::new(&[]);
+        setup.sources.environment = Environment::default();
+        setup.write(text);
+        setup
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.directory.path().join("oauthgate.toml"), text).unwrap();
+    }
+
+    fn load(&self) -> Loaded {
+        self.sources
+            .load()
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The report, with the directory's name taken out.
+    fn report(&self) -> String {
+        let error = self
+            .sources
+            .load()
+            .expect_err("the configuration has a mistake");
+        error
+            .to_string()
+            .replace(&format!("{}/", self.directory.path().display()), "")
+    }
+}
+
+#[test]
+fn four_variables_are_enough() {
+    let loaded = Setup::new(&[]).load();
+    let settings = loaded.settings;
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.admin_listen.to_string(), "127.0.0.1:9090");
+    assert_eq!(settings.log_format, LogFormat::Json);
+    assert!(!settings.accept_dev_issuer);
+    let [resource] = &settings.resources[..] else {
+        panic!("one resource")
+    };
+    assert_eq!(
+        (resource.name.as_str(), resource.path.as_str()),
+        ("mcp", "/mcp")
+    );
+    assert_eq!(resource.upstream.as_str(), "http://127.0.0.1:3001/");
+    assert_eq!(resource.allowed_hosts, ["mcp.example.com"]);
+    assert_eq!(resource.identity_headers, IdentityHeaders::AuthRequest);
+    let [issuer] = &resource.provider.issuers[..] else {
+        panic!("one issuer")
+    };
+    assert_eq!(issuer.jwks_ttl.as_secs(), 3600);
+    assert!(!issuer.jwks_ttl_is_explicit);
+    assert_eq!((issuer.jwks_max_keys, issuer.skew.as_secs()), (16, 60));
+    assert_eq!(loaded.warnings, [""; 0]);
+}
+
+#[test]
+fn a_user_pool_stands_for_its_issuer_and_switches_the_preset_on() {
+    let changes = [
+        ("-OAUTH_ISSUER_URL", ""),
+        ("USER_POOL_ID", "eu-central-1_AbC123"),
+        ("OAUTH_AUDIENCE", "client-1, client-2"),
+    ];
+    let loaded = Setup::new(&changes).load();
+    let issuer = &loaded.settings.resources[0].provider.issuers[0];
+    assert_eq!(
+        issuer.issuer.as_str(),
+        "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC123"
+    );
+    assert_eq!(issuer.profile.name(), "cognito");
+    assert_eq!(issuer.audiences.len(), 2);
+}
+
+#[test]
+fn the_region_that_aws_sets_everywhere_means_nothing_without_a_pool() {
+    let loaded = Setup::new(&[("AWS_REGION", "")]).load();
+    assert_eq!(loaded.settings.resources.len(), 1);
+}
+
+#[test]
+fn every_variable_takes_effect() {
+    let changes = [
+        ("OAUTHGATE_LISTEN", "0.0.0.0:1"),
+        ("OAUTHGATE_ADMIN_LISTEN", "[::1]:2"),
+        ("OAUTHGATE_TRUSTED_PROXIES", "10.0.0.0/8 192.168.1.7"),
+        ("OAUTHGATE_LOG_FORMAT", "pretty"),
+        ("OAUTHGATE_DRAIN_TIMEOUT", "3"),
+        ("OAUTHGATE_MAX_CONNECTIONS", "4"),
+        ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true"),
+        ("OAUTHGATE_SCOPES", "a b"),
+        ("OAUTHGATE_REQUIRED_SCOPES", "c"),
+        ("OAUTHGATE_RESOURCE_NAME", "Example Tools"),
+        (
+            "OAUTHGATE_ALLOWED_ORIGINS",
+            "https://app.example.com, http://localhost:6274",
+        ),
+        ("OAUTHGATE_ALLOWED_HOSTS", "MCP.internal:81"),
+        ("OAUTHGATE_IDENTITY_HEADERS", "remote"),
+        ("OAUTHGATE_CONNECT_TIMEOUT", "6"),
+        ("OAUTHGATE_RESPONSE_TIMEOUT", "7"),
+        ("OAUTHGATE_PRESET", "okta"),
+        ("OAUTHGATE_JWKS_URL", "https://auth.example.com/keys"),
+        ("OAUTHGATE_METADATA_URL", "https://auth.example.com/meta"),
+        ("OAUTHGATE_METADATA_ISSUER", "https://other.example.com"),
+        ("OAUTHGATE_MISSING_AUDIENCE_CLIENTS", "one two"),
+        ("OAUTHGATE_ALGORITHMS", "ES256"),
+        ("OAUTHGATE_CLOCK_SKEW", "9"),
+        ("OAUTH_JWKS_CACHE_TTL", "10"),
+        ("OAUTH_JWKS_MAX_KEYS", "11"),
+    ];
+    let settings = Setup::new(&changes).load().settings;
+    let resource = &settings.resources[0];
+    let issuer = &resource.provider.issuers[0];
+    let shown = [
+        format!(
+            "{} {} {:?}",
+            settings.listen, settings.admin_listen, settings.trusted_proxies
+        ),
+        format!(
+            "{:?} {:?} {}",
+            settings.log_format, settings.limits, settings.accept_dev_issuer
+        ),
+        format!(
+            "{} / {} / {:?}",
+            resource.provider.advertised_scopes,
+            resource.required_scopes,
+            resource.provider.resource_name
+        ),
+        format!(
+            "{:?} {:?} {:?}",
+            resource.allowed_origins, resource.allowed_hosts, resource.identity_headers
+        ),
+        format!("{:?}", resource.timeouts),
+        format!(
+            "{} {:?} {:?}",
+            issuer.profile.name(),
+            issuer.jwks_url.as_ref().map(url::Url::as_str),
+            issuer.metadata_url.as_ref().map(url::Url::as_str)
+        ),
+        format!(
+            "{:?} {:?} {:?}",
+            issuer.metadata_issuer, issuer.missing_audience_clients, issuer.algorithms
+        ),
+        format!(
+            "{:?} {:?} {} {}",
+            issuer.skew, issuer.jwks_ttl, issuer.jwks_ttl_is_explicit, issuer.jwks_max_keys
+        ),
+    ];
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[rstest]
+#[case::empty("OAUTH_AUDIENCE", "", "empty")]
+#[case::blank("OAUTH_AUDIENCE", " ", "empty")]
+#[case::wildcard("OAUTH_AUDIENCE", "*", "must name something")]
+#[case::quotes("OAUTH_AUDIENCE", "\"api\"", "quotes")]
+#[case::single_quotes("OAUTHGATE_UPSTREAM", "'http://127.0.0.1:3001'", "quotes")]
+#[case::quoted_item("OAUTH_AUDIENCE", "one 'two'", "quotes")]
+#[case::trailing_comma("OAUTH_AUDIENCE", "one,", "comma")]
+#[case::double_comma("OAUTHGATE_SCOPES", "one,,two", "comma")]
+#[case::blanks_around("MCP_SERVER_URL", " https://mcp.example.com", "blanks around")]
+#[case::empty_optional("OAUTHGATE_SCOPES", "", "empty")]
+#[case::empty_ours("OAUTHGATE_LISTEN", "", "empty")]
+#[case::wrong_scope("OAUTHGATE_REQUIRED_SCOPES", "a\"b", "scope")]
+#[case::no_port("OAUTHGATE_LISTEN", "127.0.0.1", "port")]
+#[case::only_port("OAUTHGATE_LISTEN", ":8080", "0.0.0.0:8080")]
+#[case::bare_port("OAUTHGATE_ADMIN_LISTEN", "9090", "127.0.0.1:9090")]
+#[case::not_a_bool("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "1", "true or false")]
+#[case::upper_bool("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "TRUE", "true or false")]
+#[case::ttl_zero("OAUTH_JWKS_CACHE_TTL", "0", "1 to 86400")]
+#[case::ttl_text("OAUTH_JWKS_CACHE_TTL", "1h", "whole")]
+#[case::keys_negative("OAUTH_JWKS_MAX_KEYS", "-1", "1 to 1000")]
+#[case::c13_skew("OAUTHGATE_CLOCK_SKEW", "301", "0 to 300")]
+#[case::d11_http_issuer("OAUTH_ISSUER_URL", "http://auth.example.com", "https")]
+#[case::d11_http_keys("OAUTHGATE_JWKS_URL", "http://auth.example.com/keys", "https")]
+#[case::issuer_no_url("OAUTH_ISSUER_URL", "acme.com", "OAUTHGATE_JWKS_URL")]
+#[case::a1_algorithm_none("OAUTHGATE_ALGORITHMS", "none", "never can")]
+#[case::a2_algorithm_hs("OAUTHGATE_ALGORITHMS", "ES256 HS256", "never can")]
+#[case::preset("OAUTHGATE_PRESET", "cognitoo", "generic, cognito")]
+#[case::g10_every_origin("OAUTHGATE_ALLOWED_ORIGINS", "*", "every web page")]
+#[case::g10_null_origin("OAUTHGATE_ALLOWED_ORIGINS", "null", "every web page")]
+#[case::origin_with_path("OAUTHGATE_ALLOWED_ORIGINS", "https://a.example/x", "origin")]
+#[case::host_with_path("OAUTHGATE_ALLOWED_HOSTS", "a.example/x", "host name")]
+#[case::host_with_user("OAUTHGATE_ALLOWED_HOSTS", "u@a.example", "host name")]
+#[case::h5_trust_all("OAUTHGATE_TRUSTED_PROXIES", "0.0.0.0/0", "every client")]
+#[case::h5_no_network("OAUTHGATE_TRUSTED_PROXIES", "10.0.0.0/33", "network")]
+#[case::upstream_scheme("OAUTHGATE_UPSTREAM", "ftp://host", "http or https")]
+#[case::upstream_no_scheme("OAUTHGATE_UPSTREAM", "127.0.0.1:3001", "http://127.0.0.1:3001")]
+#[case::upstream_query("OAUTHGATE_UPSTREAM", "http://127.0.0.1:3001/?a=b", "query")]
+#[case::upstream_credentials(
+    "OAUTHGATE_UPSTREAM",
+    "http://user:pass@127.0.0.1:3001",
+    "credentials"
+)]
+#[case::loop_to_us("OAUTHGATE_UPSTREAM", "http://localhost:8080", "circles")]
+#[case::loop_by_any_address("OAUTHGATE_UPSTREAM", "http://0.0.0.0:8080/mcp", "circles")]
+#[case::loop_to_admin("OAUTHGATE_UPSTREAM", "http://127.0.0.1:9090", "admin listener")]
+#[case::loop_by_public_name("OAUTHGATE_UPSTREAM", "https://mcp.example.com", "public address")]
+#[case::same_listener("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:8080", "share an address")]
+#[case::wrong_pool("USER_POOL_ID", "nonsense", "pool")]
+#[case::resource_http("MCP_SERVER_URL", "http://mcp.example.com/mcp", "https")]
+#[case::resource_fragment("MCP_SERVER_URL", "https://mcp.example.com/mcp#x", "fragment")]
+#[case::log_format("OAUTHGATE_LOG_FORMAT", "xml", "json or pretty")]
+#[case::control("OAUTHGATE_RESOURCE_NAME", "a\u{7}b", "control")]
+fn h7_names_the_variable_and_what_to_write(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] expected: &str,
+) {
+    let report = Setup::new(&[(name, value)]).report();
+    assert!(
+        report.contains(name) && report.contains(expected),
+        "{report}"
+    );
+    assert!(!report.contains("pass@"), "{report}");
+}
+
+#[rstest]
+#[case("OAUTH_AUDIENCE")]
+#[case("MCP_SERVER_URL")]
+#[case("OAUTH_ISSUER_URL")]
+#[case("OAUTHGATE_UPSTREAM")]
+fn c4_starts_with_nothing_missing_or_not_at_all(#[case] name: &str) {
+    let report = Setup::new(&[(&format!("-{name}"), "")]).report();
+    assert!(report.starts_with("1 mistake"), "{report}");
+    assert!(
+        report.contains(&format!("{name}: required and not set")),
+        "{report}"
+    );
+}
+
+#[test]
+fn c4_a_slip_in_a_foreign_name_is_pointed_out() {
+    let report = Setup::new(&[("-OAUTH_AUDIENCE", ""), ("OAUTH_AUDIENCES", "x")]).report();
+    assert!(
+        report.contains("OAUTH_AUDIENCES is set; is it a slip?"),
+        "{report}"
+    );
+}
+
+#[rstest]
+#[case("OAUTHGATE_UPSTRAEM", "OAUTHGATE_UPSTREAM, if that is what you mean")]
+#[case("oauthgate_listen", "OAUTHGATE_LISTEN, if that is what you mean")]
+#[case("OAUTHGATE_SKIP_SIGNATURE_CHECK", "remove it")]
+#[case("OAUTHGATE_INSECURE", "remove it")]
+fn a17_an_unknown_name_of_ours_is_a_mistake(#[case] name: &str, #[case] expected: &str) {
+    let report = Setup::new(&[(name, "a-value-that-could-be-secret")]).report();
+    assert!(
+        report.contains(name) && report.contains(expected),
+        "{report}"
+    );
+    assert!(!report.contains("secret"), "{report}");
+}
+
+#[rstest]
+#[case("OAUTHGATE_SERVICE_HOST")]
+#[case("OAUTHGATE_SERVICE_PORT_HTTP")]
+#[case("OAUTHGATE_PORT")]
+#[case("OAUTHGATE_PORT_8080_TCP_ADDR")]
+#[case("OAUTHGATE_ADMIN_SERVICE_HOST")]
+fn the_names_that_kubernetes_adds_are_nobodys_setting(#[case] name: &str) {
+    Setup::new(&[(name, "tcp://10.0.0.1:8080")]).load();
+}
+
+#[test]
+fn h7_all_mistakes_come_in_one_report() {
+    let changes = [
+        ("MCP_SERVER_URL", ""),
+        ("OAUTH_ISSUER_URL", "http://auth.example.com"),
+        ("OAUTH_AUDIENCE", "*"),
+        ("OAUTHGATE_UPSTREAM", "http://user:pass@host"),
+        ("OAUTHGATE_LISTEN", "8080"),
+        ("OAUTHGATE_LISTENN", "x"),
+        ("OAUTH_JWKS_CACHE_TTL", "soon"),
+    ];
+    insta::assert_snapshot!(Setup::new(&changes).report());
+}
+
+const TWO_RESOURCES: &str = r#"
+listen = "127.0.0.1:0"
+drain_timeout = 5
+
+[[resource]]
+server_url = "https://mcp.example.com/tools"
+upstream = "http://127.0.0.1:3001/mcp"
+issuer_url = "https://auth.example.com"
+audience = ["https://mcp.example.com/tools"]
+required_scopes = "tools:read"
+unlisted_tools = "allow"
+[resource.tools]
+delete = ["tools:read", "tools:write"]
+
+[[resource]]
+name = "files"
+path = "/f"
+server_url = "https://mcp.example.com/files"
+upstream = "http://127.0.0.1:3002"
+[[resource.issuer]]
+issuer_url = "https://auth.example.com"
+audience = "files"
+[[resource.issuer]]
+issuer_url = "https://auth.example.org/"
+audience = "files"
+clock_skew = 0
+"#;
+
+#[test]
+fn a_file_describes_several_resources() {
+    let loaded = Setup::of_file(TWO_RESOURCES).load();
+    let [tools, files] = &loaded.settings.resources[..] else {
+        panic!("two resources")
+    };
+    assert_eq!(
+        (tools.name.as_str(), tools.path.as_str()),
+        ("tools", "/tools")
+    );
+    assert_eq!(
+        tools.tools.scopes["delete"].to_string(),
+        "tools:read tools:write"
+    );
+    assert_eq!(tools.tools.unlisted, UnlistedTools::Allow);
+    assert_eq!((files.name.as_str(), files.path.as_str()), ("files", "/f"));
+    assert_eq!(files.provider.issuers.len(), 2);
+    assert_eq!(files.provider.issuers[1].skew.as_secs(), 0);
+    assert_eq!(loaded.settings.limits.drain.as_secs(), 5);
+}
+
+#[test]
+fn flag_beats_environment_beats_file_beats_default() {
+    let mut setup = Setup::new(&[
+        ("OAUTHGATE_LISTEN", "127.0.0.1:2"),
+        ("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:12"),
+    ]);
+    setup.write(
+        "listen = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:11\"\nlog_format = \"pretty\"\n",
+    );
+    setup.sources.flags = vec![("listen", "127.0.0.1:3".to_owned())];
+    let loaded = setup.load();
+    let shown = |name: &str| {
+        let found = loaded
+            .effective
+            .iter()
+            .find(|setting| setting.name == name)
+            .unwrap();
+        (found.value.clone(), found.origin.clone())
+    };
+    assert_eq!(shown("listen"), ("127.0.0.1:3".to_owned(), Origin::Flag));
+    assert_eq!(
+        shown("admin_listen"),
+        ("127.0.0.1:12".to_owned(), Origin::Environment)
+    );
+    let file = Origin::File {
+        path: setup.directory.path().join("oauthgate.toml"),
+        line: 3,
+    };
+    assert_eq!(shown("log_format"), ("pretty".to_owned(), file));
+    assert_eq!(shown("drain_timeout"), ("25".to_owned(), Origin::Default));
+    assert_eq!(loaded.settings.listen.port(), 3);
+}
+
+#[test]
+fn the_environment_describes_the_only_resource_of_a_file_further() {
+    let mut setup = Setup::of_file(
+        "[[resource]]\nserver_url = \"https://mcp.example.com/mcp\"\nissuer_url = \"https://auth.example.com\"\naudience = \"a\"\n",
+    );
+    setup.sources.environment = Environment::of([("OAUTHGATE_UPSTREAM", "http://127.0.0.1:3001")]);
+    assert_eq!(
+        setup.load().settings.resources[0].upstream.port(),
+        Some(3001)
+    );
+}
+
+#[rstest]
+#[case::unknown(
+    "listne = \"x\"",
+    "oauthgate.toml:1: listne",
+    "`listen`, if that is what you mean"
+)]
+#[case::variable_name("OAUTHGATE_LISTEN = \"x\"", "oauthgate.toml:1", "listen")]
+#[case::wrong_table(
+    "upstream = \"http://127.0.0.1:1\"",
+    "oauthgate.toml:1: upstream",
+    "below `[[resource]]`"
+)]
+#[case::gate_key_in_resource(
+    "[[resource]]\nlisten = \"x\"",
+    "oauthgate.toml:2: listen",
+    "top of the file"
+)]
+#[case::process_only(
+    "danger_accept_dev_issuer = true",
+    "oauthgate.toml:1",
+    "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER"
+)]
+#[case::single_brackets("[resource]\nname = \"x\"", "oauthgate.toml:1", "[[resource]]")]
+#[case::float("drain_timeout = 1.5", "oauthgate.toml:1: drain_timeout", "seconds")]
+#[case::list_for_one("\nlisten = [\"a\", \"b\"]", "oauthgate.toml:2: listen", "a list")]
+#[case::mixed_list("trusted_proxies = [1]", "oauthgate.toml:1", "networks")]
+#[case::empty_list("trusted_proxies = []", "oauthgate.toml:1", "empty list")]
+#[case::syntax("listen = \n", "oauthgate.toml:1", "not TOML")]
+#[case::twice(
+    "listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"",
+    "oauthgate.toml:2",
+    "not TOML"
+)]
+#[case::tools("[[resource]]\ntools = \"x\"", "oauthgate.toml:2", "[resource.tools]")]
+#[case::tool_scope(
+    "[[resource]]\n[resource.tools]\ndelete = [\"a b\"]",
+    "oauthgate.toml:3: tools.delete",
+    "scope"
+)]
+#[case::well_known(
+    "[[resource]]\npath = \"/.well-known/x\"",
+    "oauthgate.toml:2: path",
+    "gate's own documents"
+)]
+#[case::path(
+    "[[resource]]\npath = \"/a//b\"",
+    "oauthgate.toml:2: path",
+    "plain absolute path"
+)]
+#[case::relative_path(
+    "[[resource]]\npath = \"mcp\"",
+    "oauthgate.toml:2: path",
+    "plain absolute path"
+)]
+#[case::label("[[resource]]\nname = \"a b\"", "oauthgate.toml:2: name", "plain name")]
+#[case::missing(
+    "[[resource]]\nname = \"a\"",
+    "oauthgate.toml:1: [[resource]]: server_url",
+    "required and not set"
+)]
+fn h7_a_mistake_in_the_file_is_told_with_its_line(
+    #[case] text: &str,
+    #[case] place: &str,
+    #[case] expected: &str,
+) {
+    let report = Setup::of_file(text).report();
+    let hit = report
+        .lines()
+        .collect::<Vec<_>>()
+        .windows(2)
+        .any(|pair| pair[0].contains(place) && pair.concat().contains(expected));
+    assert!(hit, "{report}");
+}
+
+#[rstest]
+#[case::path("path = \"/same\"", "claims the same")]
+#[case::name("name = \"same\"", "claims the same")]
+fn two_resources_may_not_claim_the_same(#[case] line: &str, #[case] expected: &str) {
+    let resource = |number: u16| {
+        format!(
+            "[[resource]]\n{line}\nserver_url = \"https://mcp.example.com/r{number}\"\nupstream = \"http://127.0.0.1:300{number}\"\nissuer_url = \"https://auth.example.com\"\naudience = \"a\"\n"
+        )
+    };
+    let report = Setup::of_file(&format!("{}{}", resource(1), resource(2))).report();
+    assert!(
+        report.starts_with("1 mistake") && report.contains(expected),
+        "{report}"
+    );
+}
+
+#[test]
+fn two_resources_may_not_claim_the_same_metadata_document() {
+    let resource = |number: u16| {
+        format!(
+            "[[resource]]\npath = \"/r{number}\"\nname = \"r{number}\"\nserver_url = \"https://h{number}.example.com/mcp\"\nupstream = \"http://127.0.0.1:300{number}\"\nissuer_url = \"https://auth.example.com\"\naudience = \"a\"\n"
+        )
+    };
+    let report = Setup::of_file(&format!("{}{}", resource(1), resource(2))).report();
+    assert!(
+        report.contains("/.well-known/oauth-protected-resource/mcp"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_variable_that_could_mean_several_resources_is_a_mistake() {
+    let mut setup = Setup::of_file(TWO_RESOURCES);
+    setup.sources.environment =
+        Environment::of([("OAUTH_AUDIENCE", "x"), ("AWS_REGION", "us-east-1")]);
+    let report = setup.report();
+    assert!(
+        report.starts_with("1 mistake") && report.contains("OAUTH_AUDIENCE"),
+        "{report}"
+    );
+    assert!(report.contains("which of the 2 [[resource]]"), "{report}");
+}
+
+#[test]
+fn a_pool_and_an_issuer_that_disagree_are_a_mistake() {
+    let report = Setup::new(&[("USER_POOL_ID", "us-east-1_Ab")]).report();
+    assert!(report.contains("names another issuer"), "{report}");
+    let report = Setup::new(&[
+        ("-OAUTH_ISSUER_URL", ""),
+        ("USER_POOL_ID", "us-east-1_Ab"),
+        ("AWS_REGION", "eu-west-1"),
+    ])
+    .report();
+    assert!(report.contains("AWS_REGION"), "{report}");
+}
+
+#[test]
+fn a_file_that_somebody_names_must_be_there() {
+    let report = Setup::new(&[("OAUTHGATE_CONFIG", "/nowhere/oauthgate.toml")]).report();
+    assert!(
+        report.contains("OAUTHGATE_CONFIG") && report.contains("cannot be read"),
+        "{report}"
+    );
+}
+
+#[test]
+fn f28_an_admin_listener_on_the_network_is_legal_and_warned_about() {
+    let loaded = Setup::new(&[("OAUTHGATE_ADMIN_LISTEN", "0.0.0.0:9090")]).load();
+    assert!(
+        loaded.warnings[0].contains("open to the network"),
+        "{:?}",
+        loaded.warnings
+    );
+}
+
+#[test]
+fn show_tells_value_and_origin_and_no_credentials() {
+    let loaded = Setup::new(&[(
+        "OAUTHGATE_METADATA_ISSUER",
+        "https://user:pass@auth.example.com",
+    )])
+    .load();
+    let table = effective::table(&loaded.effective);
+    assert!(table.contains("[redacted]@auth.example.com"), "{table}");
+    assert!(!table.contains("pass"), "{table}");
+    let json: serde_json::Value =
+        serde_json::from_str(&effective::json(&loaded.effective)).unwrap();
+    let upstream = json["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|setting| setting["name"] == "upstream")
+        .unwrap();
+    assert_eq!(
+        (&upstream["value"], &upstream["origin"]),
+        (&"http://127.0.0.1:3001".into(), &"environment".into())
+    );
+}
+
+#[test]
+fn the_reference_page_is_fresh() {
+    let page = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/environment.md"
+    );
+    let found = fs::read_to_string(page).unwrap_or_default();
+    assert!(
+        found == reference::environment(),
+        "stale: cargo run -- config reference > docs/reference/environment.md"
+    );
+}
