@@ -69,7 +69,7 @@ impl Answer {
     /// The answer to a refusal, for this resource.
     #[must_use]
     pub fn to(denial: &Denial, resource: &ProtectedResource) -> Self {
-        let (status, error) = status_and_error(denial.reason());
+        let (status, error) = status_and_error(denial.reason().blame());
         let description = description(denial.reason());
         Self {
             status,
@@ -128,11 +128,8 @@ impl Answer {
 
 /// The table of the answers. 400 is for malformed requests; a malformed *token* is 401 (RFC 6750 §3.1).
 /// Trouble on our side is never the token's fault, so it is 503 and never 401 or 500.
-fn status_and_error(reason: Reason) -> (StatusCode, &'static str) {
-    match reason.blame() {
-        Blame::Request if reason == Reason::BodyTooLarge => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request")
-        }
+fn status_and_error(blame: Blame) -> (StatusCode, &'static str) {
+    match blame {
         Blame::NoCredentials => (StatusCode::UNAUTHORIZED, "unauthorized"),
         Blame::Request => (StatusCode::BAD_REQUEST, "invalid_request"),
         Blame::Token => (StatusCode::UNAUTHORIZED, INVALID_TOKEN),
@@ -206,6 +203,6 @@ fn retry_after(denial: &Denial) -> Option<Duration> {
 
 /// Rounded up, and never 0: a client that comes back too early comes back twice.
 fn whole_seconds(after: Duration) -> u64 {
-    let rounded = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-    rounded.max(1)
+    let begun = u64::from(after.subsec_nanos() > 0);
+    after.as_secs().saturating_add(begun).max(1)
 }

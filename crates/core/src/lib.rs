@@ -12,6 +12,15 @@
 //! Holding a value is the proof: `SignatureVerified`, `ValidatedToken`, `UserContext` and `Permit`
 //! have private fields and one maker each.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
 pub mod challenge;
 pub mod claims;
 pub mod context;

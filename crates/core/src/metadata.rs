@@ -142,11 +142,11 @@ fn check_parts(url: &Url, text: &str) -> Result<(), SettingError> {
 
 /// `scheme://authority` and the rest, without reading any meaning into either.
 fn split_origin(uri: &str) -> Option<(&str, &str)> {
-    let authority = uri.find("://")? + 3;
+    let authority = uri.find("://")?.saturating_add(3);
     let end = uri
         .get(authority..)?
         .find(['/', '?', '#'])
-        .map_or(uri.len(), |length| authority + length);
+        .map_or(uri.len(), |length| authority.saturating_add(length));
     (end > authority)
         .then(|| uri.split_at_checked(end))
         .flatten()

@@ -28,7 +28,7 @@ impl fmt::Display for Printable<'_> {
             } else {
                 escape_unicode(c)
             };
-            written += escaped.len();
+            written = escaped.len().saturating_add(written);
             if written > EXCERPT {
                 return f.write_str("…");
             }

@@ -100,7 +100,9 @@ fn is_token_character(byte: u8) -> bool {
 /// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
 fn is_b64token(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
-    let body = text.get(..text.len() - padding).unwrap_or_default();
+    let body = text
+        .get(..text.len().saturating_sub(padding))
+        .unwrap_or_default();
     !body.is_empty()
         && body
             .iter()

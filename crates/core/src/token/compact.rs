@@ -24,10 +24,7 @@ impl<'token> Jws<'token> {
     pub fn parse_with_limit(token: &'token str, limit: usize) -> Result<Self, TokenError> {
         let [header, payload, signature] = split(token, limit)?;
         let header = part(header, "header")?;
-        // The parts are consecutive: the signature's length and one dot less is what was signed.
-        let signing_input = token
-            .get(..token.len() - signature.len() - 1)
-            .unwrap_or_default();
+        let signing_input = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
         Ok(Self {
             text: token,
             signing_input,

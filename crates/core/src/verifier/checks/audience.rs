@@ -124,7 +124,7 @@ fn list(texts: &[&str]) -> String {
         .map(|text| format!("\"{}\"", Printable(text)))
         .collect();
     if texts.len() > SHOWN {
-        shown.push(format!("and {} more", texts.len() - SHOWN));
+        shown.push(format!("and {} more", texts.len().saturating_sub(SHOWN)));
     }
     if shown.is_empty() {
         "nothing".to_owned()

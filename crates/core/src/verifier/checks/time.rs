@@ -3,7 +3,7 @@
 //! `now + skew >= nbf` on.
 
 use super::Subject;
-use crate::{Reason, TokenError, UnixTime};
+use crate::{Reason, TokenError};
 
 pub(super) fn expiration(subject: &Subject<'_>) -> Result<(), TokenError> {
     let Some(expires_at) = subject.token.claims().time("exp")? else {
@@ -16,7 +16,7 @@ pub(super) fn expiration(subject: &Subject<'_>) -> Result<(), TokenError> {
         return Ok(());
     }
     let (age, skew) = (
-        subject.now.as_secs() - expires_at.as_secs(),
+        subject.now.seconds_since(expires_at),
         subject.rules.skew.as_secs(),
     );
     Err(TokenError::new(
@@ -41,7 +41,7 @@ fn not_in_future(subject: &Subject<'_>, claim: &str, reason: Reason) -> Result<(
         return Ok(());
     }
     let (ahead, skew) = (
-        time.as_secs() - subject.now.as_secs(),
+        time.seconds_since(subject.now),
         subject.rules.skew.as_secs(),
     );
     Err(TokenError::new(
@@ -63,16 +63,9 @@ pub(super) fn lifetime(subject: &Subject<'_>) -> Result<(), TokenError> {
     if expires_at <= start.saturating_add(longest) {
         return Ok(());
     }
-    let (life, longest) = (expires_at.as_secs() - start.as_secs(), longest.as_secs());
+    let (life, longest) = (expires_at.seconds_since(start), longest.as_secs());
     Err(TokenError::new(
         Reason::LifetimeTooLong,
         format!("it lives {life} s, where {longest} s are allowed"),
     ))
-}
-
-impl UnixTime {
-    fn saturating_add(self, duration: std::time::Duration) -> Self {
-        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-        Self::from_secs(self.as_secs().saturating_add(seconds))
-    }
 }

@@ -1,0 +1,144 @@
+//! Claims that are missing or mistyped: never the same as checked.
+
+use oauthgate_core::Reason;
+use serde_json::json;
+
+use crate::support::*;
+
+#[test]
+fn c1_refuses_mistyped_times() {
+    for name in ["exp", "nbf", "iat"] {
+        for value in [
+            "\"9999999999\"",
+            "true",
+            "[]",
+            "{}",
+            "null",
+            "[9999999999]",
+            "\"\"",
+        ] {
+            let payload = claims_with(&json!({ name: null })).to_string().replacen(
+                '{',
+                &format!("{{\"{name}\":{value},"),
+                1,
+            );
+            assert_eq!(
+                refusal(&token_of_text(&payload)),
+                Reason::MalformedClaims,
+                "{name} {value}"
+            );
+        }
+    }
+}
+
+#[test]
+fn c2_refuses_numbers_that_are_no_time() {
+    let numbers = [
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "1e400",
+        "-1e400",
+        "-1",
+        "-0.5",
+        "253402300800",
+        "253402300799.5",
+        "1e12",
+        "1E300",
+        "340282366920938463463374607431768211456",
+        "-9223372036854775809",
+        "1e-400000000000",
+    ];
+    for number in numbers {
+        for name in ["exp", "nbf", "iat"] {
+            let payload = claims_with(&json!({ name: null })).to_string().replacen(
+                '{',
+                &format!("{{\"{name}\":{number},"),
+                1,
+            );
+            // A number that rounds to 0 is a time, and long past.
+            if number == "1e-400000000000" && name != "exp" {
+                continue;
+            }
+            let reason = refusal(&token_of_text(&payload));
+            assert!(
+                matches!(reason, Reason::MalformedClaims | Reason::Expired),
+                "{name} {number}: {reason}"
+            );
+        }
+    }
+    assert_eq!(
+        refusal_of(&json!({"exp": 253_402_300_800_i64})),
+        Reason::MalformedClaims
+    );
+}
+
+#[test]
+fn c2_takes_fractions_and_exponents_by_value() {
+    let with_exp = |exp: &str| {
+        token_of_text(
+            &claims_with(&json!({"exp": null, "iat": null}))
+                .to_string()
+                .replacen('{', &format!("{{\"exp\":{exp},"), 1),
+        )
+    };
+    let at = |token: &str, now: i64| {
+        verify_with(&verifier(), &keys(), token, now).map_err(|error| error.reason())
+    };
+    // 60 s of skew: 1.5 is passed at 62 and not at 61; 1e3 at 1060 and not at 1059.
+    assert!(at(&with_exp("1.5"), 61).is_ok());
+    assert_eq!(at(&with_exp("1.5"), 62), Err(Reason::Expired));
+    assert!(at(&with_exp("1e3"), 1_059).is_ok());
+    assert_eq!(at(&with_exp("1e3"), 1_060), Err(Reason::Expired));
+    assert_eq!(at(&with_exp("-0"), 60), Err(Reason::Expired));
+    assert!(at(&with_exp("253402300799"), NOW).is_ok());
+    assert_eq!(
+        at(&with_exp("1.5"), 61)
+            .unwrap()
+            .token_expires_at()
+            .as_secs(),
+        2
+    );
+}
+
+#[test]
+fn c3_refuses_missing_null_and_empty_claims() {
+    assert_eq!(refusal_of(&json!({"exp": null})), Reason::MissingExpiration);
+    assert_eq!(refusal_of(&json!({"iss": null})), Reason::UnknownIssuer);
+    assert_eq!(refusal_of(&json!({"aud": null})), Reason::MissingAudience);
+    for name in ["exp", "iss", "aud", "sub"] {
+        let null = claims_with(&json!({ name: null })).to_string().replacen(
+            '{',
+            &format!("{{\"{name}\":null,"),
+            1,
+        );
+        assert_eq!(
+            refusal(&token_of_text(&null)),
+            Reason::MalformedClaims,
+            "{name} null"
+        );
+    }
+    assert_eq!(refusal_of(&json!({"exp": ""})), Reason::MalformedClaims);
+    assert_eq!(refusal_of(&json!({"iss": ""})), Reason::UnknownIssuer);
+    assert_eq!(refusal_of(&json!({"aud": ""})), Reason::WrongAudience);
+}
+
+/// The claims are compared as strings, in time that grows with their length and nothing else.
+#[test]
+fn c8_gives_the_same_answer_a_thousand_times() {
+    let (good, bad) = (
+        token(&claims()),
+        token(&claims_with(&json!({"aud": "a".repeat(8_000)}))),
+    );
+    let (verifier, keys) = (verifier(), keys());
+    for _ in 0..200 {
+        assert!(verify_with(&verifier, &keys, &good, NOW).is_ok());
+        assert_eq!(
+            verify_with(&verifier, &keys, &bad, NOW)
+                .unwrap_err()
+                .reason(),
+            Reason::WrongAudience
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! Tokens of another issuer.
+
+use oauthgate_core::{Audience, CompactJws, Issuer, Reason, Verifier, VerifierSet};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn verifier_of(issuer: &str) -> Verifier {
+    let builder = Verifier::builder().issuer(Issuer::new(issuer).unwrap());
+    builder
+        .audiences(Audience::new(RESOURCE).unwrap(), [])
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn c7_c10_an_issuer_is_an_exact_string() {
+    let foreign = [
+        "https://auth.example.com",
+        "https://auth.example.com//",
+        "http://auth.example.com/",
+        "HTTPS://auth.example.com/",
+        "https://AUTH.example.com/",
+        "https://auth.example.com/x",
+        "https://auth.example.com:443/",
+        "https://auth.example.com/.",
+        "auth.example.com",
+        "https://auth.example.co",
+        " https://auth.example.com/",
+        "https://auth.example.com/ ",
+        "https://auth.example.com/\n",
+        "https://auth.example.com/?",
+        "https://auth.example.com/#",
+        "https://evil.test/https://auth.example.com/",
+        "https://auth.example.com@evil.test/",
+        "https://evil.test/{tenantid}",
+        "https://auth.еxample.com/",
+        "file:///etc/passwd",
+        "http://169.254.169.254/",
+        "",
+    ];
+    let set = VerifierSet::new(vec![verifier()]).unwrap();
+    for issuer in foreign {
+        let token = token(&claims_with(&json!({ "iss": issuer })));
+        assert_eq!(
+            set.for_token(&CompactJws::parse(&token).unwrap())
+                .unwrap_err()
+                .reason(),
+            Reason::UnknownIssuer,
+            "{issuer:?}"
+        );
+        assert_eq!(refusal(&token), Reason::UnknownIssuer, "{issuer:?}");
+    }
+    for issuer in [json!([ISSUER]), json!(1), json!({}), json!(true)] {
+        assert_eq!(
+            refusal_of(&json!({ "iss": issuer })),
+            Reason::MalformedClaims,
+            "{issuer}"
+        );
+    }
+    assert_eq!(refusal_of(&json!({"iss": null})), Reason::UnknownIssuer);
+}
+
+#[test]
+fn c9_keys_of_one_issuer_never_verify_tokens_of_another() {
+    let issuers = ["https://a.example", "https://b.example"];
+    let pairs = [KeyPair::ec("ES256"), KeyPair::ec("ES256")];
+    let key_sets: Vec<_> = pairs
+        .iter()
+        .map(|pair| key_set(&[pair.jwk_with(&json!({"kid": "same"}))]))
+        .collect();
+    let set = VerifierSet::new(issuers.map(verifier_of).into()).unwrap();
+    for (claimed, issuer) in issuers.iter().enumerate() {
+        for (signed, pair) in pairs.iter().enumerate() {
+            for header in [json!({"kid": "same"}), json!({})] {
+                let token = sign(
+                    pair,
+                    "ES256",
+                    &header,
+                    &claims_with(&json!({ "iss": issuer })),
+                );
+                let token = CompactJws::parse(&token).unwrap();
+                let (position, verifier) = set.for_token(&token).unwrap();
+                assert_eq!(position, claimed);
+                let outcome = verifier.verify_signature(&token, &key_sets[position]);
+                assert_eq!(outcome.is_ok(), claimed == signed);
+                // Not even with the other issuer's keys in hand.
+                let other = &set.verifiers()[1 - claimed];
+                assert_eq!(
+                    other
+                        .verify_signature(&token, &key_sets[signed])
+                        .unwrap_err()
+                        .reason(),
+                    Reason::UnknownIssuer
+                );
+            }
+        }
+    }
+}
+
+/// `validate` does not trust that the right verifier checked the signature.
+#[test]
+fn c9_a_verified_token_is_not_validated_by_another_issuers_verifier() {
+    let token = token(&claims());
+    let verified = verifier()
+        .verify_signature(&CompactJws::parse(&token).unwrap(), &keys())
+        .unwrap();
+    let error = verifier_of("https://b.example")
+        .validate(verified, oauthgate_core::UnixTime::from_secs(NOW))
+        .unwrap_err();
+    assert_eq!(error.reason(), Reason::UnknownIssuer);
+}
+
+#[test]
+fn r2_a_set_needs_issuers_and_each_only_once() {
+    assert!(VerifierSet::new(Vec::new()).is_err());
+    assert!(VerifierSet::new(vec![verifier_of("a"), verifier_of("b"), verifier_of("a")]).is_err());
+    assert!(VerifierSet::new(vec![verifier_of("a"), verifier_of("a/")]).is_ok());
+}
+
+/// Rule R1: an issuer need not be a URL.
+#[test]
+fn r1_an_issuer_that_is_no_url_works() {
+    for issuer in [
+        "acme.com",
+        "P2abcProject",
+        "stytch.com/project-1",
+        "accounts.google.com",
+    ] {
+        let token = token(&claims_with(&json!({ "iss": issuer })));
+        assert!(
+            verify_with(&verifier_of(issuer), &keys(), &token, NOW).is_ok(),
+            "{issuer}"
+        );
+    }
+}
+
+#[test]
+fn explain_shows_every_failed_check_and_validate_the_first() {
+    let bad: Value = json!({"exp": NOW - 1000, "aud": "other", "cnf": {}, "sub": ""});
+    let token = token(&claims_with(&bad));
+    let verifier = verifier();
+    let verified = verifier
+        .verify_signature(&CompactJws::parse(&token).unwrap(), &keys())
+        .unwrap();
+    let outcomes = verifier.explain(&verified, oauthgate_core::UnixTime::from_secs(NOW));
+    let failed: Vec<_> = outcomes
+        .iter()
+        .filter_map(|check| {
+            check
+                .result
+                .as_ref()
+                .err()
+                .map(|error| (check.name, error.reason()))
+        })
+        .collect();
+    assert_eq!(
+        failed,
+        [
+            ("expiration", Reason::Expired),
+            ("audience", Reason::WrongAudience),
+            ("sender_proof", Reason::SenderProofMissing),
+            ("identity", Reason::MalformedClaims),
+        ]
+    );
+    let first = verifier
+        .validate(verified, oauthgate_core::UnixTime::from_secs(NOW))
+        .unwrap_err();
+    assert_eq!(first.reason(), Reason::Expired);
+}

@@ -1,0 +1,126 @@
+//! Scopes: exact members of a set.
+
+use oauthgate_core::{Permit, Reason, Requirement, ScopeSet, UserContext};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn with_scopes(more: &Value) -> Result<UserContext, Reason> {
+    verify(&token(&claims_with(&merged(json!({"scope": null}), more))))
+        .map_err(|error| error.reason())
+}
+
+fn decide(user: &UserContext, needed: &str) -> Result<Permit, Reason> {
+    Requirement::scopes(ScopeSet::parse(needed).unwrap())
+        .decide(user)
+        .map_err(|denial| denial.reason())
+}
+
+#[test]
+fn c18_only_the_exact_scope_counts() {
+    let lookalikes = [
+        "files",
+        "files:write2",
+        "Files:Write",
+        "files:write:x",
+        "xfiles:write",
+        "files:writ",
+        "files:*",
+        "*",
+        "files:write,x",
+        "files:read",
+        "",
+    ];
+    for have in lookalikes {
+        let user = with_scopes(&json!({ "scope": have })).unwrap();
+        assert_eq!(
+            decide(&user, "files:write"),
+            Err(Reason::InsufficientScope),
+            "{have}"
+        );
+    }
+    for have in [
+        json!("files:write"),
+        json!("a files:write b"),
+        json!("a  files:write"),
+        json!(["a", "files:write"]),
+    ] {
+        let user = with_scopes(&json!({ "scope": have })).unwrap();
+        assert!(decide(&user, "files:write").is_ok(), "{have}");
+    }
+    let many: Vec<_> = (0..1_000).map(|number| format!("s{number}")).collect();
+    let user = with_scopes(&json!({"scope": many.join(" ")})).unwrap();
+    assert_eq!(decide(&user, "files:write"), Err(Reason::InsufficientScope));
+    assert!(decide(&user, "s999").is_ok());
+}
+
+#[test]
+fn c18_refuses_scopes_of_another_form() {
+    let odd = [
+        json!("a\tfiles:write"),
+        json!("a\nfiles:write"),
+        json!("a\u{a0}files:write"),
+        json!(["a files:write"]),
+        json!([["files:write"]]),
+        json!({"files:write": true}),
+        json!(["files:write", 1]),
+        json!(1),
+        json!(true),
+        json!("a\"b"),
+        json!("a\\b"),
+        json!([""]),
+        json!("é"),
+    ];
+    for scope in odd {
+        assert_eq!(
+            with_scopes(&json!({ "scope": scope })),
+            Err(Reason::MalformedClaims),
+            "{scope}"
+        );
+    }
+}
+
+#[test]
+fn r24_takes_the_first_claim_that_is_present() {
+    let cases = [
+        (json!({"scope": "a b"}), "a b"),
+        (json!({"scp": "a b"}), "a b"),
+        (json!({"scp": ["a", "b"]}), "a b"),
+        (json!({"scopes": ["a", "b"]}), "a b"),
+        (json!({"scopes": "a b"}), "a b"),
+        (json!({"scope": "a", "scp": ["b"]}), "a"),
+        (json!({"scope": "", "scp": ["b"]}), ""),
+        (json!({}), ""),
+        (json!({"permissions": ["a"], "roles": ["b"]}), ""),
+    ];
+    for (more, expected) in cases {
+        assert_eq!(
+            with_scopes(&more).unwrap().scopes().to_string(),
+            expected,
+            "{more}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_for_scope_names_all_scopes_of_the_operation() {
+    let user = with_scopes(&json!({"scope": "a"})).unwrap();
+    let route = Requirement::scopes(ScopeSet::parse("a").unwrap());
+    let tool = Requirement::scopes(ScopeSet::parse("b,c").unwrap());
+    assert_eq!(route.decide(&user).unwrap().requirement(), &route);
+    let denial = route.and(&tool).decide(&user).unwrap_err();
+    assert_eq!(
+        (denial.reason(), denial.scopes().to_string()),
+        (Reason::InsufficientScope, "a b c".to_owned())
+    );
+    assert!(Requirement::authenticated().decide(&user).is_ok());
+}
+
+/// An expired token that lacks a scope is expired: 401 comes before 403.
+#[test]
+fn an_expired_token_without_scope_is_expired() {
+    assert_eq!(
+        with_scopes(&json!({"exp": NOW - 600})),
+        Err(Reason::Expired)
+    );
+}

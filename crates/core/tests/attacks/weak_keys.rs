@@ -1,0 +1,208 @@
+//! Keys too weak, malformed, or published with their private half.
+
+use oauthgate_core::{JwkSet, keys::JwkSetError};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// A JWK set with one bad key and one good one: the good one stays, the bad one is reported.
+#[track_caller]
+fn why_skipped(bad: &Value) -> String {
+    let keys = key_set(&[bad.clone(), P256.jwk()]);
+    assert_eq!((keys.keys().len(), keys.skipped().len()), (1, 1), "{bad}");
+    keys.skipped()[0].why.clone()
+}
+
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Value {
+    json!({"kty": "RSA", "n": b64(modulus), "e": b64(exponent)})
+}
+
+/// An odd number of this many bits.
+fn modulus(bits: usize) -> Vec<u8> {
+    let mut number = vec![0xa5; bits.div_ceil(8)];
+    number[0] = 0xff >> ((8 - bits % 8) % 8);
+    number
+}
+
+#[test]
+fn a11_skips_rsa_keys_of_less_than_2048_bits() {
+    for bits in [8, 512, 1024, 2040, 2047, 8193, 16_384] {
+        assert!(
+            why_skipped(&rsa(&modulus(bits), &[1, 0, 1])).contains(&format!("{bits} bits")),
+            "{bits}"
+        );
+    }
+    for bits in [2048, 3072, 4096, 8192] {
+        assert_eq!(
+            key_set(&[rsa(&modulus(bits), &[1, 0, 1])]).keys().len(),
+            1,
+            "{bits}"
+        );
+    }
+}
+
+#[test]
+fn a11_skips_rsa_keys_with_an_unfit_exponent() {
+    let number = modulus(2048);
+    for exponent in [
+        &[1][..],
+        &[2],
+        &[4],
+        &[1, 0, 0],
+        &[0, 3],
+        &[0xff; 5],
+        &[1; 32],
+        &[],
+    ] {
+        assert!(
+            why_skipped(&rsa(&number, exponent)).contains("`e`")
+                || why_skipped(&rsa(&number, exponent)).contains("exponent")
+        );
+    }
+    for exponent in [&[3][..], &[17], &[1, 0, 1], &[1, 0, 0, 0, 1]] {
+        assert_eq!(
+            key_set(&[rsa(&number, exponent)]).keys().len(),
+            1,
+            "{exponent:?}"
+        );
+    }
+}
+
+#[test]
+fn a11_skips_moduli_that_are_even_or_padded() {
+    let mut even = modulus(2048);
+    *even.last_mut().unwrap() = 0xa4;
+    assert!(why_skipped(&rsa(&even, &[1, 0, 1])).contains("even"));
+    assert!(
+        why_skipped(&rsa(&[vec![0], modulus(2048)].concat(), &[1, 0, 1])).contains("zero byte")
+    );
+    assert!(why_skipped(&rsa(&[], &[1, 0, 1])).contains("`n`"));
+}
+
+#[test]
+fn a11_skips_moduli_of_the_broken_generator() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/vectors/wycheproof_json_web_key.json"
+    );
+    let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let groups = file["testGroups"].as_array().unwrap();
+    let group = groups
+        .iter()
+        .find(|group| group["comment"] == "jws_rsa_roca_key")
+        .unwrap();
+    assert!(why_skipped(&group["public"]["keys"][0]).contains("ROCA"));
+}
+
+#[test]
+fn a12_a15_never_take_symmetric_or_private_keys() {
+    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    for name in private {
+        for pair in [&RSA, &P256, &ED25519] {
+            assert!(
+                why_skipped(&pair.jwk_with(&json!({ name: "AQAB" }))).contains("private"),
+                "{name}"
+            );
+        }
+    }
+    for secret in ["", "c2VjcmV0", "LS0tLS1CRUdJTg"] {
+        assert!(why_skipped(&json!({"kty": "oct", "k": secret})).contains("private"));
+    }
+    assert!(why_skipped(&json!({"kty": "oct"})).contains("symmetric"));
+}
+
+#[test]
+fn d10_one_odd_key_does_not_fail_the_set() {
+    let x = P256.jwk()["x"].clone();
+    let odd = [
+        json!({}),
+        json!(null),
+        json!([]),
+        json!("key"),
+        json!(1),
+        json!({"kty": "XYZ"}),
+        json!({"kty": 1}),
+        json!({"kty": "RSA"}),
+        json!({"kty": "RSA", "n": "AQAB"}),
+        json!({"kty": "RSA", "n": "!", "e": "AQAB"}),
+        json!({"kty": "RSA", "n": "AA", "e": "AQAB"}),
+        json!({"kty": "EC", "crv": "P-256", "x": x}),
+        json!({"kty": "EC", "crv": "P-256", "x": x, "y": x}),
+        json!({"kty": "EC", "crv": "secp256k1", "x": x, "y": x}),
+        json!({"kty": "EC", "crv": "p-256", "x": x, "y": x}),
+        json!({"kty": "OKP", "crv": "Ed448", "x": x}),
+        json!({"kty": "OKP", "crv": "X25519", "x": x}),
+        json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}),
+        json!({"kty": "OKP", "crv": "Ed25519"}),
+        json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}),
+        P256.jwk_with(&json!({"kid": "x".repeat(513)})),
+        P256.jwk_with(&json!({"crv": "P-384"})),
+        P256.jwk_with(&json!({"x": b64(vec![0; 32]), "y": b64(vec![0; 32])})),
+    ];
+    for key in &odd {
+        assert!(!why_skipped(key).is_empty());
+    }
+    let all = key_set(&[odd.to_vec(), vec![P256.jwk_with(&json!({"kid": "key-1"}))]].concat());
+    assert_eq!((all.keys().len(), all.skipped().len()), (1, odd.len()));
+    assert!(verify_with(&verifier(), &all, &token(&claims()), NOW).is_ok());
+}
+
+/// Trap: some providers publish coordinates without their leading zeros.
+#[test]
+fn d10_skips_short_coordinates_and_says_so() {
+    let jwk = loop {
+        let jwk = KeyPair::ec("ES256").jwk();
+        if jwk["x"].as_str().unwrap().starts_with("AA") {
+            break jwk;
+        }
+    };
+    use base64::Engine as _;
+    let x = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(jwk["x"].as_str().unwrap())
+        .unwrap();
+    assert_eq!(key_set(std::slice::from_ref(&jwk)).keys().len(), 1);
+    assert!(why_skipped(&merged(jwk, &json!({"x": b64(&x[1..])}))).contains("leading zeros"));
+}
+
+#[test]
+fn d10_refuses_documents_that_are_no_key_set() {
+    for document in [
+        &b"{}"[..],
+        br#"{"keys":{}}"#,
+        br#"{"keys":null}"#,
+        br#"{"keys":"x"}"#,
+        br#"{"Keys":[]}"#,
+    ] {
+        assert_eq!(
+            JwkSet::parse(document).unwrap_err(),
+            JwkSetError::MissingKeys
+        );
+    }
+    for document in [
+        &b""[..],
+        b"[]",
+        b"null",
+        b"<html>",
+        b"{\"keys\":[]",
+        br#"{"keys":[],"keys":[]}"#,
+        b"\xef\xbb\xbf{\"keys\":[]}",
+    ] {
+        assert!(matches!(
+            JwkSet::parse(document),
+            Err(JwkSetError::Malformed(_))
+        ));
+    }
+    let many = json!({"keys": vec![json!({}); 1001]}).to_string();
+    assert_eq!(
+        JwkSet::parse(many.as_bytes()).unwrap_err(),
+        JwkSetError::TooManyKeys(1001)
+    );
+    let large = format!(
+        "{{\"keys\":[],\"x\":\"{}\"}}",
+        "x".repeat(JwkSet::MAX_LENGTH)
+    );
+    assert!(matches!(
+        JwkSet::parse(large.as_bytes()),
+        Err(JwkSetError::Malformed(_))
+    ));
+}
