@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response, header, request::Parts};
 use http_body::Body;
 use http_body_util::Full;
 use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
-use oauthgate_tower::{Reference, response::log_refusal};
+use oauthgate_tower::{AuthenticationOff, Reference, response::log_refusal};
 
 use crate::{
     InspectedBody, Payload, ToolPolicy, body, headers,
@@ -32,7 +32,7 @@ impl Inspector {
         request: Request<B>,
     ) -> Inspection<B> {
         let (mut parts, body) = request.into_parts();
-        if !self.policy.has_rules() {
+        if !self.policy.has_rules() || parts.extensions.get::<AuthenticationOff>().is_some() {
             return ControlFlow::Continue(Request::from_parts(
                 parts,
                 InspectedBody::untouched(body),

@@ -27,7 +27,8 @@
 //!
 //! The rules, in order. Whatever cannot be decided is refused; a protocol revision changes none of them.
 //!
-//! 1. A policy without rules reads nothing and changes nothing.
+//! 1. A policy without rules reads nothing and changes nothing; nor does any policy where authentication
+//!    is switched off (`danger::NoAuth`), because then nobody holds a scope.
 //! 2. Any request with a body is read as a whole, up to a limit (413 beyond it), whatever its method;
 //!    a WebSocket is refused, because its messages would pass unseen.
 //! 3. The body must be plain `application/json` in UTF-8, and one JSON-RPC message (or a batch of the

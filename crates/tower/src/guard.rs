@@ -3,13 +3,13 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response, header, request::Parts};
+use http::{Extensions, Request, Response, header, request::Parts};
 use http_body_util::Full;
 use oauthgate_core::{Blame, Denial, Permit, Requirement, UserContext};
 use oauthgate_remote::AuthProvider;
 
 use crate::{
-    ClientAddress, MetadataRoute, Reference, RefusedTokenBudget,
+    AuthenticationOff, ClientAddress, MetadataRoute, Reference, RefusedTokenBudget,
     preflight::{grants_nothing, is_preflight},
     response::{log_refusal, refusal},
 };
@@ -44,7 +44,8 @@ impl<P> Clone for Guard<P> {
 
 impl<P: AuthProvider> Guard<P> {
     /// Lets a request in, with a user context and a permit in its extensions, or answers it.
-    pub(crate) async fn admit<B>(&self, request: Request<B>) -> Admission<B> {
+    pub(crate) async fn admit<B>(&self, mut request: Request<B>) -> Admission<B> {
+        self.forget_outer_layers(request.extensions_mut());
         if let Some(document) = self.metadata_document(&request) {
             return ControlFlow::Break(document);
         }
@@ -74,9 +75,6 @@ impl<P: AuthProvider> Guard<P> {
     }
 
     async fn authorize(&self, parts: &mut Parts) -> Result<(), Denial> {
-        // What an outer layer found out is about another resource: it must not outlive a decision here.
-        parts.extensions.remove::<UserContext>();
-        parts.extensions.remove::<Permit>();
         let user = self
             .provider
             .user_context(parts, ClientAddress::of(parts))
@@ -88,6 +86,17 @@ impl<P: AuthProvider> Guard<P> {
             parts.headers.remove(header::AUTHORIZATION);
         }
         Ok(())
+    }
+
+    /// What an outer layer found out is about another resource: it must not outlive a decision here, nor
+    /// ride on a forwarded preflight.
+    fn forget_outer_layers(&self, extensions: &mut Extensions) {
+        extensions.remove::<UserContext>();
+        extensions.remove::<Permit>();
+        extensions.remove::<AuthenticationOff>();
+        if !self.provider.is_enabled() {
+            extensions.insert(AuthenticationOff::of_this_layer());
+        }
     }
 
     /// Without authentication nobody can hold a scope, so none is asked for.

@@ -40,6 +40,7 @@
 #[cfg(feature = "axum")]
 pub mod extract;
 
+mod authentication_off;
 mod client_address;
 mod future;
 mod guard;
@@ -51,6 +52,7 @@ mod reference;
 pub mod response;
 mod service;
 
+pub use authentication_off::AuthenticationOff;
 pub use client_address::ClientAddress;
 pub use future::ResponseFuture;
 pub use layer::ResourceServerLayer;

@@ -84,3 +84,15 @@ async fn forwards_a_preflight_on_request_and_without_an_identity() {
         StatusCode::UNAUTHORIZED
     );
 }
+
+#[tokio::test]
+async fn forwards_no_identity_that_another_layer_found() {
+    let layer = ResourceServerLayer::new(Provider::default()).forward_unauthenticated_preflight();
+    let server = Server::new(layer);
+    let mut request = empty(preflight());
+    request
+        .extensions_mut()
+        .insert(oauthgate_core::danger::caller("mallory", scopes("admin")));
+    server.ask(request).await;
+    assert_eq!(server.last_seen().user, None);
+}

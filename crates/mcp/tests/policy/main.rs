@@ -1,0 +1,9 @@
+//! The policy as its users see it: an MCP server behind both layers, requests in, responses out.
+
+mod support;
+
+mod bodies;
+mod decisions;
+mod headers;
+mod properties;
+mod revisions;

@@ -1,0 +1,305 @@
+//! A refused tool never reaches the server, however the message is written and however the server reads it.
+
+use std::fmt;
+
+use http::StatusCode;
+use proptest::prelude::*;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::*;
+
+/// A JSON value as written: members in order, doubles included.
+#[derive(Debug)]
+enum Node {
+    Object(Vec<(String, Node)>),
+    Array(Vec<Node>),
+    Text(String),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct AsWritten;
+
+        impl<'de> Visitor<'de> for AsWritten {
+            type Value = Node;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Node::Object(members))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = seq.next_element()? {
+                    elements.push(element);
+                }
+                Ok(Node::Array(elements))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+                Ok(Node::Text(text.to_owned()))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
+                Ok(Node::Other)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
+                Ok(Node::Other)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
+                Ok(Node::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
+                Ok(Node::Other)
+            }
+
+            fn visit_unit<E>(self) -> Result<Node, E> {
+                Ok(Node::Other)
+            }
+        }
+
+        reader.deserialize_any(AsWritten)
+    }
+}
+
+/// How a server might read: which of two members counts, and whether case does.
+#[derive(Debug, Clone, Copy)]
+struct Reader {
+    first_wins: bool,
+    ignores_case: bool,
+}
+
+impl Reader {
+    const ALL: [Self; 4] = [
+        Self {
+            first_wins: true,
+            ignores_case: true,
+        },
+        Self {
+            first_wins: true,
+            ignores_case: false,
+        },
+        Self {
+            first_wins: false,
+            ignores_case: true,
+        },
+        Self {
+            first_wins: false,
+            ignores_case: false,
+        },
+    ];
+
+    fn member<'a>(self, node: &'a Node, name: &str) -> Option<&'a Node> {
+        let Node::Object(members) = node else {
+            return None;
+        };
+        let same = |found: &str| {
+            if self.ignores_case {
+                found.eq_ignore_ascii_case(name)
+            } else {
+                found == name
+            }
+        };
+        let mut found = members
+            .iter()
+            .filter(|(found, _)| same(found))
+            .map(|(_, value)| value);
+        if self.first_wins {
+            found.next()
+        } else {
+            found.next_back()
+        }
+    }
+
+    fn text<'a>(self, node: &'a Node, name: &str) -> Option<&'a str> {
+        match self.member(node, name) {
+            Some(Node::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The tools that this reader would run.
+    fn calls(self, node: &Node) -> Vec<&str> {
+        match node {
+            Node::Array(messages) => messages
+                .iter()
+                .flat_map(|message| self.calls(message))
+                .collect(),
+            message if self.text(message, "method") == Some("tools/call") => self
+                .member(message, "params")
+                .and_then(|params| self.text(params, "name"))
+                .into_iter()
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The tools that some server would run.
+fn would_run(body: &[u8]) -> Vec<String> {
+    let Ok(node) = serde_json::from_slice::<Node>(body) else {
+        return Vec::new();
+    };
+    Reader::ALL
+        .iter()
+        .flat_map(|reader| reader.calls(&node))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn blank() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["", "", "", " ", "\n", "\t\r\n  "])
+}
+
+/// A string in one of its many spellings: each character plain, or escaped in either case.
+fn spelt(text: &'static str) -> impl Strategy<Value = String> {
+    prop::collection::vec(0_u8..8, text.len()).prop_map(move |ways| {
+        let spell = |(letter, way): (char, &u8)| match way {
+            0 => format!("\\u{:04x}", letter as u32),
+            1 => format!("\\u{:04X}", letter as u32),
+            2 if letter == '/' => "\\/".to_owned(),
+            _ => letter.to_string(),
+        };
+        format!(
+            "\"{}\"",
+            text.chars().zip(&ways).map(spell).collect::<String>()
+        )
+    })
+}
+
+fn any_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
+    prop::sample::select(texts).prop_flat_map(spelt)
+}
+
+fn scalar() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any_of(&[
+            "open",
+            "write",
+            "read",
+            "Write",
+            "tools/call",
+            "tools/list",
+            "Tools/Call"
+        ]),
+        prop::sample::select(vec![
+            "null",
+            "1",
+            "-0",
+            "1.5e3",
+            "true",
+            "\"\"",
+            "\"\\ud83d\\ude00\""
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+fn object(members: impl Strategy<Value = Vec<(String, String)>>) -> impl Strategy<Value = String> {
+    (members, blank(), blank()).prop_map(|(members, before, after)| {
+        let members: Vec<_> = members
+            .iter()
+            .map(|(name, value)| format!("{before}{name}{after}:{before}{value}{after}"))
+            .collect();
+        format!("{after}{{{}}}{before}", members.join(","))
+    })
+}
+
+fn params() -> impl Strategy<Value = String> {
+    let member = prop_oneof![
+        6 => (any_of(&["name"]), any_of(&["open", "read", "write"])),
+        2 => (any_of(&["name", "Name", "NAME"]), any_of(&["open", "read", "write"])),
+        2 => (any_of(&["name", "uri", "arguments", "_meta"]), scalar()),
+    ];
+    prop_oneof![
+        12 => object(prop::collection::vec(member, 1..3)),
+        1 => scalar(),
+        1 => Just("[\"write\"]".to_owned()),
+    ]
+}
+
+fn message() -> impl Strategy<Value = String> {
+    let member = prop_oneof![
+        4 => (any_of(&["method"]), any_of(&["tools/call"])),
+        4 => (any_of(&["params"]), params()),
+        2 => (any_of(&["method", "Method", "METHOD"]), any_of(&["tools/call", "tools/list"])),
+        2 => (any_of(&["params", "Params", "PARAMS"]), params()),
+        1 => (any_of(&["method", "id", "result", "jsonrpc"]), scalar()),
+        1 => (any_of(&["id", "extra"]), params()),
+    ];
+    object(prop::collection::vec(member, 2..5))
+}
+
+fn body() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => message(),
+        2 => prop::collection::vec(message(), 0..4).prop_map(|messages| format!("[{}]", messages.join(","))),
+        1 => (message(), message()).prop_map(|(one, two)| format!("{one}{two}")),
+        1 => message().prop_map(|message| format!("[[{message}]]")),
+    ]
+}
+
+/// A well-formed call of one tool, spelt anyhow.
+fn call_of(tool: &'static str) -> impl Strategy<Value = String> {
+    (
+        object((spelt("name"), spelt(tool)).prop_map(|member| vec![member])),
+        spelt("method"),
+        spelt("params"),
+        spelt("tools/call"),
+    )
+        .prop_flat_map(|(params, method_name, params_name, method)| {
+            object(Just(vec![(method_name, method), (params_name, params)]).prop_shuffle())
+        })
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_refused_tool_never_reaches_the_server(body in body()) {
+        let server = Server::with(policy());
+        runtime().block_on(server.ask(post(body, "read")));
+        for received in server.received() {
+            let run = would_run(&received.body);
+            prop_assert!(run.iter().all(|tool| tool == "read" || tool == "open"), "{run:?}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_call_passes_unchanged(body in call_of("read")) {
+        let server = Server::with(policy());
+        let answered = runtime().block_on(server.ask(post(body.clone(), "read")));
+        prop_assert_eq!(answered.status(), StatusCode::OK);
+        prop_assert_eq!(&server.received()[0].body[..], body.as_bytes());
+    }
+
+    #[test]
+    fn a_call_without_its_scope_is_always_a_403(body in call_of("write")) {
+        let server = Server::with(policy());
+        let answered = runtime().block_on(server.ask(post(body, "read")));
+        prop_assert_eq!(answered.status(), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn no_bytes_whatever_bring_it_down(body in prop::collection::vec(any::<u8>(), 1..300)) {
+        let server = Server::with(policy());
+        let answered = runtime().block_on(server.ask(post(body, "read")));
+        prop_assert!(answered.status() == StatusCode::BAD_REQUEST || would_run(&server.received()[0].body).is_empty());
+    }
+}

@@ -1,0 +1,201 @@
+//! An MCP server that remembers what reached it, behind both layers.
+
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::BodyExt;
+use oauthgate_core::{
+    BearerToken, Denial, Permit, ProtectedResource, Reason, Requirement, ResourceIdentifier,
+    ScopeSet, UserContext, danger,
+};
+use oauthgate_mcp::{InspectedBody, ToolPolicy, ToolPolicyLayer};
+use oauthgate_remote::AuthProvider;
+use oauthgate_tower::ResourceServerLayer;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+pub(crate) fn resource() -> ProtectedResource {
+    ProtectedResource::new(
+        ResourceIdentifier::parse("https://mcp.example.com/mcp").unwrap(),
+        Vec::new(),
+    )
+}
+
+pub(crate) fn scopes(text: &str) -> ScopeSet {
+    ScopeSet::parse(text).unwrap()
+}
+
+pub(crate) fn requires(text: &str) -> Requirement {
+    Requirement::scopes(scopes(text))
+}
+
+/// `read` needs `read`, `write` needs `read write`, `open` needs nothing, all others are refused.
+pub(crate) fn policy() -> ToolPolicy {
+    ToolPolicy::new()
+        .tool("read", requires("read"))
+        .tool("write", requires("read write"))
+        .tool("open", Requirement::authenticated())
+}
+
+/// The token is the list of scopes, joined by `-`.
+pub(crate) struct Provider {
+    resource: ProtectedResource,
+    enabled: bool,
+}
+
+impl AuthProvider for Provider {
+    fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    fn resource(&self) -> &ProtectedResource {
+        &self.resource
+    }
+
+    async fn user_context(&self, parts: &Parts, _: Option<IpAddr>) -> Result<UserContext, Denial> {
+        if !self.enabled {
+            return Ok(danger::anonymous());
+        }
+        let token = BearerToken::from_request(parts)?;
+        Ok(danger::caller(
+            "alice",
+            scopes(&token.expose().replace('-', " ")),
+        ))
+    }
+}
+
+/// What reached the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) body: Bytes,
+    pub(crate) headers: HeaderMap,
+    pub(crate) permitted: ScopeSet,
+}
+
+#[derive(Clone)]
+pub(crate) struct Server {
+    tools: ToolPolicyLayer,
+    requirement: Requirement,
+    enabled: bool,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Server {
+    pub(crate) fn with(policy: ToolPolicy) -> Self {
+        Self::behind(ToolPolicyLayer::new(policy, &resource()))
+    }
+
+    pub(crate) fn behind(tools: ToolPolicyLayer) -> Self {
+        Self {
+            tools,
+            requirement: Requirement::authenticated(),
+            enabled: true,
+            received: Arc::default(),
+        }
+    }
+
+    pub(crate) fn requiring(mut self, requirement: Requirement) -> Self {
+        self.requirement = requirement;
+        self
+    }
+
+    pub(crate) fn without_authentication(mut self) -> Self {
+        self.enabled = false;
+        self
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answered {
+        let provider = Provider {
+            resource: resource(),
+            enabled: self.enabled,
+        };
+        let received = Arc::clone(&self.received);
+        let service = ServiceBuilder::new()
+            .layer(ResourceServerLayer::new(provider).require(self.requirement.clone()))
+            .layer(self.tools.clone())
+            .service(service_fn(move |request| {
+                receive(Arc::clone(&received), request)
+            }));
+        Answered::read(service.oneshot(request).await.unwrap()).await
+    }
+
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+async fn receive(
+    received: Arc<Mutex<Vec<Received>>>,
+    request: Request<InspectedBody<Body>>,
+) -> Result<Response<Body>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let permitted = parts
+        .extensions
+        .get::<Permit>()
+        .unwrap()
+        .requirement()
+        .needed_scopes()
+        .clone();
+    let body = body.collect().await.unwrap().to_bytes();
+    received.lock().unwrap().push(Received {
+        body,
+        headers: parts.headers,
+        permitted,
+    });
+    Ok(Response::new(Body::from("{}")))
+}
+
+/// A response, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) parts: http::response::Parts,
+    pub(crate) body: Bytes,
+}
+
+impl Answered {
+    async fn read<B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>>(
+        response: Response<B>,
+    ) -> Self {
+        let (parts, body) = response.into_parts();
+        Self {
+            parts,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.parts.status
+    }
+
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.parts.extensions.get::<Denial>().map(Denial::reason)
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn challenge(&self) -> Option<&str> {
+        self.parts
+            .headers
+            .get(header::WWW_AUTHENTICATE)
+            .map(|value| value.to_str().unwrap())
+    }
+}
+
+pub(crate) fn post(body: impl Into<Body>, held: &str) -> Request<Body> {
+    Request::post("/mcp")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::AUTHORIZATION, format!("Bearer {held}"))
+        .body(body.into())
+        .unwrap()
+}
+
+pub(crate) fn call(tool: &str) -> String {
+    serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": {} } }).to_string()
+}
