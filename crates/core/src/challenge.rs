@@ -69,7 +69,7 @@ impl Answer {
     /// The answer to a refusal, for this resource.
     #[must_use]
     pub fn to(denial: &Denial, resource: &ProtectedResource) -> Self {
-        let (status, error) = status_and_error(denial.reason().blame());
+        let (status, error) = status_and_error(denial.reason());
         let description = description(denial.reason());
         Self {
             status,
@@ -128,8 +128,11 @@ impl Answer {
 
 /// The table of the answers. 400 is for malformed requests; a malformed *token* is 401 (RFC 6750 §3.1).
 /// Trouble on our side is never the token's fault, so it is 503 and never 401 or 500.
-fn status_and_error(blame: Blame) -> (StatusCode, &'static str) {
-    match blame {
+fn status_and_error(reason: Reason) -> (StatusCode, &'static str) {
+    match reason.blame() {
+        Blame::Request if reason == Reason::BodyTooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "content_too_large")
+        }
         Blame::NoCredentials => (StatusCode::UNAUTHORIZED, "unauthorized"),
         Blame::Request => (StatusCode::BAD_REQUEST, "invalid_request"),
         Blame::Token => (StatusCode::UNAUTHORIZED, INVALID_TOKEN),
@@ -158,6 +161,7 @@ fn description(reason: Reason) -> &'static str {
         }
         (_, Blame::Token) => "The access token is not valid here",
         (_, Blame::NoCredentials) => "An access token is required",
+        (Reason::BodyTooLarge, _) => "The request is too long",
         (_, Blame::Request) => "The request is malformed",
         (_, Blame::Scope) => "The access token lacks a permission that this operation needs",
         (_, Blame::Rights) => "The operation is not allowed to this caller",

@@ -77,7 +77,7 @@ fn every_reason_has_the_status_of_the_table() {
         let answer = Answer::to(&Denial::new(*reason), &protected());
         let (status, challenged) = match reason.blame() {
             Blame::NoCredentials | Blame::Token => (401, true),
-            Blame::Size => (413, false),
+            Blame::Request if *reason == Reason::BodyTooLarge => (413, false),
             Blame::Request => (400, false),
             Blame::Scope => (403, true),
             Blame::Rights | Blame::Origin => (403, false),

@@ -45,7 +45,7 @@ fn b10_counts_the_dots() {
             "{dots} dots"
         );
     }
-    assert_eq!(refusal(&vec![part; 5].join(".")), Reason::EncryptedToken);
+    assert_eq!(refusal(&[part; 5].join(".")), Reason::EncryptedToken);
     assert_eq!(refusal(&".".repeat(8_000)), Reason::OpaqueToken);
     assert_eq!(refusal(""), Reason::MalformedToken);
     for empty in ["..", "a..", ".a.", "..a", "a.b.", ".a.b", "a..b"] {
@@ -86,7 +86,7 @@ fn b11_refuses_lax_base64url_in_every_part() {
 /// The same bytes to a lenient decoder: a unused bit of the last character set, where there is one.
 fn with_unused_bits(part: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    if part.len() % 4 == 0 {
+    if part.len().is_multiple_of(4) {
         return part.to_owned();
     }
     let (start, last) = part.split_at(part.len() - 1);

@@ -110,11 +110,17 @@ proptest! {
     }
 
     #[test]
-    fn reads_what_it_accepts_as_serde_json_does(value in any_json()) {
-        let text = json!({ "member": value }).to_string();
-        if let Ok(members) = strict_object(text.as_bytes(), text.len()) {
-            prop_assert_eq!(Value::Object(members), serde_json::from_str::<Value>(&text).unwrap());
-        }
+    fn reads_back_what_serde_json_writes(value in any_json(), pretty in any::<bool>()) {
+        let object = json!({ "member": value });
+        let text = if pretty { serde_json::to_string_pretty(&object) } else { serde_json::to_string(&object) }.unwrap();
+        prop_assert_eq!(Value::Object(strict_object(text.as_bytes(), text.len()).unwrap()), object);
+    }
+
+    #[test]
+    fn reads_strings_as_serde_json_does(text in "([ !#-\\[\\]-~é🦀]|\\\\[\"\\\\/bfnrtux]|\\\\u[0-9a-fA-F]{4}|\\\\ud8[0-9a-f]{2}\\\\udc[0-9a-f]{2}){0,12}") {
+        let text = format!("{{\"a\":\"{text}\"}}");
+        let theirs = serde_json::from_str::<Value>(&text).ok().filter(|value| !value["a"].as_str().unwrap().contains('\0'));
+        prop_assert_eq!(strict_object(text.as_bytes(), text.len()).ok().map(Value::Object), theirs, "{}", text);
     }
 
     #[test]
