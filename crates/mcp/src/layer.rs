@@ -32,7 +32,9 @@ impl ToolPolicyLayer {
         }
     }
 
-    /// How many bytes a message may have; a longer one is answered 413. Every request in flight may hold as many.
+    /// How many bytes a message may have, 4 MiB by default; a longer one is answered 413. Every request in
+    /// flight may hold as many, for as long as its client takes to send them: deadlines and the number of
+    /// requests at a time are the server's to limit.
     pub fn max_body_bytes(self, bytes: usize) -> Self {
         self.with(|inspector| inspector.max_body_bytes = bytes)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oauthgate_core::{Denial, Permit, Reason, Requirement, UserContext};
+use oauthgate_core::{Denial, Permit, Reason, Requirement, UserContext, text::Printable};
 
 use crate::{Operation, jsonrpc::same_but_for_case};
 
@@ -87,7 +87,7 @@ impl ToolPolicy {
                 Ok(Some(requirement))
             }
             (None, _) => Err(Denial::new(Reason::PolicyRefused)
-                .with_detail(format!("no rule allows the tool {:?}", cut(name)))),
+                .with_detail(format!("no rule allows the tool \"{}\"", Printable(name)))),
         }
     }
 }
@@ -99,9 +99,4 @@ fn not_a_lookalike(method: &str) -> Result<(), Denial> {
             .with_detail("the method is a misspelt tools/call"));
     }
     Ok(())
-}
-
-/// Enough of a stranger's text to find it by.
-fn cut(name: &str) -> String {
-    name.chars().take(64).collect()
 }

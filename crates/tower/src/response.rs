@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use oauthgate_core::{Answer, Blame, Denial, ProtectedResource};
+use oauthgate_core::{Answer, Blame, Denial, ProtectedResource, text::Printable};
 use pin_project_lite::pin_project;
 
 use crate::Reference;
@@ -96,15 +96,18 @@ pub fn refusal(
     response
 }
 
-/// The log line of a refusal: reason code, detail for the operator, reference. A request without
-/// credentials is how every login begins, so it is told at debug level only. Text that came from
-/// outside is written with `Debug`, which escapes it.
+/// The log line of a refusal, on the target `oauthgate::refusal`: reason code, reference, and what was
+/// expected and found. A request without credentials is how every login begins, so it is told at debug
+/// level only. Text that came from outside is escaped and cut.
 pub fn log_refusal(denial: &Denial, reference: &Reference) {
-    let (reason, detail) = (denial.code(), denial.detail().unwrap_or_default());
+    let (reason, detail) = (
+        denial.code(),
+        denial.detail().map(Printable).map(tracing::field::display),
+    );
     if denial.reason().blame() == Blame::NoCredentials {
-        tracing::debug!(reason, %reference, "request without credentials");
+        tracing::debug!(target: "oauthgate::refusal", reason, detail, %reference, "request without credentials");
     } else {
-        tracing::info!(reason, ?detail, %reference, "request refused");
+        tracing::info!(target: "oauthgate::refusal", reason, detail, %reference, "request refused");
     }
 }
 

@@ -120,7 +120,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         StreamableHttpServerConfig::default(),
     );
     let app = Router::new()
-        .route_service("/mcp", server)
+        .route_service("/mcp", server.clone())
+        // Clients write both, and a redirect would lose the token.
+        .route_service("/mcp/", server)
         .layer(ToolPolicyLayer::new(tool_policy()?, provider.resource()))
         // Tools see the whole request; the token is not theirs to pass on.
         .layer(ResourceServerLayer::new(provider).strip_authorization());

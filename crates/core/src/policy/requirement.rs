@@ -1,6 +1,6 @@
 //! What an endpoint or a tool asks of its caller.
 
-use crate::{Denial, Permit, Reason, ScopeSet, UserContext};
+use crate::{Denial, Permit, Reason, ScopeSet, UserContext, text::Printable};
 
 /// What an operation needs. The default needs a good token and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +43,10 @@ impl Requirement {
         if user.scopes().includes(&self.scopes) {
             return Ok(Permit::grant(self));
         }
-        Err(Denial::new(Reason::InsufficientScope).with_scopes(self.scopes.clone()))
+        let held = user.scopes().to_string();
+        let detail = format!("needs \"{}\", holds \"{}\"", self.scopes, Printable(&held));
+        Err(Denial::new(Reason::InsufficientScope)
+            .with_scopes(self.scopes.clone())
+            .with_detail(detail))
     }
 }

@@ -67,10 +67,21 @@ async fn names_reason_and_reference_in_one_line() {
 }
 
 #[tokio::test]
+async fn says_which_scope_is_missing() {
+    let layer = ResourceServerLayer::new(Provider::default()).require(requires("notes:write"));
+    let (text, _) = logged(&Server::new(layer), with_token("good")).await;
+    assert!(
+        text.contains(r#"needs "notes:write", holds "notes:read""#.replace('"', "\\\"").as_str()),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn h1_stays_one_line_whatever_the_detail_says() {
     let hostile = "kid \r\nINFO all is well \u{1b}[2J\u{2028}";
     let provider = Provider::refusing(Denial::new(Reason::UnknownKeyId).with_detail(hostile));
     let (text, _) = logged(&Server::new(ResourceServerLayer::new(provider)), get("/")).await;
+    assert!(text.len() < 1_000, "{text}");
     assert_eq!(
         text.trim_end()
             .chars()
