@@ -14,7 +14,7 @@ use crate::{
     discovery,
     error::Mistake,
     http::HttpFetcher,
-    jwks::{HttpJwksSource, JwksSource, KeyStore, Location, schedule::Timing},
+    jwks::{HttpJwksSource, JwksSource, KeyStore, Location, WithoutDevKeys, schedule::Timing},
 };
 
 /// One protected resource, the rules of its issuers, and their keys.
@@ -219,6 +219,10 @@ fn store(
     clock: &Arc<dyn Clock>,
 ) -> Arc<KeyStore> {
     let timing = Timing::new(issuer.jwks_ttl, issuer.jwks_ttl_is_explicit);
+    let source = match issuer.refuses_dev_keys {
+        true => Arc::new(WithoutDevKeys(source)),
+        false => source,
+    };
     Arc::new(KeyStore::new(
         issuer.issuer.clone(),
         source,

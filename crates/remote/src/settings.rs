@@ -37,6 +37,8 @@ pub struct IssuerSettings {
     pub jwks_ttl_is_explicit: bool,
     /// How many prepared keys may be held; `OAUTH_JWKS_MAX_KEYS`, 16 by default. A larger set still works.
     pub jwks_max_keys: usize,
+    /// Whether a key set with a throw-away key of `dev-issuer` is refused; a gate sets it.
+    pub refuses_dev_keys: bool,
 }
 
 impl IssuerSettings {
@@ -56,6 +58,7 @@ impl IssuerSettings {
             jwks_ttl: Duration::from_secs(3600),
             jwks_ttl_is_explicit: false,
             jwks_max_keys: 16,
+            refuses_dev_keys: false,
         }
     }
 

@@ -10,6 +10,7 @@
 //! 4. A fetch belongs to nobody: a request that is cancelled cancels nothing.
 
 mod absent;
+mod dev_keys;
 mod fetch;
 pub mod schedule;
 mod source;
@@ -20,6 +21,8 @@ mod schedule_tests;
 #[cfg(test)]
 mod store_tests;
 
+pub use dev_keys::DEV_KEY_PREFIX;
+pub(crate) use dev_keys::WithoutDevKeys;
 pub(crate) use fetch::{HttpJwksSource, Location};
 pub use source::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
 pub use store::KeyStore;
