@@ -4,10 +4,15 @@
 //!
 //! - [`cli`]: the commands; each is `Options` and `run`.
 //! - [`config`]: flags, environment and file become [`config::Settings`], or one report of every mistake.
+//! - [`gate`]: the running gate, from the listener to the end of the drain.
 //! - [`proxy`]: whether a request may come in, and where it goes.
 //! - [`upstream`]: the service behind, and what it is told about the caller.
+//! - [`telemetry`]: access lines, logs, metrics; [`admin`]: the pages that show them.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod gate;
 pub mod proxy;
+pub mod telemetry;
 pub mod upstream;

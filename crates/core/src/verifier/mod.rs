@@ -55,10 +55,10 @@ impl Verifier {
         Self { rules }
     }
 
-    /// The issuer whose tokens this verifies; for a template of issuers, its text.
+    /// The issuer whose tokens this verifies.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
-        self.rules.issuer.configured()
+        &self.rules.issuer
     }
 
     /// How this issuer writes its tokens.
@@ -85,8 +85,11 @@ impl Verifier {
             );
             return Err(TokenError::new(Reason::TokenTooLarge, detail));
         }
-        checks::check_issuer(&self.rules, token.unverified_claims())?;
-        SignatureVerified::verify(token, keys, &self.rules.algorithms)
+        if token.unverified_issuer() != Some(self.issuer().as_str()) {
+            let detail = checks::issuer_detail(&self.rules, token.unverified_issuer());
+            return Err(TokenError::new(Reason::UnknownIssuer, detail));
+        }
+        SignatureVerified::verify(token, keys, self.issuer(), &self.rules.algorithms)
     }
 
     /// Runs the checks in order and stops at the first that fails.
@@ -121,7 +124,8 @@ impl Verifier {
             rules: &self.rules,
             now,
         };
-        let identity = self.identity(token.claims(), now).map(|_| ());
+        let identity =
+            mapping::user_context(token.claims(), self.profile(), self.issuer(), now).map(|_| ());
         CHECKS
             .iter()
             .map(|check| CheckOutcome {
@@ -135,22 +139,16 @@ impl Verifier {
             .collect()
     }
 
-    /// Who is calling. The token must be one that this verifier validated, or one of the same issuer.
+    /// Who is calling.
     ///
     /// # Errors
-    /// When an identity claim cannot be used (`missing_subject`, `malformed_claims`), or another
-    /// issuer's verifier validated the token (`unknown_issuer`).
+    /// When an identity claim cannot be used (`missing_subject`, `malformed_claims`).
     pub fn user_context(&self, token: &ValidatedToken) -> Result<UserContext, TokenError> {
-        self.identity(&token.claims, token.expires_at)
-    }
-
-    fn identity(&self, claims: &Claims, expires_at: UnixTime) -> Result<UserContext, TokenError> {
-        checks::check_issuer(&self.rules, claims)?;
-        let issuer = self
-            .rules
-            .issuer
-            .issuer_of(claims)
-            .unwrap_or_else(|| self.issuer().clone());
-        mapping::user_context(claims, self.profile(), issuer, expires_at)
+        mapping::user_context(
+            &token.claims,
+            self.profile(),
+            self.issuer(),
+            token.expires_at,
+        )
     }
 }

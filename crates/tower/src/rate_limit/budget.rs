@@ -20,8 +20,7 @@ use super::{
     gcra::{Quota, Verdict, decide},
 };
 
-/// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered. The compiler
-/// proves that 60 is not zero.
+/// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered.
 const REFUSALS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 const CLIENTS: usize = 10_000;
 

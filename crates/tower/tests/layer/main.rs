@@ -11,8 +11,6 @@ mod extractors;
 mod log;
 mod metadata;
 mod methods;
-mod properties;
-mod real_provider;
 mod refusals;
 mod signatures;
 mod wire;

@@ -1,0 +1,186 @@
+//! The front door: every request of the public listener comes by here.
+
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, request::Parts};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use oauthgate_core::{Denial, ProtectedResource};
+use oauthgate_tower::{ClientAddress, Reference, metadata_route::ROOT_PATH, response::refusal};
+use tower::ServiceExt;
+
+use super::{
+    body::{CountedBody, GateBody, boxed, counted},
+    hints,
+    site::Site,
+};
+use crate::{
+    proxy::{
+        admission::{RequestPath, RequestTarget},
+        client_address::client_address,
+        cors,
+        routes::Routes,
+    },
+    telemetry::{
+        access::Passage,
+        metrics::{Metrics, Underway},
+    },
+};
+
+/// What all connections share.
+pub(super) struct Door {
+    pub(super) routes: Routes<Site>,
+    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) metrics: Arc<Metrics>,
+    /// Speaks for the gate where no resource does.
+    pub(super) first: ProtectedResource,
+}
+
+/// The answer to a request, and the resource it was for.
+struct Answered {
+    site: Option<Arc<str>>,
+    response: Response<GateBody>,
+}
+
+impl Door {
+    /// Answers one request; logs and counts it.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<Response<CountedBody>, Infallible> {
+        let underway = Underway::of(&self.metrics.in_flight);
+        let client = client_address(request.headers(), peer, &self.trusted_proxies);
+        let reference = Reference::random();
+        let passage = Passage::begin(request.method(), client, reference.clone());
+        let answered = self
+            .route(with_extensions(request, client, reference, &passage))
+            .await;
+        passage.end(answered.site.as_deref(), &answered.response, &self.metrics);
+        Ok(counted(answered.response, underway, &self.metrics))
+    }
+
+    /// The order matters: what is ambiguous is refused before anything is looked up; documents are for
+    /// everybody; a foreign host or origin is refused before its token is looked at.
+    async fn route(&self, request: Request<Incoming>) -> Answered {
+        let (parts, body) = request.into_parts();
+        let target = match RequestTarget::read(&parts) {
+            Ok(target) => target,
+            Err(denial) => return Answered::plain(refuse(&parts, denial, &self.first)),
+        };
+        if let Some(response) = target.path().and_then(|path| self.document(path, &parts)) {
+            return Answered::plain(response);
+        }
+        match target.path().and_then(|path| self.routes.find(path)) {
+            Some(site) => {
+                let response = site.serve(target, parts, body).await;
+                Answered {
+                    site: Some(Arc::clone(&site.name)),
+                    response,
+                }
+            }
+            None => Answered::plain(hints::not_served(
+                &parts.method,
+                &self.first,
+                &Reference::of(&parts),
+            )),
+        }
+    }
+
+    /// The documents that lie outside every resource: metadata, and the hint that there is no
+    /// authorization server here (unless a resource was put there on purpose).
+    fn document(&self, path: &RequestPath, parts: &Parts) -> Option<Response<Full<Bytes>>> {
+        let decoded = path.decoded();
+        if let Some(site) = self.owner_of_document(decoded) {
+            return Some(site.metadata.answer(&parts.method));
+        }
+        let on_purpose = self.routes.find(path).is_some_and(|site| !site.is_root);
+        let astray = hints::seeks_authorization_server(decoded) && !on_purpose;
+        astray.then(|| hints::not_here(&parts.method, &self.first, &Reference::of(parts)))
+    }
+
+    /// The root form belongs to the only resource, or to the one at the root of the host.
+    fn owner_of_document(&self, path: &str) -> Option<&Site> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let mut sites = self.routes.values();
+        if let Some(site) = sites.find(|site| site.metadata.path() == path) {
+            return Some(site);
+        }
+        let mut sites = self.routes.values();
+        match (sites.next(), sites.next()) {
+            (Some(only), None) if path == ROOT_PATH => Some(only),
+            _ => None,
+        }
+    }
+}
+
+impl Answered {
+    /// An answer outside every resource.
+    fn plain(response: Response<Full<Bytes>>) -> Self {
+        Self {
+            site: None,
+            response: response.map(boxed),
+        }
+    }
+}
+
+impl Site {
+    /// Host, origin, preflight; then the protected service. Every answer gets the CORS headers of its page.
+    async fn serve(
+        &self,
+        target: RequestTarget,
+        mut parts: Parts,
+        body: Incoming,
+    ) -> Response<GateBody> {
+        let admitted = self
+            .hosts
+            .admit(target.host())
+            .and_then(|()| self.origins.admit(&parts.headers));
+        let origin = match admitted {
+            Ok(origin) => origin,
+            Err(denial) => return refuse(&parts, denial, self.provider.resource()).map(boxed),
+        };
+        if cors::is_preflight(&parts.method, &parts.headers) {
+            return dressed(cors::preflight(&parts.headers), origin.as_ref());
+        }
+        parts.extensions.insert(target);
+        let response = self
+            .handler
+            .clone()
+            .oneshot(Request::from_parts(parts, body))
+            .await;
+        let Ok(response) = response;
+        dressed(response, origin.as_ref())
+    }
+}
+
+fn dressed<B>(mut response: Response<B>, origin: Option<&HeaderValue>) -> Response<GateBody>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<super::body::BodyError>,
+{
+    let headers: &mut HeaderMap = response.headers_mut();
+    cors::decorate(origin, headers);
+    response.map(boxed)
+}
+
+fn refuse(parts: &Parts, denial: Denial, resource: &ProtectedResource) -> Response<Full<Bytes>> {
+    refusal(&parts.method, denial, resource, Reference::of(parts))
+}
+
+/// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
+fn with_extensions(
+    mut request: Request<Incoming>,
+    client: IpAddr,
+    reference: Reference,
+    passage: &Passage,
+) -> Request<Incoming> {
+    let extensions = request.extensions_mut();
+    extensions.insert(ClientAddress(client));
+    extensions.insert(reference);
+    extensions.insert(passage.clone());
+    request
+}

@@ -1,0 +1,221 @@
+//! The running gate: listeners bound, resources built, keys warm, requests answered, and an orderly end.
+//!
+//! A request passes in this order: what is ambiguous is refused (400); metadata documents are for
+//! everybody; the path picks the resource; a foreign host or origin is refused (403); preflights are
+//! answered; then authentication, the tools, and the service behind.
+
+mod body;
+mod door;
+mod hints;
+mod listener;
+mod patience;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use std::{convert::Infallible, fmt, future::pending, io, net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use oauthgate_mcp::InspectedBody;
+use oauthgate_remote::{ConfigurationError, OAuth21Provider, error::Mistake};
+use oauthgate_tower::RefusedTokenBudget;
+use tokio::net::TcpListener;
+use tower::Service;
+
+pub use self::body::{BodyError, GateBody, boxed};
+use self::{door::Door, listener::Public, site::Site};
+use crate::{
+    admin::{self, Health},
+    config::{ResourceSettings, Settings},
+    proxy::routes::Routes,
+    telemetry::metrics::Metrics,
+};
+
+/// Why a gate could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateError {
+    /// Settings that contradict each other.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A gate with its listeners bound; [`Gate::run`] opens it.
+pub struct Gate {
+    public: Public,
+    admin: TcpListener,
+    public_addr: SocketAddr,
+    admin_addr: SocketAddr,
+    health: Health,
+    metrics: Arc<Metrics>,
+    providers: Vec<(String, OAuth21Provider)>,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("public_addr", &self.public_addr)
+            .field("admin_addr", &self.admin_addr)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// A gate on listeners that are bound already (their ports may be part of the settings), before
+    /// these services, one for each resource.
+    ///
+    /// # Errors
+    /// Settings that contradict each other.
+    pub fn before<S, B>(
+        mut settings: Settings,
+        public: TcpListener,
+        admin: TcpListener,
+        upstream: impl Fn(&ResourceSettings) -> Result<S, ConfigurationError>,
+    ) -> Result<Self, GateError>
+    where
+        S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let (public_addr, admin_addr) = (address_of(&public)?, address_of(&admin)?);
+        let budget = Arc::new(RefusedTokenBudget::default());
+        let mut sites = Vec::new();
+        for resource in &mut settings.resources {
+            for issuer in &mut resource.provider.issuers {
+                issuer.refuses_dev_keys = !settings.accept_dev_issuer;
+            }
+            let provider = OAuth21Provider::new(resource.provider.clone())?;
+            let site = Site::new(
+                resource,
+                provider,
+                Arc::clone(&budget),
+                public_addr.ip().is_loopback(),
+                upstream(resource)?,
+            );
+            sites.push((
+                resource.path.clone(),
+                site.map_err(|error| mistake(&resource.name, error))?,
+            ));
+        }
+        let first = sites
+            .first()
+            .map(|(_, site)| site.provider.resource().clone());
+        let first = first.ok_or_else(|| {
+            mistake(
+                "resources",
+                oauthgate_core::SettingError::new("there is no resource", "at least one"),
+            )
+        })?;
+        let providers: Vec<_> = sites
+            .iter()
+            .map(|(_, site)| (site.name.to_string(), site.provider.clone()))
+            .collect();
+        let metrics = Arc::new(Metrics::new(providers.clone()));
+        let door = Door {
+            routes: Routes::new(sites),
+            trusted_proxies: settings.trusted_proxies,
+            metrics: Arc::clone(&metrics),
+            first,
+        };
+        Ok(Self {
+            public: Public {
+                listener: public,
+                door: Arc::new(door),
+                limits: settings.limits,
+            },
+            admin,
+            public_addr,
+            admin_addr,
+            health: Health::new(providers.clone()),
+            metrics,
+            providers,
+        })
+    }
+
+    /// Where traffic comes in, with the port that was picked.
+    #[must_use]
+    pub fn public_addr(&self) -> SocketAddr {
+        self.public_addr
+    }
+
+    /// Where probes and metrics are answered, with the port that was picked.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// Serves until `shutdown`, then drains.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        self.run_until_cut(shutdown, pending()).await;
+    }
+
+    /// Serves until `shutdown`, then drains; `cut` ends the drain at once. The probes answer until the end.
+    pub async fn run_until_cut(
+        self,
+        shutdown: impl Future<Output = ()>,
+        cut: impl Future<Output = ()>,
+    ) {
+        let health = self.health.clone();
+        let pages = admin::router(self.health, self.metrics);
+        let admin = tokio::spawn(async move { axum::serve(self.admin, pages).await });
+        let warming = tokio::spawn(warm_up(self.providers));
+        let drain = async {
+            shutdown.await;
+            health.drain();
+        };
+        self.public.run(drain, cut).await;
+        warming.abort();
+        admin.abort();
+    }
+}
+
+/// The first fetch of every key set. Requests need not wait for it to end: they fetch what they miss.
+async fn warm_up(providers: Vec<(String, OAuth21Provider)>) {
+    for (resource, provider) in providers {
+        for status in provider.warm_up().await {
+            match status.last_failure {
+                None => tracing::info!(
+                    resource,
+                    issuer = status.issuer,
+                    keys = status.keys,
+                    "keys are loaded"
+                ),
+                Some(reason) => tracing::warn!(
+                    resource,
+                    issuer = status.issuer,
+                    reason,
+                    "keys cannot be loaded yet"
+                ),
+            }
+        }
+    }
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, GateError> {
+    listener.local_addr().map_err(|source| GateError::Listen {
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        source,
+    })
+}
+
+fn mistake(setting: &str, error: oauthgate_core::SettingError) -> ConfigurationError {
+    ConfigurationError {
+        mistakes: vec![Mistake::new(setting, None, error)],
+    }
+}

@@ -1,0 +1,132 @@
+//! One protected resource: everything that a request for it passes, built once.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use oauthgate_core::{Requirement, SettingError, UserContext};
+use oauthgate_mcp::{InspectedBody, ToolPolicy, ToolPolicyLayer, Unlisted};
+use oauthgate_remote::OAuth21Provider;
+use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
+use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+
+use super::body::{BodyError, GateBody, boxed};
+use crate::{
+    config::{ResourceSettings, UnlistedTools},
+    proxy::admission::{HostRules, OriginRules},
+    telemetry::access::Passage,
+};
+
+/// Answers the requests for one resource.
+pub(super) type Handler = BoxCloneSyncService<Request<Incoming>, Response<GateBody>, Infallible>;
+
+/// One protected resource.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub(super) name: Arc<str>,
+    /// Whether it lies at the root of the host, and so under every path that nobody else claims.
+    pub(super) is_root: bool,
+    pub(super) provider: OAuth21Provider,
+    pub(super) metadata: MetadataRoute,
+    pub(super) hosts: HostRules,
+    pub(super) origins: OriginRules,
+    pub(super) handler: Handler,
+}
+
+impl Site {
+    /// Builds the resource in front of what stands behind it.
+    pub(super) fn new<S, B>(
+        settings: &ResourceSettings,
+        provider: OAuth21Provider,
+        budget: Arc<RefusedTokenBudget>,
+        listens_on_loopback: bool,
+        upstream: S,
+    ) -> Result<Self, SettingError>
+    where
+        S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let hosts = settings.allowed_hosts.iter().map(String::as_str);
+        let origins = settings.allowed_origins.iter().map(String::as_str);
+        Ok(Self {
+            name: settings.name.as_str().into(),
+            is_root: settings.path.is_empty(),
+            metadata: MetadataRoute::new(provider.resource()),
+            hosts: HostRules::new(hosts, listens_on_loopback)?,
+            origins: OriginRules::new(settings.provider.resource.origin(), origins)?,
+            handler: handler(settings, provider.clone(), budget, upstream),
+            provider,
+        })
+    }
+}
+
+/// Authentication, then the tools, then whatever stands behind. The access log writes the refusals.
+fn handler<S, B>(
+    settings: &ResourceSettings,
+    provider: OAuth21Provider,
+    budget: Arc<RefusedTokenBudget>,
+    upstream: S,
+) -> Handler
+where
+    S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    let tools =
+        ToolPolicyLayer::new(tool_policy(settings), provider.resource()).without_refusal_log();
+    let resource_server = ResourceServerLayer::new(provider)
+        .require(Requirement::scopes(settings.required_scopes.clone()))
+        .without_metadata_route()
+        .refused_token_budget(budget)
+        .strip_authorization()
+        .without_refusal_log();
+    let service = ServiceBuilder::new()
+        .layer(resource_server)
+        .map_request(note_caller)
+        .layer(tools)
+        .service(upstream);
+    BoxCloneSyncService::new(service.map_response(|response| response.map(boxed)))
+}
+
+/// Authentication is over when a request comes by here: the access log learns when, and who.
+fn note_caller<B>(request: Request<B>) -> Request<B> {
+    if let (Some(passage), Some(user)) = (
+        request.extensions().get::<Passage>(),
+        request.extensions().get::<UserContext>(),
+    ) {
+        passage.authenticated(user);
+    }
+    request
+}
+
+fn tool_policy(settings: &ResourceSettings) -> ToolPolicy {
+    let tools = &settings.tools;
+    if tools.is_empty() {
+        return ToolPolicy::new();
+    }
+    let unlisted = match tools.unlisted {
+        UnlistedTools::Refuse => Unlisted::Refuse,
+        UnlistedTools::Allow => Unlisted::Allow(Requirement::authenticated()),
+    };
+    let rules = tools
+        .scopes
+        .iter()
+        .map(|(name, scopes)| (name.clone(), Requirement::scopes(scopes.clone())));
+    rules.fold(
+        ToolPolicy::new().unlisted(unlisted),
+        |policy, (name, requirement)| policy.tool(name, requirement),
+    )
+}

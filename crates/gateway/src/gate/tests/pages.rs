@@ -1,0 +1,186 @@
+//! Documents for everybody, preflights, and the pages of the admin listener.
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::support::{Running, exchange, resource};
+
+#[rstest]
+#[case("/.well-known/oauth-protected-resource/mcp")]
+#[case("/.well-known/oauth-protected-resource/mcp/")]
+#[case("/.well-known/oauth-protected-resource")]
+#[tokio::test]
+async fn g11_metadata_is_for_everybody_and_names_the_configured_resource(#[case] path: &str) {
+    let gate = Running::start().await;
+    for host in ["mcp.example.com", "evil.test"] {
+        let lines = [
+            &format!("Host: {host}")[..],
+            "X-Forwarded-Host: evil.test",
+            "Origin: https://evil.test",
+        ];
+        let answer = exchange(gate.public, &format!("GET {path} HTTP/1.1"), &lines, "").await;
+        assert_eq!(
+            (answer.status, answer.header("access-control-allow-origin")),
+            (200, "*"),
+            "{answer:?}"
+        );
+        assert_eq!(answer.json()["resource"], "https://mcp.example.com/mcp");
+        assert_eq!(
+            answer.json()["authorization_servers"],
+            json!([gate.signer.issuer])
+        );
+    }
+}
+
+#[rstest]
+#[case("GET", "/.well-known/oauth-authorization-server")]
+#[case("GET", "/.well-known/oauth-authorization-server/mcp")]
+#[case("GET", "/.well-known/openid-configuration")]
+#[case("GET", "/.well-known/oauth-protected-resource/other")]
+#[case("GET", "/authorize?client_id=x")]
+#[case("POST", "/token")]
+#[case("POST", "/register")]
+#[tokio::test]
+async fn who_looks_for_an_authorization_server_hears_a_hint(
+    #[case] method: &str,
+    #[case] path: &str,
+) {
+    let at_the_root =
+        |settings: &mut crate::config::Settings| settings.resources[0].path = String::new();
+    let gate = Running::with("test-1", at_the_root).await;
+    let answer = gate
+        .ask(&format!("{method} {path} HTTP/1.1"), &["Content-Length: 0"])
+        .await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (404, "application/json"),
+        "{answer:?}"
+    );
+    assert!(
+        answer.json()["hint"]
+            .as_str()
+            .unwrap()
+            .contains("/.well-known/oauth-protected-resource/mcp")
+    );
+}
+
+#[tokio::test]
+async fn each_of_several_resources_has_its_own_document_and_nobody_the_root() {
+    let two = |settings: &mut crate::config::Settings| {
+        let issuer = settings.resources[0].provider.issuers[0].issuer.to_string();
+        settings
+            .resources
+            .push(resource("https://mcp.example.com/token", &issuer));
+    };
+    let gate = Running::with("test-1", two).await;
+    for path in ["mcp", "token"] {
+        let answer = gate
+            .ask(
+                &format!("GET /.well-known/oauth-protected-resource/{path} HTTP/1.1"),
+                &[],
+            )
+            .await;
+        assert_eq!(
+            answer.json()["resource"],
+            format!("https://mcp.example.com/{path}")
+        );
+    }
+    assert_eq!(
+        gate.ask("GET /.well-known/oauth-protected-resource HTTP/1.1", &[])
+            .await
+            .status,
+        404
+    );
+    let on_purpose = gate.ask("GET /token HTTP/1.1", &[]).await;
+    assert_eq!(
+        on_purpose.status, 401,
+        "an operator may serve a resource under such a name"
+    );
+}
+
+#[tokio::test]
+async fn f26_a_preflight_is_answered_without_a_token_and_without_the_upstream() {
+    let allow = |settings: &mut crate::config::Settings| {
+        settings.resources[0].allowed_origins = vec!["https://app.example.com".to_owned()];
+    };
+    let gate = Running::with("test-1", allow).await;
+    let asked = |origin: &str| {
+        vec![
+            format!("Origin: {origin}"),
+            "Access-Control-Request-Method: POST".to_owned(),
+        ]
+    };
+    let lines = asked("https://app.example.com");
+    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+    let answer = gate.ask("OPTIONS /mcp HTTP/1.1", &lines).await;
+    assert_eq!(
+        (answer.status, answer.header("access-control-allow-origin")),
+        (204, "https://app.example.com")
+    );
+    let refused = gate
+        .ask(
+            "POST /mcp HTTP/1.1",
+            &["Origin: https://app.example.com", "Content-Length: 0"],
+        )
+        .await;
+    assert_eq!(
+        (
+            refused.status,
+            refused.header("access-control-allow-origin")
+        ),
+        (401, "https://app.example.com")
+    );
+    assert!(
+        refused
+            .header("access-control-expose-headers")
+            .contains("WWW-Authenticate")
+    );
+    let foreign = asked("https://evil.test");
+    let foreign: Vec<_> = foreign.iter().map(String::as_str).collect();
+    assert_eq!(
+        gate.ask("OPTIONS /mcp HTTP/1.1", &foreign).await.status,
+        403
+    );
+    assert_eq!(gate.reached(), 0);
+}
+
+#[tokio::test]
+async fn the_admin_pages_tell_how_the_gate_is_doing() {
+    let gate = Running::start().await;
+    gate.ready().await;
+    assert_eq!(gate.ask_admin("/livez").await.status, 200);
+    assert_eq!(gate.ask_admin("/healthz").await.status, 200);
+    assert_eq!(gate.ask_admin("/version").await.json()["name"], "oauthgate");
+    let ready = gate.ask_admin("/readyz").await.json();
+    assert_eq!(
+        (&ready["issuers"][0]["usable"], &ready["issuers"][0]["keys"]),
+        (&json!(true), &json!(1))
+    );
+    assert_eq!(gate.ask_admin("/mcp").await.status, 404);
+}
+
+#[tokio::test]
+async fn metrics_count_requests_by_outcome_and_reason() {
+    let gate = Running::start().await;
+    gate.ready().await;
+    gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({}))])
+        .await;
+    gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({"exp": 1}))])
+        .await;
+    gate.ask("GET /nowhere/h8-secret HTTP/1.1", &[]).await;
+    let text = gate.ask_admin("/metrics").await.body;
+    for line in [
+        "oauthgate_requests_total{resource=\"mcp\",outcome=\"allowed\",reason=\"ok\"} 1",
+        "oauthgate_requests_total{resource=\"mcp\",outcome=\"refused\",reason=\"expired\"} 1",
+        "oauthgate_requests_total{resource=\"none\",outcome=\"refused\",reason=\"not_served\"} 1",
+        "oauthgate_verification_duration_seconds_count{resource=\"mcp\"} 2",
+        "oauthgate_upstream_duration_seconds_count{resource=\"mcp\"} 1",
+        "oauthgate_requests_in_flight 0",
+        "oauthgate_build_info{version=",
+        "oauthgate_keys_servable{resource=\"mcp\"",
+        "outcome=\"ok\"} 1",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("secret"), "{text}");
+}

@@ -1,0 +1,219 @@
+//! One line a request: what was asked, how it ended, and why. Never a token, a query string or a path
+//! below the resource; whatever a client wrote is escaped and cut.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use http::{Method, Response};
+use oauthgate_core::{Blame, Denial, UserContext};
+use oauthgate_tower::Reference;
+
+use super::metrics::{Metrics, RequestLabels, observe};
+
+/// A request on its way. Rides in the request's extensions, so that authentication can say when it was
+/// done and whom it found.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    method: Method,
+    client: IpAddr,
+    reference: Reference,
+    started: Instant,
+    caller: Arc<OnceLock<Caller>>,
+}
+
+/// Whom authentication found, and when.
+#[derive(Debug)]
+struct Caller {
+    fingerprint: String,
+    after: Duration,
+}
+
+impl Passage {
+    /// A request that just came in.
+    pub(crate) fn begin(method: &Method, client: IpAddr, reference: Reference) -> Self {
+        Self {
+            method: method.clone(),
+            client,
+            reference,
+            started: Instant::now(),
+            caller: Arc::default(),
+        }
+    }
+
+    /// The token was good, and this is its owner.
+    pub(crate) fn authenticated(&self, user: &UserContext) {
+        // Only the first word counts: a request is authenticated once.
+        let _ = self.caller.set(Caller {
+            fingerprint: fingerprint(user),
+            after: self.started.elapsed(),
+        });
+    }
+
+    /// The head of the response is there: writes the line and counts the request.
+    pub(crate) fn end<B>(&self, resource: Option<&str>, response: &Response<B>, metrics: &Metrics) {
+        let duration = self.started.elapsed();
+        let denial = response.extensions().get::<Denial>();
+        let (outcome, reason) = verdict(denial);
+        self.measure(resource, denial, duration, metrics);
+        let resource = resource.unwrap_or("none");
+        metrics
+            .requests
+            .get_or_create(&RequestLabels {
+                resource: resource.to_owned(),
+                outcome,
+                reason,
+            })
+            .inc();
+        tracing::info!(
+            target: "oauthgate::access",
+            method = method(&self.method),
+            resource,
+            status = response.status().as_u16(),
+            outcome,
+            reason,
+            detail = denial.and_then(Denial::detail).map(escaped),
+            reference = %self.reference,
+            caller = self.caller.get().map(|caller| caller.fingerprint.as_str()),
+            client = %self.client,
+            duration_ms = duration.as_secs_f64() * 1e3,
+        );
+    }
+
+    /// A good token took until its owner was found; a bad one until the answer.
+    fn measure(
+        &self,
+        resource: Option<&str>,
+        denial: Option<&Denial>,
+        duration: Duration,
+        metrics: &Metrics,
+    ) {
+        let Some(resource) = resource else { return };
+        if let Some(caller) = self.caller.get() {
+            observe(&metrics.verification, resource, caller.after);
+            observe(
+                &metrics.upstream,
+                resource,
+                duration.saturating_sub(caller.after),
+            );
+        } else if denial.is_some_and(|denial| denial.reason().blame() == Blame::Token) {
+            observe(&metrics.verification, resource, duration);
+        }
+    }
+}
+
+fn verdict(denial: Option<&Denial>) -> (&'static str, &'static str) {
+    let Some(denial) = denial else {
+        return ("allowed", "ok");
+    };
+    let outcome = match denial.reason().blame() {
+        Blame::Surroundings | Blame::UpstreamUnreachable | Blame::UpstreamSlow => "failed",
+        _ => "refused",
+    };
+    (outcome, denial.code())
+}
+
+/// The methods of RFC 9110; clients may invent others, as long as they like.
+fn method(method: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    if known.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
+}
+
+/// The same caller has the same fingerprint; nobody can read a subject out of it at a glance.
+fn fingerprint(user: &UserContext) -> String {
+    let identity = format!(
+        "{}\0{:?}\0{}\0{}",
+        user.issuer(),
+        user.kind(),
+        user.tenant_id().unwrap_or_default(),
+        user.user_id()
+    );
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, identity.as_bytes());
+    digest
+        .as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Text from outside: control characters and line separators escaped, cut at 256 bytes.
+fn escaped(text: &str) -> String {
+    const LONGEST: usize = 256;
+    let mut line = String::new();
+    for character in text.chars() {
+        let legible = !character.is_control()
+            && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let piece: String = if legible {
+            character.to_string()
+        } else {
+            character.escape_unicode().collect()
+        };
+        if line.len() + piece.len() > LONGEST {
+            line.push('…');
+            break;
+        }
+        line.push_str(&piece);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use oauthgate_core::Reason;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("a\r\nb", "a\\u{d}\\u{a}b")]
+    #[case("\u{1b}[31m", "\\u{1b}[31m")]
+    #[case("a\u{2028}b\u{202e}c", "a\\u{2028}b\\u{202e}c")]
+    #[case("größe", "größe")]
+    fn h1_text_from_outside_stays_on_its_line(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(escaped(text), expected);
+    }
+
+    #[test]
+    fn h1_text_from_outside_is_cut() {
+        let cut = escaped(&"\n".repeat(1_000_000));
+        assert!(cut.len() <= 256 + '…'.len_utf8(), "{} bytes", cut.len());
+        assert!(cut.ends_with('…'));
+    }
+
+    #[test]
+    fn h8_a_method_that_somebody_invented_is_no_label() {
+        assert_eq!(method(&Method::POST), "POST");
+        assert_eq!(method(&Method::from_bytes(b"BREW").unwrap()), "other");
+    }
+
+    #[rstest]
+    #[case(None, "allowed", "ok")]
+    #[case(Some(Reason::Expired), "refused", "expired")]
+    #[case(Some(Reason::JwksUnavailable), "failed", "jwks_unavailable")]
+    #[case(Some(Reason::UpstreamTimeout), "failed", "upstream_timeout")]
+    fn an_end_has_an_outcome_and_a_reason(
+        #[case] reason: Option<Reason>,
+        #[case] outcome: &str,
+        #[case] code: &str,
+    ) {
+        let denial = reason.map(Denial::new);
+        assert_eq!(verdict(denial.as_ref()), (outcome, code));
+    }
+}
