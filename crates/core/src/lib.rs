@@ -11,6 +11,33 @@
 //!
 //! Holding a value is the proof: `SignatureVerified`, `ValidatedToken`, `UserContext` and `Permit`
 //! have private fields and one maker each.
+//!
+//! ```
+//! use oauthgate_core::{Answer, Audience, CompactJws, Denial, Issuer, JwkSet, ProtectedResource};
+//! use oauthgate_core::{ResourceIdentifier, UnixTime, UserContext, Verifier};
+//!
+//! fn caller(verifier: &Verifier, keys: &JwkSet, token: &str, now: UnixTime) -> Result<UserContext, Denial> {
+//!     let token = CompactJws::parse(token)?;
+//!     let verified = verifier.verify_signature(&token, keys)?;
+//!     let validated = verifier.validate(verified, now)?;
+//!     Ok(verifier.user_context(&validated)?)
+//! }
+//!
+//! let issuer = Issuer::new("https://auth.example.com/")?;
+//! let resource = ResourceIdentifier::parse("https://mcp.example.com/mcp")?;
+//! let audience = Audience::new(resource.as_str())?;
+//! let verifier = Verifier::builder().issuer(issuer.clone()).audiences(audience, []).build()?;
+//! let keys = JwkSet::parse(br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1",
+//!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#)?;
+//!
+//! let denial = caller(&verifier, &keys, "not a token", UnixTime::from_secs(1_790_000_000)).unwrap_err();
+//! assert_eq!(denial.code(), "opaque_token");
+//! let answer = Answer::to(&denial, &ProtectedResource::new(resource, vec![issuer]));
+//! assert_eq!(answer.status(), 401);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What it refuses, and why, is in the [`manual`].
 
 #![deny(
     clippy::arithmetic_side_effects,
@@ -28,6 +55,7 @@ pub mod danger;
 pub mod error;
 pub mod json;
 pub mod keys;
+pub mod manual;
 pub mod metadata;
 pub mod policy;
 pub mod reason;

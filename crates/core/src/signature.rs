@@ -1,6 +1,6 @@
 //! The only caller of the crypto backend.
 //!
-//! A [`PublicKey`] is parsed once, when its key set is loaded, for one algorithm and no other; a token
+//! A public key is parsed once, when its key set is loaded, for one algorithm and no other; a token
 //! cannot make it verify anything else. There is no HMAC here at all, so no form of a public key can
 //! be mistaken for a shared secret.
 

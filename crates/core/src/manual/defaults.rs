@@ -1,0 +1,26 @@
+//! Every default and limit, and the reason for it.
+//!
+//! | What | Value | Why |
+//! |---|---|---|
+//! | algorithms | RS, PS, ES 256–512, EdDSA | asymmetric ones that providers use; ES256K and Ed448 are rare, HS\* shares the secret with the issuer |
+//! | clock skew | 60 s, at most 300 s | what peers tolerate; more than 300 s is a broken clock, and is better fixed |
+//! | edge of `exp` | refused from `exp + skew` on | RFC 7519 §4.1.4: "on or after" is expired |
+//! | edges of `nbf`, `iat` | taken from `time - skew` on | the skew widens each window alike |
+//! | longest token | 16 KiB | HTTP servers rarely take longer headers |
+//! | longest header | 4 KiB | room for an ignored `x5c` of one certificate |
+//! | nesting | 32 levels | claims nest a few levels; the stack needs none more |
+//! | keys tried | 4 | one `kid` names one key, and issuers that omit it overlap two or three; more helps only an attacker |
+//! | `kid` | 512 bytes | it stands in tables of unknown ids, which must stay bounded |
+//! | key set | 512 KiB, 1000 keys | far above what providers publish, and still bounded memory |
+//! | RSA modulus | 2048–8192 bits | RFC 7518 §3.3; verification time grows with the square |
+//! | RSA exponent | odd, 3 to 2^33 | 3 is legal for verification |
+//! | `typ` | absent, `JWT`, `at+jwt` | RFC 9068 is young: most providers write the first two; [`crate::Profile::requiring_at_jwt`] is stricter |
+//! | missing `aud` | refused | only listed clients may lack it, and Cognito, where the client stands in for it |
+//! | user id, tenant, client, tier | printable ASCII, 1024 bytes | they stand in headers as they are |
+//! | tier | `free` | the contract of the Python class that this product grew from |
+//! | groups | none | a claim is trusted as a group only where the profile says so |
+//! | e-mail | a label | addresses change hands, and few issuers verify them |
+//! | `Retry-After` | 60 s on 429, 10 s on 503 | the window of the limit; one cooldown of the key fetcher |
+//!
+//! The order of the checks is that of [`crate::Verifier::explain`]. Everything that is wrong with the
+//! token comes before scopes, so an expired token without scope is answered 401 and renewed, not 403.
