@@ -17,8 +17,7 @@ use aws_lc_rs::{
 };
 
 use crate::{
-    CompactJws, Issuer, JwkSet, KeyId, SigningAlgorithm, TokenError, claims::Claims,
-    keys::Selection,
+    CompactJws, JwkSet, KeyId, SigningAlgorithm, TokenError, claims::Claims, keys::Selection,
 };
 
 /// The public part of a key, as a JWK carries it; lengths and ranges are the caller's business.
@@ -121,15 +120,9 @@ impl SignatureVerified {
     pub(crate) fn verify(
         token: &CompactJws<'_>,
         keys: &JwkSet,
-        issuer: &Issuer,
         allowed: &[SigningAlgorithm],
     ) -> Result<Self, TokenError> {
-        let key = Selection {
-            keys,
-            issuer,
-            allowed,
-        }
-        .verifying_key(token)?;
+        let key = Selection { keys, allowed }.verifying_key(token)?;
         Ok(Self {
             claims: token.share_claims(),
             token_type: token.jws().header().token_type().map(str::to_owned),

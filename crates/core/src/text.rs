@@ -21,12 +21,11 @@ impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = 0;
         for c in self.0.chars() {
-            // Bidirectional controls and separators of lines are no control characters to
-            // `escape_debug` alone; everything that is not plain printable ASCII is written as \u{…}.
+            // Line separators and letters that run from right to left would rearrange the line.
             let escaped: String = if c.is_ascii() {
                 c.escape_debug().collect()
             } else {
-                escape_unicode(c)
+                c.escape_unicode().collect()
             };
             written = escaped.len().saturating_add(written);
             if written > EXCERPT {
@@ -35,13 +34,5 @@ impl fmt::Display for Printable<'_> {
             f.write_str(&escaped)?;
         }
         Ok(())
-    }
-}
-
-fn escape_unicode(c: char) -> String {
-    if c.is_alphanumeric() {
-        c.to_string()
-    } else {
-        c.escape_unicode().collect()
     }
 }

@@ -34,8 +34,8 @@
 //! Bodies are neither read nor buffered, in either direction.
 //!
 //! Put the layer on the whole router with `Router::layer`, not `route_layer`, so that unknown paths are
-//! refused alike and the metadata document can be found. Put a CORS layer *outside* this one: only
-//! then can a browser read a refusal.
+//! refused alike and the metadata document can be found. Put a CORS layer *outside* this one, and let it
+//! expose `WWW-Authenticate`: only then can a browser read a refusal.
 
 #[cfg(feature = "axum")]
 pub mod extract;

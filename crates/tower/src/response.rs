@@ -96,7 +96,7 @@ pub fn refusal(
     response
 }
 
-/// The log line of a refusal, on the target `oauthgate::refusal`: reason code, reference, and what was
+/// The log line of a refusal, on the target `oauthgate::refusals`: reason code, reference, and what was
 /// expected and found. A request without credentials is how every login begins, so it is told at debug
 /// level only. Text that came from outside is escaped and cut.
 pub fn log_refusal(denial: &Denial, reference: &Reference) {
@@ -105,9 +105,9 @@ pub fn log_refusal(denial: &Denial, reference: &Reference) {
         denial.detail().map(Printable).map(tracing::field::display),
     );
     if denial.reason().blame() == Blame::NoCredentials {
-        tracing::debug!(target: "oauthgate::refusal", reason, detail, %reference, "request without credentials");
+        tracing::debug!(target: "oauthgate::refusals", reason, detail, %reference, "request without credentials");
     } else {
-        tracing::info!(target: "oauthgate::refusal", reason, detail, %reference, "request refused");
+        tracing::info!(target: "oauthgate::refusals", reason, detail, %reference, "request refused");
     }
 }
 

@@ -20,7 +20,7 @@ const DEFAULT_TIER: &str = "free";
 pub(crate) fn user_context(
     claims: &Claims,
     profile: &Profile,
-    issuer: &Issuer,
+    issuer: Issuer,
     expires_at: UnixTime,
 ) -> Result<UserContext, TokenError> {
     let client_id = name(claims, &profile.client)?;
@@ -28,7 +28,7 @@ pub(crate) fn user_context(
     Ok(UserContext {
         user_id: user_id.to_owned(),
         kind,
-        issuer: issuer.clone(),
+        issuer,
         client_id: client_id.map(str::to_owned),
         email: email(claims, &profile.email),
         email_verified: email_is_verified(claims),

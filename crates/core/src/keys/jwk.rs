@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::{SigningAlgorithm, rsa};
 use crate::{
-    Issuer,
     claims::Claims,
     signature::{KeyMaterial, PublicKey, sha256},
     text::Printable,
@@ -98,16 +97,17 @@ impl Jwk {
         self.prepared.iter().any(|key| key.algorithm() == algorithm)
     }
 
-    /// Whether the key may speak for this issuer (rule R6). Entra marks its keys with an issuer, or
+    /// Whether the key may speak for the issuer of these claims (rule R6). Entra marks its keys with an issuer, or
     /// with a template in which the token's own tenant takes the place of `{tenantid}`.
-    pub(crate) fn speaks_for(&self, issuer: &Issuer, claims: &Claims) -> bool {
+    pub(crate) fn speaks_for(&self, claims: &Claims) -> bool {
         let Some(pattern) = &self.issuer else {
             return true;
         };
+        let issuer = claims.text("iss").ok().flatten();
         match pattern.split_once("{tenantid}") {
-            None => pattern == issuer.as_str(),
+            None => Some(pattern.as_str()) == issuer,
             Some((before, after)) => tenant(claims)
-                .is_some_and(|tenant| format!("{before}{tenant}{after}") == issuer.as_str()),
+                .is_some_and(|tenant| Some(format!("{before}{tenant}{after}").as_str()) == issuer),
         }
     }
 }

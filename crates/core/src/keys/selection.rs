@@ -1,7 +1,7 @@
 //! Which keys of a set may verify a token (rules R6, R8, R9).
 
 use super::{Jwk, JwkSet, SigningAlgorithm};
-use crate::{CompactJws, Issuer, Reason, TokenError};
+use crate::{CompactJws, Reason, TokenError};
 
 /// How many keys one token may try: a stranger must not buy a thousand verifications with one request.
 const MOST_TRIES: usize = 4;
@@ -10,7 +10,6 @@ const MOST_TRIES: usize = 4;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Selection<'set> {
     pub(crate) keys: &'set JwkSet,
-    pub(crate) issuer: &'set Issuer,
     pub(crate) allowed: &'set [SigningAlgorithm],
 }
 
@@ -43,7 +42,7 @@ impl<'set> Selection<'set> {
             .keys
             .keys()
             .iter()
-            .filter(|key| key.speaks_for(self.issuer, token.unverified_claims()))
+            .filter(|key| key.speaks_for(token.unverified_claims()))
             .collect();
         if let Some(wanted) = header.key_id() {
             candidates.retain(|key| key.id() == Some(wanted));

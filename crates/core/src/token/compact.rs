@@ -161,7 +161,7 @@ fn split(token: &str, limit: usize) -> Result<[&str; 3], TokenError> {
 fn split_in_three(token: &str) -> Result<[&str; 3], TokenError> {
     if !token
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        .fold(true, |legal, byte| legal & is_legal(byte))
     {
         return Err(malformed("a character outside base64url"));
     }
@@ -170,6 +170,11 @@ fn split_in_three(token: &str) -> Result<[&str; 3], TokenError> {
         (Some(header), Some(payload), Some(signature)) => Ok([header, payload, signature]),
         _ => Err(malformed("not three parts")),
     }
+}
+
+/// Without branches, so that the compiler can look at many bytes at once.
+fn is_legal(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_') | (byte == b'.')
 }
 
 fn part(text: &str, name: &str) -> Result<Vec<u8>, TokenError> {

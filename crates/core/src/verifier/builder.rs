@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Verifier, rules::Rules};
 use crate::{
     Audience, CompactJws, Issuer, Profile, ResourceIdentifier, SettingError, SigningAlgorithm,
+    claims::{IssuerRule, IssuerTemplate},
 };
 
 /// Typestate: the issuer is still missing.
@@ -14,7 +15,7 @@ pub struct WantsIssuer;
 /// Typestate: the audience is still missing.
 #[derive(Debug)]
 pub struct WantsAudience {
-    issuer: Issuer,
+    issuer: IssuerRule,
 }
 
 /// Typestate: complete.
@@ -56,7 +57,18 @@ impl VerifierBuilder<WantsIssuer> {
     /// The issuer whose tokens are verified.
     pub fn issuer(self, issuer: Issuer) -> VerifierBuilder<WantsAudience> {
         VerifierBuilder {
-            state: WantsAudience { issuer },
+            state: WantsAudience {
+                issuer: IssuerRule::Exact(issuer),
+            },
+        }
+    }
+
+    /// The issuers of a provider that has one for each tenant (rule R5).
+    pub fn issuer_template(self, template: IssuerTemplate) -> VerifierBuilder<WantsAudience> {
+        VerifierBuilder {
+            state: WantsAudience {
+                issuer: IssuerRule::Template(template),
+            },
         }
     }
 }

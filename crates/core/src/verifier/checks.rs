@@ -9,7 +9,10 @@ mod kind;
 mod time;
 
 use super::rules::Rules;
-use crate::{Reason, SignatureVerified, TokenError, UnixTime, context::mapping, text::Printable};
+use crate::{
+    Reason, SignatureVerified, TokenError, UnixTime, claims::Claims, context::mapping,
+    text::Printable,
+};
 
 /// What one named check found; `explain` shows all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,17 +91,20 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// RFC 7519 §4.1.1: the same bytes. The verifier was chosen by them; this holds when it was not.
 fn issuer(subject: &Subject<'_>) -> Result<(), TokenError> {
-    let found = subject.token.claims().text("iss")?;
-    if found == Some(subject.rules.issuer.as_str()) {
+    check_issuer(subject.rules, subject.token.claims())
+}
+
+pub(super) fn check_issuer(rules: &Rules, claims: &Claims) -> Result<(), TokenError> {
+    if rules.issuer.admits(claims) {
         return Ok(());
     }
     Err(TokenError::new(
         Reason::UnknownIssuer,
-        issuer_detail(subject.rules, found),
+        issuer_detail(rules, claims.text("iss")?),
     ))
 }
 
-pub(super) fn issuer_detail(rules: &Rules, found: Option<&str>) -> String {
+fn issuer_detail(rules: &Rules, found: Option<&str>) -> String {
     match found {
         Some(found) => format!(
             "expected \"{}\", found \"{}\"",

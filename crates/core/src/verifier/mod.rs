@@ -55,10 +55,10 @@ impl Verifier {
         Self { rules }
     }
 
-    /// The issuer whose tokens this verifies.
+    /// The issuer whose tokens this verifies; for a template of issuers, its text.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
-        &self.rules.issuer
+        self.rules.issuer.configured()
     }
 
     /// How this issuer writes its tokens.
@@ -85,11 +85,8 @@ impl Verifier {
             );
             return Err(TokenError::new(Reason::TokenTooLarge, detail));
         }
-        if token.unverified_issuer() != Some(self.issuer().as_str()) {
-            let detail = checks::issuer_detail(&self.rules, token.unverified_issuer());
-            return Err(TokenError::new(Reason::UnknownIssuer, detail));
-        }
-        SignatureVerified::verify(token, keys, self.issuer(), &self.rules.algorithms)
+        checks::check_issuer(&self.rules, token.unverified_claims())?;
+        SignatureVerified::verify(token, keys, &self.rules.algorithms)
     }
 
     /// Runs the checks in order and stops at the first that fails.
@@ -124,8 +121,7 @@ impl Verifier {
             rules: &self.rules,
             now,
         };
-        let identity =
-            mapping::user_context(token.claims(), self.profile(), self.issuer(), now).map(|_| ());
+        let identity = self.identity(token.claims(), now).map(|_| ());
         CHECKS
             .iter()
             .map(|check| CheckOutcome {
@@ -139,16 +135,22 @@ impl Verifier {
             .collect()
     }
 
-    /// Who is calling.
+    /// Who is calling. The token must be one that this verifier validated, or one of the same issuer.
     ///
     /// # Errors
-    /// When an identity claim cannot be used (`missing_subject`, `malformed_claims`).
+    /// When an identity claim cannot be used (`missing_subject`, `malformed_claims`), or another
+    /// issuer's verifier validated the token (`unknown_issuer`).
     pub fn user_context(&self, token: &ValidatedToken) -> Result<UserContext, TokenError> {
-        mapping::user_context(
-            &token.claims,
-            self.profile(),
-            self.issuer(),
-            token.expires_at,
-        )
+        self.identity(&token.claims, token.expires_at)
+    }
+
+    fn identity(&self, claims: &Claims, expires_at: UnixTime) -> Result<UserContext, TokenError> {
+        checks::check_issuer(&self.rules, claims)?;
+        let issuer = self
+            .rules
+            .issuer
+            .issuer_of(claims)
+            .unwrap_or_else(|| self.issuer().clone());
+        mapping::user_context(claims, self.profile(), issuer, expires_at)
     }
 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use crate::{Audience, CompactJws, Issuer, Profile, ResourceIdentifier, SigningAlgorithm};
+use crate::{
+    Audience, CompactJws, Profile, ResourceIdentifier, SigningAlgorithm, claims::IssuerRule,
+};
 
 /// The rules for the tokens of one issuer.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    pub(crate) issuer: Issuer,
+    pub(crate) issuer: IssuerRule,
     pub(crate) audiences: Vec<Audience>,
     pub(crate) resource: Option<ResourceIdentifier>,
     pub(crate) profile: Profile,
@@ -21,7 +23,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// The defaults. 60 s of skew is what a machine without NTP drifts in a week or two.
-    pub(super) fn new(issuer: Issuer, audiences: Vec<Audience>) -> Self {
+    pub(super) fn new(issuer: IssuerRule, audiences: Vec<Audience>) -> Self {
         Self {
             issuer,
             audiences,

@@ -38,7 +38,18 @@ impl VerifierSet {
         &self.verifiers
     }
 
-    /// The verifier of the issuer that the token claims, and its place in the list.
+    /// The longest token that any of them takes, in bytes; for [`CompactJws::parse_with_limit`].
+    #[must_use]
+    pub fn max_token_length(&self) -> usize {
+        let lengths = self
+            .verifiers
+            .iter()
+            .map(|verifier| verifier.rules.max_token_length);
+        lengths.max().unwrap_or(CompactJws::MAX_LENGTH)
+    }
+
+    /// The verifier of the issuer that the token claims, and its place in the list; one that names
+    /// the issuer exactly before one that has a template for it.
     ///
     /// # Errors
     /// `unknown_issuer`, without any network access.
@@ -49,11 +60,16 @@ impl VerifierSet {
                 "the token has no `iss`",
             ));
         };
-        let found = self
-            .verifiers
-            .iter()
-            .enumerate()
-            .find(|(_, verifier)| verifier.issuer().as_str() == issuer);
+        let position = |admits: &dyn Fn(&Verifier) -> bool| self.verifiers.iter().position(admits);
+        let found = position(&|verifier| verifier.rules.issuer.is_exactly(issuer))
+            .or_else(|| {
+                position(&|verifier| verifier.rules.issuer.admits(token.unverified_claims()))
+            })
+            .and_then(|position| {
+                self.verifiers
+                    .get(position)
+                    .map(|verifier| (position, verifier))
+            });
         found.ok_or_else(|| {
             let detail = format!(
                 "\"{}\" is none of the configured issuers",

@@ -274,3 +274,48 @@ fn g11_refuses_resource_identifiers_with_two_readings() {
         );
     }
 }
+
+/// Rule R35, and what metrics and documentation rely on.
+#[test]
+fn r35_every_reason_has_a_code_of_its_own() {
+    let codes: std::collections::BTreeSet<_> =
+        Reason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(codes.len(), Reason::ALL.len());
+    for code in &codes {
+        assert!(
+            code.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{code}"
+        );
+    }
+    let promised = [
+        "unknown_issuer",
+        "metadata_unavailable",
+        "metadata_issuer_mismatch",
+        "no_usable_keys",
+        "unknown_kid",
+        "alg_not_allowed",
+        "bad_signature",
+        "expired",
+        "not_yet_valid",
+        "wrong_typ",
+        "wrong_audience",
+        "missing_audience",
+        "wrong_token_use",
+        "encrypted_token",
+        "opaque_token",
+        "sender_proof_missing",
+        "insufficient_scope",
+        "wrong_tenant",
+    ];
+    for code in promised {
+        assert!(codes.contains(code), "{code}");
+    }
+    for reason in Reason::ALL {
+        let text = reason.explanation();
+        assert!(
+            text.ends_with('.') && !text.starts_with(' '),
+            "{reason}: {text:?}"
+        );
+    }
+}

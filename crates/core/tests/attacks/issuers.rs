@@ -1,6 +1,8 @@
 //! Tokens of another issuer.
 
-use oauthgate_core::{Audience, CompactJws, Issuer, Reason, Verifier, VerifierSet};
+use oauthgate_core::{
+    Audience, CompactJws, Issuer, Reason, UnixTime, Verifier, VerifierSet, claims::IssuerTemplate,
+};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -106,7 +108,7 @@ fn c9_a_verified_token_is_not_validated_by_another_issuers_verifier() {
         .verify_signature(&CompactJws::parse(&token).unwrap(), &keys())
         .unwrap();
     let error = verifier_of("https://b.example")
-        .validate(verified, oauthgate_core::UnixTime::from_secs(NOW))
+        .validate(verified, UnixTime::from_secs(NOW))
         .unwrap_err();
     assert_eq!(error.reason(), Reason::UnknownIssuer);
 }
@@ -143,7 +145,7 @@ fn explain_shows_every_failed_check_and_validate_the_first() {
     let verified = verifier
         .verify_signature(&CompactJws::parse(&token).unwrap(), &keys())
         .unwrap();
-    let outcomes = verifier.explain(&verified, oauthgate_core::UnixTime::from_secs(NOW));
+    let outcomes = verifier.explain(&verified, UnixTime::from_secs(NOW));
     let failed: Vec<_> = outcomes
         .iter()
         .filter_map(|check| {
@@ -164,7 +166,132 @@ fn explain_shows_every_failed_check_and_validate_the_first() {
         ]
     );
     let first = verifier
-        .validate(verified, oauthgate_core::UnixTime::from_secs(NOW))
+        .validate(verified, UnixTime::from_secs(NOW))
         .unwrap_err();
     assert_eq!(first.reason(), Reason::Expired);
+}
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const OTHER_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+fn of_every_tenant(template: IssuerTemplate) -> Verifier {
+    let builder = Verifier::builder().issuer_template(template);
+    builder
+        .audiences(Audience::new(RESOURCE).unwrap(), [])
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn c11_a_template_takes_an_issuer_of_the_tokens_own_tenant_only() {
+    let template = IssuerTemplate::parse("https://login.example.com/{tid}/v2.0").unwrap();
+    let issuer = |tenant: &str| format!("https://login.example.com/{tenant}/v2.0");
+    let set = VerifierSet::new(vec![of_every_tenant(template)]).unwrap();
+    let outcome = |claims: &Value| {
+        let token = token(claims);
+        let token = CompactJws::parse(&token).unwrap();
+        let (_, verifier) = set.for_token(&token).map_err(|error| error.reason())?;
+        let verified = verifier
+            .verify_signature(&token, &keys())
+            .map_err(|error| error.reason())?;
+        let validated = verifier
+            .validate(verified, UnixTime::from_secs(NOW))
+            .map_err(|error| error.reason())?;
+        Ok(verifier
+            .user_context(&validated)
+            .unwrap()
+            .issuer()
+            .as_str()
+            .to_owned())
+    };
+    for tenant in [TENANT, OTHER_TENANT] {
+        let good = claims_with(&json!({"iss": issuer(tenant), "tid": tenant}));
+        assert_eq!(outcome(&good), Ok(issuer(tenant)));
+    }
+    let bad = [
+        (issuer(TENANT), json!(OTHER_TENANT)),
+        (issuer(TENANT), json!(TENANT.to_uppercase())),
+        (issuer(&format!("{TENANT}x")), json!(TENANT)),
+        (issuer(&format!("{TENANT}x")), json!(format!("{TENANT}x"))),
+        (issuer(&format!("{TENANT}/x")), json!(format!("{TENANT}/x"))),
+        (issuer("common"), json!("common")),
+        (issuer("{tid}"), json!("{tid}")),
+        (issuer(""), json!("")),
+        (issuer("-"), json!("-")),
+        (issuer(&"-".repeat(36)), json!("-".repeat(36))),
+        (issuer(TENANT), json!([TENANT])),
+        (issuer(TENANT), json!(null)),
+        (format!("{}/", issuer(TENANT)), json!(TENANT)),
+        (format!("x{}", issuer(TENANT)), json!(TENANT)),
+        (issuer(TENANT).replace("https", "http"), json!(TENANT)),
+    ];
+    for (issuer, tenant) in bad {
+        let claims = claims_with(&json!({"iss": issuer, "tid": tenant}));
+        assert_eq!(
+            outcome(&claims),
+            Err(Reason::UnknownIssuer),
+            "{issuer} {tenant}"
+        );
+    }
+    let twice = claims_with(&json!({"iss": issuer(TENANT), "tid": TENANT, "TID": OTHER_TENANT}));
+    assert_eq!(
+        outcome(&twice),
+        Err(Reason::UnknownIssuer),
+        "two tenants, to a reader that ignores case"
+    );
+}
+
+#[test]
+fn c11_a_list_of_tenants_is_complete_and_an_exact_issuer_comes_first() {
+    let template = || IssuerTemplate::parse("https://login.example.com/{tid}/v2.0").unwrap();
+    let listed = of_every_tenant(template().for_tenants([TENANT.to_owned()]));
+    let exact = format!("https://login.example.com/{OTHER_TENANT}/v2.0");
+    let set = VerifierSet::new(vec![of_every_tenant(template()), verifier_of(&exact)]).unwrap();
+    for (tenant, accepted, position) in [(TENANT, true, 0), (OTHER_TENANT, false, 1)] {
+        let issuer = format!("https://login.example.com/{tenant}/v2.0");
+        let token = token(&claims_with(&json!({"iss": issuer, "tid": tenant})));
+        let token = CompactJws::parse(&token).unwrap();
+        assert_eq!(listed.verify_signature(&token, &keys()).is_ok(), accepted);
+        assert_eq!(set.for_token(&token).unwrap().0, position);
+    }
+}
+
+#[test]
+fn r5_refuses_templates_that_bind_nothing() {
+    for text in [
+        "https://a/b",
+        "https://a/{}",
+        "https://a/{tid}/{tid}",
+        "https://a/{t id}",
+        "https://a/{tid",
+        "https://a/tid}",
+        "https://a{tid}/v2",
+        "https://a/x{tid}",
+        "https://a/{tid}x",
+        "",
+        "{tid}",
+    ] {
+        assert!(IssuerTemplate::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn c9_a_validated_token_becomes_no_caller_of_another_issuer() {
+    let token = token(&claims());
+    let verifier = verifier();
+    let verified = verifier
+        .verify_signature(&CompactJws::parse(&token).unwrap(), &keys())
+        .unwrap();
+    let validated = verifier
+        .validate(verified, UnixTime::from_secs(NOW))
+        .unwrap();
+    assert_eq!(validated.expires_at().as_secs(), NOW + 3600);
+    assert_eq!(
+        verifier_of("https://b.example")
+            .user_context(&validated)
+            .unwrap_err()
+            .reason(),
+        Reason::UnknownIssuer
+    );
+    assert!(verifier.user_context(&validated).is_ok());
 }

@@ -124,3 +124,54 @@ fn an_expired_token_without_scope_is_expired() {
         Err(Reason::Expired)
     );
 }
+
+#[test]
+fn c20_a_caller_of_another_tenant_is_refused_whatever_its_scopes() {
+    let tenants = |names: &[&str]| {
+        Requirement::scopes(ScopeSet::parse("a").unwrap())
+            .in_tenants(names.iter().map(ToString::to_string))
+    };
+    let user = |tenant: Value| with_scopes(&json!({"scope": "a", "tenant_id": tenant})).unwrap();
+    let outcome = |requirement: &Requirement, tenant: Value| {
+        requirement
+            .decide(&user(tenant))
+            .map(|_| ())
+            .map_err(|denial| denial.reason())
+    };
+    assert_eq!(outcome(&tenants(&["acme", "b"]), json!("acme")), Ok(()));
+    for tenant in [
+        json!("Acme"),
+        json!("acme2"),
+        json!("acm"),
+        json!("other"),
+        json!(null),
+    ] {
+        assert_eq!(
+            outcome(&tenants(&["acme", "b"]), tenant.clone()),
+            Err(Reason::WrongTenant),
+            "{tenant}"
+        );
+        assert_eq!(
+            outcome(&tenants(&[]), tenant.clone()),
+            Err(Reason::WrongTenant),
+            "nobody: {tenant}"
+        );
+    }
+    let both = tenants(&["acme", "b"]).and(&tenants(&["acme", "c"]));
+    assert_eq!(outcome(&both, json!("acme")), Ok(()));
+    assert_eq!(outcome(&both, json!("b")), Err(Reason::WrongTenant));
+    assert_eq!(
+        outcome(
+            &Requirement::authenticated().and(&tenants(&["b"])),
+            json!("acme")
+        ),
+        Err(Reason::WrongTenant)
+    );
+    assert_eq!(
+        outcome(
+            &tenants(&["b"]).and(&Requirement::authenticated()),
+            json!("acme")
+        ),
+        Err(Reason::WrongTenant)
+    );
+}

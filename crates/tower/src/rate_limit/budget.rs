@@ -20,7 +20,8 @@ use super::{
     gcra::{Quota, Verdict, decide},
 };
 
-/// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered.
+/// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered. The compiler
+/// proves that 60 is not zero.
 const REFUSALS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 const CLIENTS: usize = 10_000;
 

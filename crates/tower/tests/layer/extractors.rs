@@ -79,3 +79,16 @@ async fn protect_unknown_paths_and_wrong_methods_of_a_router_too() {
     .await;
     assert_eq!(status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn g8_never_mix_up_callers() {
+    let app = protected();
+    let users = (0..1_000).map(|number| {
+        let (app, name) = (app.clone(), format!("user-{number}"));
+        tokio::spawn(async move { (ask(app, authorized(get("/whoami"), &name)).await, name) })
+    });
+    for answered in users.collect::<Vec<_>>() {
+        let (answer, name) = answered.await.unwrap();
+        assert_eq!(answer, (StatusCode::OK, format!("{name} notes:read")));
+    }
+}

@@ -11,6 +11,8 @@ mod extractors;
 mod log;
 mod metadata;
 mod methods;
+mod properties;
+mod real_provider;
 mod refusals;
 mod signatures;
 mod wire;

@@ -32,12 +32,16 @@ async fn start() -> SocketAddr {
 }
 
 /// The status, and the whole response as text.
-async fn send(request: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(start().await).await.unwrap();
+pub(crate) async fn exchange(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();
     (response.get(9..12).unwrap().parse().unwrap(), response)
+}
+
+async fn send(request: &str) -> (u16, String) {
+    exchange(start().await, request).await
 }
 
 fn request(target: &str, headers: &str) -> String {
