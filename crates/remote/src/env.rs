@@ -393,3 +393,7 @@ impl<Lookup: Fn(&str) -> Option<String>> Reader<Lookup> {
             .push(Mistake::new(OAUTH_ISSUER_URL, Some(issuer.as_str()), error));
     }
 }
+
+#[cfg(test)]
+#[path = "env_tests.rs"]
+mod tests;

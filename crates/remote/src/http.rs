@@ -282,3 +282,7 @@ fn chain<'error>(
 ) -> impl Iterator<Item = &'error (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -213,3 +213,7 @@ impl AuthProvider for OAuth21Provider {
         Self::user_context(self, parts, peer).await
     }
 }
+
+#[cfg(test)]
+#[path = "provider_tests.rs"]
+mod tests;

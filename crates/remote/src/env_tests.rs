@@ -1,0 +1,280 @@
+//! The environment of the seed, right and wrong.
+
+use std::{collections::HashMap, time::Duration};
+
+use rstest::rstest;
+
+use super::{
+    AWS_REGION, MCP_SERVER_URL, OAUTH_AUDIENCE, OAUTH_ISSUER_URL, OAUTH_JWKS_CACHE_TTL,
+    OAUTH_JWKS_MAX_KEYS, USER_POOL_ID, settings_from,
+};
+use crate::{ConfigurationError, OAuth21Provider, ProviderSettings};
+
+const GOOD: [(&str, &str); 3] = [
+    (MCP_SERVER_URL, "https://mcp.example.com/mcp"),
+    (OAUTH_ISSUER_URL, "https://auth.example.com/"),
+    (OAUTH_AUDIENCE, "https://mcp.example.com/mcp"),
+];
+const COGNITO: [(&str, &str); 3] = [
+    (MCP_SERVER_URL, "https://mcp.example.com/mcp"),
+    (USER_POOL_ID, "us-east-1_Ab12Cd34E"),
+    (OAUTH_AUDIENCE, "4client"),
+];
+
+fn read(
+    base: &[(&str, &str)],
+    more: &[(&str, &str)],
+) -> Result<ProviderSettings, ConfigurationError> {
+    let variables: HashMap<String, String> = base
+        .iter()
+        .chain(more)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    settings_from(|name| variables.get(name).cloned())
+}
+
+fn wrong(base: &[(&str, &str)], more: &[(&str, &str)]) -> Vec<String> {
+    read(base, more)
+        .unwrap_err()
+        .mistakes
+        .into_iter()
+        .map(|mistake| mistake.setting)
+        .collect()
+}
+
+#[test]
+fn the_names_of_the_seed_are_enough() {
+    let settings = read(&GOOD, &[]).unwrap();
+    let issuer = &settings.issuers[0];
+    assert_eq!(settings.resource.as_str(), "https://mcp.example.com/mcp");
+    assert_eq!(issuer.issuer.as_str(), "https://auth.example.com/");
+    assert_eq!(
+        (
+            issuer.jwks_ttl,
+            issuer.jwks_ttl_is_explicit,
+            issuer.jwks_max_keys
+        ),
+        (Duration::from_secs(3_600), false, 16)
+    );
+    assert_eq!(issuer.profile.name(), "generic");
+}
+
+#[test]
+fn an_explicit_ttl_is_marked_as_explicit_even_when_it_is_the_default() {
+    let settings = read(
+        &GOOD,
+        &[(OAUTH_JWKS_CACHE_TTL, "3600"), (OAUTH_JWKS_MAX_KEYS, "4")],
+    )
+    .unwrap();
+    assert!(settings.issuers[0].jwks_ttl_is_explicit);
+    assert_eq!(settings.issuers[0].jwks_max_keys, 4);
+}
+
+#[rstest]
+#[case("a b", &["a", "b"])]
+#[case("a,b", &["a", "b"])]
+#[case("a, b", &["a", "b"])]
+#[case("api://x", &["api://x"])]
+fn audiences_are_separated_by_blanks_or_commas(#[case] text: &str, #[case] expected: &[&str]) {
+    let settings = read(&GOOD, &[(OAUTH_AUDIENCE, text)]).unwrap();
+    let found: Vec<&str> = settings.issuers[0]
+        .audiences
+        .iter()
+        .map(oauthgate_core::Audience::as_str)
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_user_pool_switches_the_cognito_preset_on() {
+    let settings = read(&COGNITO, &[]).unwrap();
+    let issuer = &settings.issuers[0];
+    assert_eq!(
+        issuer.issuer.as_str(),
+        "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab12Cd34E"
+    );
+    assert_eq!(issuer.profile.name(), "cognito");
+}
+
+#[test]
+fn the_region_is_the_pools_own_unless_it_is_set() {
+    let of = |more: &[(&str, &str)]| {
+        read(&COGNITO, more).unwrap().issuers[0]
+            .issuer
+            .as_str()
+            .to_owned()
+    };
+    let ireland = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
+    assert_eq!(of(&[(USER_POOL_ID, "eu-west-1_Ab12Cd34E")]), ireland);
+    assert_eq!(
+        of(&[
+            (USER_POOL_ID, "eu-west-1_Ab12Cd34E"),
+            (AWS_REGION, "eu-west-1")
+        ]),
+        ireland
+    );
+    let china = of(&[(USER_POOL_ID, "cn-north-1_Ab12Cd34E")]);
+    assert_eq!(
+        china,
+        "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_Ab12Cd34E"
+    );
+}
+
+#[test]
+fn a_pool_of_another_region_is_a_mistake() {
+    assert_eq!(
+        wrong(&COGNITO, &[(AWS_REGION, "eu-west-1")]),
+        [USER_POOL_ID]
+    );
+}
+
+#[test]
+fn a_pool_and_an_issuer_may_agree_but_not_differ() {
+    for kind in ["", "issuer-"] {
+        let same = format!("https://{kind}cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab12Cd34E");
+        let settings = read(&COGNITO, &[(OAUTH_ISSUER_URL, &same)]).unwrap();
+        assert_eq!(
+            (
+                settings.issuers[0].issuer.as_str(),
+                settings.issuers[0].profile.name()
+            ),
+            (same.as_str(), "cognito")
+        );
+    }
+    assert_eq!(
+        wrong(&COGNITO, &[(OAUTH_ISSUER_URL, "https://auth.example.com")]),
+        [OAUTH_ISSUER_URL]
+    );
+}
+
+#[rstest]
+fn h7_no_variable_may_be_empty_blank_or_quoted(
+    #[values(
+        MCP_SERVER_URL,
+        OAUTH_ISSUER_URL,
+        OAUTH_AUDIENCE,
+        OAUTH_JWKS_CACHE_TTL,
+        OAUTH_JWKS_MAX_KEYS
+    )]
+    name: &str,
+    #[values("", " ", "\n", "\"x\"", "'x'", "\"x", " 16", "16\n", "x\u{fffd}")] value: &str,
+) {
+    assert_eq!(wrong(&GOOD, &[(name, value)]), [name], "{value:?}");
+}
+
+#[rstest]
+fn h7_no_cognito_variable_may_be_empty_blank_or_quoted(
+    #[values(USER_POOL_ID, AWS_REGION)] name: &str,
+    #[values("", " ", "\"us-east-1\"", "us-east-1 ")] value: &str,
+) {
+    assert_eq!(wrong(&COGNITO, &[(name, value)]), [name], "{value:?}");
+}
+
+#[rstest]
+#[case(MCP_SERVER_URL, "mcp.example.com")]
+#[case(MCP_SERVER_URL, "http://mcp.example.com")]
+#[case(MCP_SERVER_URL, "https://mcp.example.com/#x")]
+#[case(OAUTH_ISSUER_URL, "http://auth.example.com")]
+#[case(OAUTH_ISSUER_URL, "http://10.0.0.1")]
+#[case(OAUTH_ISSUER_URL, "file:///etc/passwd")]
+#[case(OAUTH_ISSUER_URL, "ftp://auth.example.com")]
+#[case(OAUTH_ISSUER_URL, "data:application/json,{}")]
+#[case(OAUTH_ISSUER_URL, "https://user:secret@auth.example.com")]
+#[case(OAUTH_ISSUER_URL, "https://auth.example.com https://b.example")]
+#[case(OAUTH_AUDIENCE, "*")]
+#[case(OAUTH_AUDIENCE, "a,")]
+#[case(OAUTH_AUDIENCE, ",a")]
+#[case(OAUTH_AUDIENCE, "a,,b")]
+#[case(OAUTH_JWKS_CACHE_TTL, "0")]
+#[case(OAUTH_JWKS_CACHE_TTL, "-1")]
+#[case(OAUTH_JWKS_CACHE_TTL, "+5")]
+#[case(OAUTH_JWKS_CACHE_TTL, "1h")]
+#[case(OAUTH_JWKS_CACHE_TTL, "1.5")]
+#[case(OAUTH_JWKS_CACHE_TTL, "86401")]
+#[case(OAUTH_JWKS_CACHE_TTL, "99999999999999999999")]
+#[case(OAUTH_JWKS_MAX_KEYS, "0")]
+#[case(OAUTH_JWKS_MAX_KEYS, "many")]
+#[case(OAUTH_JWKS_MAX_KEYS, "1001")]
+fn c4_d11_values_that_cannot_be_used_are_mistakes(#[case] name: &str, #[case] value: &str) {
+    let error = read(&GOOD, &[(name, value)]).unwrap_err();
+    let [mistake] = error.mistakes.as_slice() else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (mistake.setting.as_str(), mistake.value.as_deref()),
+        (name, Some(value))
+    );
+    assert!(!mistake.problem.is_empty() && !mistake.expected.is_empty());
+}
+
+#[rstest]
+#[case("us-east-1")]
+#[case("Ab12Cd34E")]
+#[case("us-east-1_")]
+#[case("_Ab12")]
+#[case("us-east-1_Ab/../x")]
+#[case("evil.test/us-east-1_Ab12")]
+#[case("us_east_1_Ab12")]
+#[case("us-east-1_Ab12@evil.test")]
+fn c10_a_pool_id_that_is_none_is_a_mistake(#[case] id: &str) {
+    assert_eq!(wrong(&COGNITO, &[(USER_POOL_ID, id)]), [USER_POOL_ID]);
+}
+
+#[test]
+fn nothing_set_names_everything_that_is_needed() {
+    assert_eq!(
+        wrong(&[], &[]),
+        [MCP_SERVER_URL, OAUTH_ISSUER_URL, OAUTH_AUDIENCE]
+    );
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_with_what_to_write_instead() {
+    let error = read(
+        &[
+            (MCP_SERVER_URL, "nonsense"),
+            (OAUTH_ISSUER_URL, "http://auth.example.com"),
+            (OAUTH_JWKS_CACHE_TTL, "soon"),
+        ],
+        &[],
+    )
+    .unwrap_err();
+    let report = error.to_string();
+    assert_eq!(error.mistakes.len(), 4);
+    for part in [
+        "MCP_SERVER_URL = \"nonsense\"",
+        "OAUTH_ISSUER_URL",
+        "OAUTH_AUDIENCE: not set",
+        "OAUTH_JWKS_CACHE_TTL = \"soon\"",
+        "write: ",
+    ] {
+        assert!(report.contains(part), "{report}");
+    }
+}
+
+#[test]
+fn an_issuer_that_is_no_url_has_no_key_set_to_be_found() {
+    let error = OAuth21Provider::from_lookup(|name| match name {
+        OAUTH_ISSUER_URL => Some("stytch.com/project-test".to_owned()),
+        _ => GOOD
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned()),
+    })
+    .unwrap_err();
+    assert!(error.to_string().contains("no URL"), "{error}");
+}
+
+#[test]
+fn http_on_loopback_is_fine_for_a_developer() {
+    for issuer in [
+        "http://localhost:8080",
+        "http://127.0.0.1:8080/realms/a",
+        "http://[::1]:8080",
+    ] {
+        assert!(
+            read(&GOOD, &[(OAUTH_ISSUER_URL, issuer)]).is_ok(),
+            "{issuer}"
+        );
+    }
+}
