@@ -136,7 +136,7 @@ async fn verified_signature(
     };
     // Without a `kid` only the signature shows that the issuer may have new keys.
     if hint.key_id.is_none()
-        && let Some(newer) = store.newer_than(&keys).await
+        && let Some(newer) = store.newer_than(&keys, &hint).await
     {
         return Ok(verifier.verify_signature(jws, &newer)?);
     }
@@ -227,6 +227,7 @@ fn store(
         issuer.issuer.clone(),
         source,
         timing,
+        issuer.jwks_max_keys,
         Arc::clone(clock),
     ))
 }

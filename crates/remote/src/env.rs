@@ -29,7 +29,8 @@ pub const OAUTH_JWKS_CACHE_TTL: &str = "OAUTH_JWKS_CACHE_TTL";
 /// How many prepared keys may be held per issuer.
 pub const OAUTH_JWKS_MAX_KEYS: &str = "OAUTH_JWKS_MAX_KEYS";
 
-const LONGEST_TTL: u64 = 24 * 60 * 60;
+/// The longest life of a key set: beyond it a set could not be told from a stale one.
+pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A text that says something: not empty, no blanks around it, no quotes left in by a shell or a
 /// Compose file.
@@ -135,7 +136,7 @@ pub fn audiences(text: &str) -> Result<Vec<Audience>, SettingError> {
 pub fn jwks_ttl(text: &str) -> Result<Duration, SettingError> {
     number(
         text,
-        1..=LONGEST_TTL,
+        1..=LONGEST_TTL.as_secs(),
         "whole seconds from 1 to 86400, for example 3600",
     )
     .map(Duration::from_secs)
@@ -189,11 +190,10 @@ impl UserPool {
     pub fn parse(id: &str, region: Option<&str>) -> Result<Self, SettingError> {
         let id = plain(id)?;
         let expected = "the pool's id as the console shows it, for example us-east-1_Ab12Cd34E";
-        let (prefix, rest) = id
+        let (prefix, _) = id
             .split_once('_')
             .filter(|(prefix, rest)| is_region(prefix) && is_pool_suffix(rest))
             .ok_or_else(|| SettingError::new("not a user pool id", expected))?;
-        debug_assert!(!rest.is_empty());
         match region {
             Some(region) if region != prefix => Err(SettingError::new(
                 format!("the pool lies in {prefix}, and {AWS_REGION} is {region:?}"),

@@ -1,4 +1,37 @@
 //! Fetches authorization server metadata and key sets, keeps them, and turns tokens into user contexts.
+//!
+//! [`OAuth21Provider`] is the whole validator behind one call, with or without a server around it.
+//! [`OAuth21Provider::from_env`] reads the environment; here the same names come from elsewhere:
+//!
+//! ```
+//! use oauthgate_remote::OAuth21Provider;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), oauthgate_remote::ConfigurationError> {
+//! let provider = OAuth21Provider::from_lookup(|name| {
+//!     let value = match name {
+//!         "MCP_SERVER_URL" | "OAUTH_AUDIENCE" => "https://mcp.example.com/mcp",
+//!         "OAUTH_ISSUER_URL" => "https://auth.example.com/",
+//!         _ => return None,
+//!     };
+//!     Some(value.to_owned())
+//! })?;
+//!
+//! // A token of an issuer that is not configured is refused without any network access.
+//! let token = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2V2aWwudGVzdCJ9.c2ln";
+//! let denial = provider.validate(token).await.unwrap_err();
+//! assert_eq!(denial.code(), "unknown_issuer");
+//! assert_eq!(provider.key_status()[0].fetches, 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With an HTTP request at hand, `provider.user_context(&parts, peer)` takes the token out of its
+//! `Authorization` header. A good token yields a [`core::UserContext`]; anything else a
+//! [`core::Denial`] with one stable reason, which [`core::Answer`] turns into status and challenge.
+//!
+//! The rooms: [`env`] and [`settings`] say what is trusted; `discovery` and `http` find and fetch under
+//! the limits of rule R12; [`jwks`] decides when, and holds; [`authenticator`] walks the path of a token.
 
 mod address;
 pub mod authenticator;

@@ -104,11 +104,7 @@ impl IssuerSettings {
             None,
             at_least_one(self.algorithms.len(), "algorithm"),
         );
-        check(
-            "jwks_ttl",
-            None,
-            at_least_one(usize::from(!self.jwks_ttl.is_zero()), "second"),
-        );
+        check("jwks_ttl", None, life_in_range(self.jwks_ttl));
         check(
             "jwks_max_keys",
             None,
@@ -128,6 +124,16 @@ impl IssuerSettings {
         }
         candidates.iter().try_for_each(env::fetchable)
     }
+}
+
+fn life_in_range(ttl: Duration) -> Result<(), SettingError> {
+    if (Duration::from_secs(1)..=env::LONGEST_TTL).contains(&ttl) {
+        return Ok(());
+    }
+    Err(SettingError::new(
+        "the life of a key set is out of range",
+        "from 1 second to a day",
+    ))
 }
 
 fn at_least_one(count: usize, what: &str) -> Result<(), SettingError> {

@@ -12,6 +12,8 @@
 mod absent;
 mod dev_keys;
 mod fetch;
+mod held;
+mod ring;
 pub mod schedule;
 mod source;
 mod store;

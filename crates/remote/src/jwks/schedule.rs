@@ -79,7 +79,7 @@ pub struct Jitter(pub u8);
 
 impl Jitter {
     fn of(self, whole: Duration) -> Duration {
-        whole * u32::from(self.0) / 255
+        whole.saturating_mul(u32::from(self.0)) / 255
     }
 }
 
@@ -176,7 +176,7 @@ impl Schedule {
         self.upkeep_rests_until = Duration::ZERO;
         self.held = Some(Held {
             confirmed: now,
-            renew_at: now + self.timing.renewal(max_age, jitter),
+            renew_at: now.saturating_add(self.timing.renewal(max_age, jitter)),
         });
         true
     }

@@ -10,15 +10,17 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use oauthgate_core::{Issuer, JwkSet, KeyHint, KeyId, keys::JwkSetError};
+use oauthgate_core::{Issuer, JwkSet, KeyHint, KeyId};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
 };
 
 use super::{
-    Fetched, FetchedSet, JwksSource, KeySourceError, Validator,
+    JwksSource, KeySourceError,
     absent::AbsentKeys,
+    held::{Held, Outcome},
+    ring::KeyRing,
     schedule::{ATTEMPT_LIMIT, Action, Demand, Jitter, Schedule, Timing},
 };
 use crate::{KeyStatus, clock::Clock};
@@ -44,6 +46,7 @@ pub struct KeyStore {
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
     stale_limit: Duration,
+    most_prepared: usize,
     /// When upkeep is due, in milliseconds: read on every request, so kept outside the lock.
     upkeep_at: AtomicU64,
     state: Mutex<State>,
@@ -62,27 +65,15 @@ struct State {
     last_failure: Option<KeySourceError>,
 }
 
-#[derive(Debug)]
-struct Held {
-    set: Arc<JwkSet>,
-    body: Arc<[u8]>,
-    validator: Option<Validator>,
-    confirmed: Duration,
-}
-
-/// What a good answer does to the held set.
-enum Outcome {
-    Confirmed(Held),
-    Replaced(Held),
-}
-
 impl KeyStore {
-    /// Holds nothing yet; nothing is fetched before the first demand.
+    /// Holds nothing yet; nothing is fetched before the first demand. Of a set with more than
+    /// `most_prepared` keys only so many are held prepared.
     #[must_use]
     pub fn new(
         issuer: Issuer,
         source: Arc<dyn JwksSource>,
         timing: Timing,
+        most_prepared: usize,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -91,6 +82,7 @@ impl KeyStore {
             clock,
             held: ArcSwapOption::empty(),
             stale_limit: timing.stale_limit,
+            most_prepared,
             upkeep_at: AtomicU64::new(0),
             state: Mutex::new(State {
                 schedule: Schedule::new(timing),
@@ -121,32 +113,30 @@ impl KeyStore {
             return self.first_set(hint).await;
         };
         match &hint.key_id {
-            Some(key_id) if !held.set.contains(key_id) => {
-                Ok(self.set_for_stranger(key_id, &held).await)
+            Some(key_id) if !held.ring.contains(key_id) => {
+                Ok(self.set_for_stranger(key_id, hint, &held).await)
             }
             _ => {
                 self.upkeep();
-                Ok(Arc::clone(&held.set))
+                Ok(held.ring.set_for(hint))
             }
         }
     }
 
     /// A set other than this one, if the strangers' budget allows a look and it brings one: for
     /// tokens without a `kid`, where only the signature shows that a key is missing.
-    pub async fn newer_than(self: &Arc<Self>, tried: &Arc<JwkSet>) -> Option<Arc<JwkSet>> {
-        let changed = |store: &Self| {
-            store
-                .servable()
-                .map(|held| Arc::clone(&held.set))
-                .filter(|set| !Arc::ptr_eq(set, tried))
-        };
-        if let Some(set) = changed(self) {
+    pub async fn newer_than(
+        self: &Arc<Self>,
+        tried: &Arc<JwkSet>,
+        hint: &KeyHint,
+    ) -> Option<Arc<JwkSet>> {
+        if let Some(set) = self.other_than(hint, tried) {
             return Some(set);
         }
         let _waiting = self.strangers.try_acquire().ok()?;
         let attempt = self.demand(Demand::Stranger)?;
         self.wait(attempt, STRANGER_WAIT).await;
-        changed(self)
+        self.other_than(hint, tried)
     }
 
     /// Renews the set if that is due, without waiting for it.
@@ -183,8 +173,8 @@ impl KeyStore {
         let state = self.state();
         KeyStatus {
             issuer: self.issuer.as_str().to_owned(),
-            keys: held.as_ref().map_or(0, |held| held.set.keys().len()),
-            skipped: held.as_ref().map_or(0, |held| held.set.skipped().len()),
+            keys: held.as_ref().map_or(0, |held| held.ring.usable()),
+            skipped: held.as_ref().map_or(0, |held| held.ring.skipped().len()),
             age: state.schedule.age(now),
             servable: state.schedule.may_serve(now),
             last_failure: state.last_failure.as_ref().map(KeySourceError::code),
@@ -211,29 +201,48 @@ impl KeyStore {
         if let Some(key_id) = &hint.key_id {
             self.note_if_absent(key_id, &held);
         }
-        Ok(Arc::clone(&held.set))
+        Ok(held.ring.set_for(hint))
     }
 
-    async fn set_for_stranger(self: &Arc<Self>, key_id: &KeyId, held: &Arc<Held>) -> Arc<JwkSet> {
+    async fn set_for_stranger(
+        self: &Arc<Self>,
+        key_id: &KeyId,
+        hint: &KeyHint,
+        held: &Arc<Held>,
+    ) -> Arc<JwkSet> {
+        if self.looks_again_for(key_id).await
+            && let Some(now_held) = self.servable()
+        {
+            if !Arc::ptr_eq(&now_held, held) {
+                self.note_if_absent(key_id, &now_held);
+            }
+            return now_held.ring.set_for(hint);
+        }
+        held.ring.set_for(hint)
+    }
+
+    /// Waits for the fetch that this `kid` may cause or join. Returns whether there was one.
+    async fn looks_again_for(self: &Arc<Self>, key_id: &KeyId) -> bool {
         if self.absent.remembers(key_id, self.clock.elapsed()) {
-            return Arc::clone(&held.set);
+            return false;
         }
         let Ok(_waiting) = self.strangers.try_acquire() else {
-            return Arc::clone(&held.set);
+            return false;
         };
         let Some(attempt) = self.demand(Demand::Stranger) else {
-            return Arc::clone(&held.set);
+            return false;
         };
         self.wait(attempt, STRANGER_WAIT).await;
-        let now_held = self.servable().unwrap_or_else(|| Arc::clone(held));
-        if !Arc::ptr_eq(&now_held, held) {
-            self.note_if_absent(key_id, &now_held);
-        }
-        Arc::clone(&now_held.set)
+        true
+    }
+
+    fn other_than(&self, hint: &KeyHint, tried: &Arc<JwkSet>) -> Option<Arc<JwkSet>> {
+        let set = self.servable()?.ring.set_for(hint);
+        (!Arc::ptr_eq(&set, tried)).then_some(set)
     }
 
     fn note_if_absent(&self, key_id: &KeyId, held: &Held) {
-        if !held.set.contains(key_id) {
+        if !held.ring.contains(key_id) {
             self.absent.note(key_id, self.clock.elapsed());
         }
     }
@@ -281,43 +290,9 @@ impl KeyStore {
                 ))
             })??;
         let max_age = fetched.max_age;
-        Ok((self.evaluate(fetched, held)?, max_age))
-    }
-
-    fn evaluate(
-        &self,
-        fetched: Fetched,
-        held: Option<Arc<Held>>,
-    ) -> Result<Outcome, KeySourceError> {
-        let confirmed = self.clock.elapsed();
-        match (fetched.set, held) {
-            (FetchedSet::NotModified, None) => Err(KeySourceError::jwks_unavailable(
-                "answered 304, and no set is held",
-            )),
-            (FetchedSet::NotModified, Some(held)) => Ok(Outcome::Confirmed(Held {
-                set: Arc::clone(&held.set),
-                body: Arc::clone(&held.body),
-                validator: held.validator.clone(),
-                confirmed,
-            })),
-            (FetchedSet::Document { body, validator }, Some(held)) if *held.body == *body => {
-                Ok(Outcome::Confirmed(Held {
-                    set: Arc::clone(&held.set),
-                    body: Arc::clone(&held.body),
-                    validator,
-                    confirmed,
-                }))
-            }
-            (FetchedSet::Document { body, validator }, _) => {
-                let set = Arc::new(JwkSet::parse(&body).map_err(unusable)?);
-                Ok(Outcome::Replaced(Held {
-                    set,
-                    body: body.into(),
-                    validator,
-                    confirmed,
-                }))
-            }
-        }
+        let now = self.clock.elapsed();
+        let outcome = Held::after(held.as_deref(), fetched, now, self.most_prepared)?;
+        Ok((outcome, max_age))
     }
 
     fn finish(&self, number: u64, result: Result<(Outcome, Option<Duration>), KeySourceError>) {
@@ -353,21 +328,21 @@ impl KeyStore {
     fn hold(&self, outcome: Outcome) {
         let held = match outcome {
             Outcome::Confirmed(held) => {
-                tracing::debug!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "unchanged", keys = held.set.keys().len(), "key set confirmed");
+                tracing::debug!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "unchanged", keys = held.ring.usable(), "key set confirmed");
                 held
             }
             Outcome::Replaced(held) => {
                 self.absent.clear();
-                self.log_replacement(&held.set);
+                self.log_replacement(&held.ring);
                 held
             }
         };
         self.held.store(Some(Arc::new(held)));
     }
 
-    fn log_replacement(&self, set: &JwkSet) {
-        tracing::info!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "loaded", keys = set.keys().len(), skipped = set.skipped().len(), "key set loaded");
-        for key in set.skipped().iter().take(16) {
+    fn log_replacement(&self, ring: &KeyRing) {
+        tracing::info!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "loaded", keys = ring.usable(), skipped = ring.skipped().len(), "key set loaded");
+        for key in ring.skipped().iter().take(16) {
             tracing::warn!(target: "oauthgate::keys", issuer = %self.issuer, position = key.position, kid = key.key_id.as_deref().unwrap_or(""), why = %key.why, "key not used");
         }
     }
@@ -440,15 +415,6 @@ impl Drop for RunningAttempt {
         let aborted =
             KeySourceError::jwks_unavailable("the fetch was aborted (it needs a Tokio runtime)");
         self.store.finish(self.number, Err(aborted));
-    }
-}
-
-fn unusable(error: JwkSetError) -> KeySourceError {
-    match error {
-        JwkSetError::NoUsableKeys { .. } | JwkSetError::MissingKeys => {
-            KeySourceError::no_usable_keys(error.to_string())
-        }
-        _ => KeySourceError::jwks_unavailable(error.to_string()),
     }
 }
 
