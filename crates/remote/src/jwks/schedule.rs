@@ -154,7 +154,8 @@ impl Schedule {
         if now < allowed_from {
             return Action::Rest;
         }
-        if demand == Demand::Stranger {
+        // The very first attempt has to be made whoever asks, so it is upkeep.
+        if demand == Demand::Stranger && self.attempts > 0 {
             self.strangers_rest_until = now + self.timing.cooldown;
         }
         Action::Fetch(self.begin(now))
@@ -252,11 +253,10 @@ impl Schedule {
         self.attempts
     }
 
-    fn under_way(&mut self, now: Duration) -> Option<Attempt> {
-        self.in_flight = self
-            .in_flight
-            .filter(|attempt| now.saturating_sub(attempt.started) < ATTEMPT_LIMIT);
+    /// An attempt that takes too long is given up as soon as somebody may start another.
+    fn under_way(&self, now: Duration) -> Option<Attempt> {
         self.in_flight
+            .filter(|attempt| now.saturating_sub(attempt.started) < ATTEMPT_LIMIT)
     }
 
     fn begin(&mut self, now: Duration) -> u64 {

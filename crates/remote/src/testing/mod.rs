@@ -12,10 +12,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-pub(crate) use issuer::{FakeIssuer, Reply};
+pub(crate) use issuer::{FakeIssuer, Reply, metadata};
 use oauthgate_core::UnixTime;
-pub(crate) use scripted::ScriptedSource;
-pub(crate) use token::{TestKey, jwks, token_for};
+pub(crate) use scripted::{ScriptedSource, document};
+pub(crate) use token::{AUDIENCE, TestKey, claims, jwks, token_for};
 
 use crate::clock::Clock;
 
