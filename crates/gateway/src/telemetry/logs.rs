@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing::Dispatch;
+use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter};
 
 use crate::config::{Environment, LogFormat};
 
@@ -10,46 +11,41 @@ use crate::config::{Environment, LogFormat};
 const DEFAULT_FILTER: &str = "info";
 
 /// Starts logging for the whole process: JSON for machines on stdout, pretty lines for people on stderr.
-/// A second call changes nothing.
+/// Only the first call of a process counts.
 pub fn start(format: LogFormat, environment: &Environment) {
-    let chosen = environment.foreign("RUST_LOG").unwrap_or(DEFAULT_FILTER);
-    let filter = EnvFilter::builder().parse_lossy(chosen);
-    let started = match format {
-        LogFormat::Json => {
-            let lines = fmt()
-                .with_env_filter(filter)
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false);
-            lines.with_writer(std::io::stdout).finish_and_start()
-        }
+    let filter = environment.foreign("RUST_LOG").unwrap_or(DEFAULT_FILTER);
+    let subscriber = match format {
+        LogFormat::Json => json(filter, std::io::stdout),
         LogFormat::Pretty => {
             let colour =
                 std::io::stderr().is_terminal() && environment.foreign("NO_COLOR").is_none();
-            fmt()
-                .with_env_filter(filter)
-                .with_ansi(colour)
-                .with_target(false)
-                .with_writer(std::io::stderr)
-                .finish_and_start()
+            pretty(filter, colour, std::io::stderr)
         }
     };
-    if !started {
+    if tracing::dispatcher::set_global_default(subscriber).is_err() {
         tracing::debug!("logging was started before");
     }
 }
 
-/// Installs a subscriber unless there is one.
-trait Start {
-    fn finish_and_start(self) -> bool;
+/// One JSON object a line, its fields at the top level.
+pub(crate) fn json<W>(filter: &str, writer: W) -> Dispatch
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false);
+    let lines = lines.with_env_filter(EnvFilter::builder().parse_lossy(filter));
+    lines.with_writer(writer).finish().into()
 }
 
-impl<N, E, F, W> Start for fmt::SubscriberBuilder<N, E, F, W>
+fn pretty<W>(filter: &str, colour: bool, writer: W) -> Dispatch
 where
-    Self: Into<tracing::Dispatch>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    fn finish_and_start(self) -> bool {
-        tracing::dispatcher::set_global_default(self.into()).is_ok()
-    }
+    let lines = fmt().with_ansi(colour).with_target(false);
+    let lines = lines.with_env_filter(EnvFilter::builder().parse_lossy(filter));
+    lines.with_writer(writer).finish().into()
 }

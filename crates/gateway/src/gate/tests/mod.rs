@@ -2,5 +2,6 @@
 
 mod answers;
 mod ends;
+mod lines;
 mod pages;
 mod support;

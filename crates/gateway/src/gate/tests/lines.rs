@@ -1,0 +1,160 @@
+//! What the log says about a request, and what it never says.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+
+use super::support::Running;
+use crate::telemetry::logs;
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn access(&self) -> Vec<Value> {
+        let lines = self.text();
+        let lines = lines
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .filter(|line| line["target"] == "oauthgate::access")
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn one_line_tells_how_each_request_ended_and_who_called() {
+    let log = Log::default();
+    let writer = log.clone();
+    let _guard = tracing::dispatcher::set_default(&logs::json("info", move || writer.clone()));
+    let gate = Running::start().await;
+    let good = gate.bearer(json!({}));
+    gate.ask("GET /mcp/deep?q=1 HTTP/1.1", &[&good]).await;
+    gate.ask("BREW /mcp HTTP/1.1", &[&good]).await;
+    let refused = gate
+        .ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({"exp": 1}))])
+        .await;
+    gate.ask("GET /elsewhere HTTP/1.1", &[]).await;
+
+    let [passed, brewed, expired, elsewhere] = &log.access()[..] else {
+        panic!("four lines: {}", log.text())
+    };
+    assert_eq!(
+        (
+            &passed["method"],
+            &passed["resource"],
+            &passed["status"],
+            &passed["outcome"],
+            &passed["reason"]
+        ),
+        (
+            &json!("GET"),
+            &json!("mcp"),
+            &json!(200),
+            &json!("allowed"),
+            &json!("ok")
+        )
+    );
+    assert_eq!(
+        (&passed["client"], passed["caller"].as_str().unwrap().len()),
+        (&json!("127.0.0.1"), 16)
+    );
+    assert_eq!(
+        passed["caller"], brewed["caller"],
+        "the same caller, the same fingerprint"
+    );
+    assert_eq!(brewed["method"], "other");
+    assert_eq!(
+        (&expired["status"], &expired["reason"], &expired["caller"]),
+        (&json!(401), &json!("expired"), &Value::Null)
+    );
+    assert_eq!(expired["reference"], refused.json()["reference"]);
+    assert_eq!(
+        (&elsewhere["resource"], &elsewhere["reason"]),
+        (&json!("none"), &json!("not_served"))
+    );
+    assert!(passed["duration_ms"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
+async fn h2_no_log_at_any_level_holds_a_token_a_query_or_a_cookie() {
+    let log = Log::default();
+    let writer = log.clone();
+    let _guard = tracing::dispatcher::set_default(&logs::json("trace", move || writer.clone()));
+    let gate = Running::start().await;
+    let good = gate.signer.token(
+        json!({ "canary": "canary-claim", "sub": "canary-subject", "email": "canary@example.com" }),
+    );
+    let bad = gate
+        .signer
+        .token(json!({ "exp": 1, "sub": "canary-subject" }));
+    for token in [&good, &bad, "canary.canary.canary"] {
+        let bearer = format!("Authorization: Bearer {token}");
+        gate.ask(
+            "GET /mcp?code=canary-query HTTP/1.1",
+            &[&bearer, "Cookie: canary-cookie", "DPoP: canary-proof"],
+        )
+        .await;
+    }
+    gate.ask("GET /canary-path?access_token=canary-query HTTP/1.1", &[])
+        .await;
+    assert_eq!(log.access().len(), 4);
+    for secret in [
+        "canary",
+        good.rsplit('.').next().unwrap(),
+        bad.rsplit('.').next().unwrap(),
+    ] {
+        let ours: Vec<_> = log
+            .text()
+            .lines()
+            .filter(|line| line.contains(secret))
+            .map(str::to_owned)
+            .collect();
+        assert!(ours.is_empty(), "{secret} in {ours:#?}");
+    }
+}
+
+#[tokio::test]
+async fn h1_what_a_client_writes_cannot_break_a_line() {
+    let log = Log::default();
+    let writer = log.clone();
+    let _guard = tracing::dispatcher::set_default(&logs::json("info", move || writer.clone()));
+    let gate = Running::start().await;
+    let hostile = "x\r\n\u{1b}[31m\u{2028}\"}{\"a\":".repeat(100);
+    let token = gate.signer.token(json!({ "iss": hostile, "sub": hostile }));
+    gate.ask(
+        "GET /mcp HTTP/1.1",
+        &[&format!("Authorization: Bearer {token}")],
+    )
+    .await;
+    gate.ask("GET /mcp HTTP/1.1", &["Origin: https://a\u{2028}b"])
+        .await;
+    let lines = log.access();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let detail = line["detail"].as_str().unwrap_or_default();
+        assert!(
+            detail.len() <= 256 + '…'.len_utf8()
+                && !detail.contains(['\r', '\n', '\u{1b}', '\u{2028}']),
+            "{detail:?}"
+        );
+    }
+}
