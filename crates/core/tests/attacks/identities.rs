@@ -52,6 +52,19 @@ fn c14_an_empty_identity_is_nobody() {
     }
 }
 
+/// A registered claim keeps its type, even where a profile reads the identity elsewhere.
+#[test]
+fn c14_a_mistyped_subject_is_refused_where_it_is_not_the_identity() {
+    for sub in [json!(1), json!([]), json!({}), json!(true)] {
+        let claims = json!({"sub": sub, "oid": "6902", "azp": "app"});
+        assert_eq!(
+            context(Profile::entra(), &claims),
+            Err(Reason::MalformedClaims),
+            "{sub}"
+        );
+    }
+}
+
 #[test]
 fn c15_a_machine_is_never_a_user_of_the_same_name() {
     let user = generic(&json!({"sub": "x", "client_id": "app"})).unwrap();
