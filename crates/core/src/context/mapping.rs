@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{MachineSign, PrincipalKind, Profile, UserContext};
+use super::{GroupForm, MachineSign, PrincipalKind, Profile, ScopePlaces, UserContext};
 use crate::{
     Issuer, Reason, Scope, ScopeSet, TokenError, UnixTime,
     claims::{ClaimPointer, Claims, malformed, text, texts},
@@ -36,8 +36,8 @@ pub(crate) fn user_context(
             .unwrap_or(DEFAULT_TIER)
             .to_owned(),
         tenant_id: name(claims, &profile.tenant)?.map(str::to_owned),
-        groups: groups(claims, &profile.groups)?,
-        scopes: scopes(claims, &profile.scopes)?,
+        groups: groups(claims, profile)?,
+        scopes: scopes(claims, profile)?,
         token_expires_at: expires_at,
         metadata: metadata(claims),
     })
@@ -51,18 +51,39 @@ pub(crate) fn client_id<'claims>(
     name(claims, &profile.client)
 }
 
-/// The scopes granted (rule R24): a string separated by spaces, or an array. A scope outside the
-/// grammar of RFC 6749 §3.3 is refused: it could mean another scope to the next reader.
-pub(crate) fn scopes(claims: &Claims, places: &[ClaimPointer]) -> Result<ScopeSet, TokenError> {
-    let Some((value, place)) = claims.first(places) else {
-        return Ok(ScopeSet::empty());
+/// The scopes granted (rule R24).
+fn scopes(claims: &Claims, profile: &Profile) -> Result<ScopeSet, TokenError> {
+    let places = profile
+        .scopes
+        .iter()
+        .filter_map(|place| Some((place.find(claims.as_map())?, place)));
+    let wanted = match profile.scope_places {
+        ScopePlaces::First => 1,
+        ScopePlaces::All => usize::MAX,
     };
+    let mut scopes = Vec::new();
+    for (value, place) in places.take(wanted) {
+        scopes.extend(scopes_of(value, place, profile.scope_prefix.as_deref())?);
+    }
+    Ok(scopes.into_iter().collect())
+}
+
+/// A string separated by spaces, or an array. A scope outside the grammar of RFC 6749 §3.3 is refused:
+/// it could mean another scope to the next reader.
+fn scopes_of(
+    value: &Value,
+    place: &ClaimPointer,
+    prefix: Option<&str>,
+) -> Result<Vec<Scope>, TokenError> {
     let listed = match value {
         Value::String(list) => list.split(' ').filter(|scope| !scope.is_empty()).collect(),
         _ => texts(value, place)?,
     };
     let scope = |text: &str| {
-        Scope::new(text).map_err(|_| {
+        let short = prefix
+            .and_then(|prefix| text.strip_prefix(prefix))
+            .unwrap_or(text);
+        Scope::new(short).map_err(|_| {
             malformed(format!(
                 "`{place}` holds the scope \"{}\" (RFC 6749 §3.3)",
                 Printable(text)
@@ -150,11 +171,17 @@ fn email_is_verified(claims: &Claims) -> bool {
         || claims.get("email_verified").and_then(Value::as_str) == Some("true")
 }
 
-fn groups(claims: &Claims, places: &[ClaimPointer]) -> Result<Vec<String>, TokenError> {
-    let Some((value, place)) = claims.first(places) else {
+fn groups(claims: &Claims, profile: &Profile) -> Result<Vec<String>, TokenError> {
+    let Some((value, place)) = claims.first(&profile.groups) else {
         return Ok(Vec::new());
     };
-    let groups = texts(value, place)?;
+    let groups = match (profile.group_form, value) {
+        (GroupForm::MemberNames, Value::Object(members)) => {
+            members.keys().map(String::as_str).collect()
+        }
+        (GroupForm::MemberNames, _) => return Err(malformed(format!("`{place}` is no object"))),
+        (GroupForm::Values, _) => texts(value, place)?,
+    };
     if groups
         .iter()
         .any(|group| group.is_empty() || group.chars().any(char::is_control))

@@ -7,5 +7,7 @@ mod profile;
 pub mod providers;
 mod user_context;
 
-pub use profile::{ClientAudience, MachineSign, Profile, RequiredClaim, TokenTypes};
+pub use profile::{
+    ClientAudience, GroupForm, MachineSign, Profile, RequiredClaim, ScopePlaces, TokenTypes,
+};
 pub use user_context::{PrincipalKind, UserContext};

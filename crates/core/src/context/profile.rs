@@ -15,8 +15,12 @@ pub struct Profile {
     pub required_claims: Vec<RequiredClaim>,
     /// Where a token without `aud` may name its audience (R19).
     pub client_audience: ClientAudience,
-    /// Where the scopes are; the first claim that is present counts (R24).
+    /// Where the scopes are (R24).
     pub scopes: Vec<ClaimPointer>,
+    /// Whether the first of these places counts, or all of them.
+    pub scope_places: ScopePlaces,
+    /// What is cut from the front of each scope, where the provider writes its own name there.
+    pub scope_prefix: Option<String>,
     /// Where a user's id is; the first claim that is present counts (R26).
     pub user: Vec<ClaimPointer>,
     /// Where the client's id is.
@@ -25,10 +29,15 @@ pub struct Profile {
     pub tenant: Vec<ClaimPointer>,
     /// Where groups or roles are; none are taken when no place is named.
     pub groups: Vec<ClaimPointer>,
+    /// How groups are written there.
+    pub group_form: GroupForm,
     /// Where the e-mail address is; its verification is told by the sibling `email_verified`.
     pub email: Vec<ClaimPointer>,
     /// Where the tier is.
     pub tier: Vec<ClaimPointer>,
+    /// Audiences that the provider writes for itself: expecting one of them would open this service to
+    /// every token it ever issued (R21).
+    pub foreign_audiences: Vec<String>,
     /// Signs of a token that a program got for itself, beside a missing or client-equal `sub` (R27).
     pub machine_signs: Vec<MachineSign>,
 }
@@ -86,6 +95,26 @@ pub enum ClientAudience {
     StandsIn,
 }
 
+/// Which of several places of scopes count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScopePlaces {
+    /// The first that is present.
+    First,
+    /// All that are present, together.
+    All,
+}
+
+/// How groups or roles are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupForm {
+    /// A string, or an array of strings.
+    Values,
+    /// An object whose member names are the groups (ZITADEL).
+    MemberNames,
+}
+
 /// A sign that a program got the token for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -108,10 +137,14 @@ impl Profile {
             required_claims: Vec::new(),
             client_audience: ClientAudience::Unexpected,
             scopes: claims(&["scope", "scp", "scopes"]),
+            scope_places: ScopePlaces::First,
+            scope_prefix: None,
             user: claims(&["sub"]),
             client: claims(&["client_id", "azp", "cid", "appid"]),
             tenant: claims(&["tenant_id"]),
             groups: Vec::new(),
+            group_form: GroupForm::Values,
+            foreign_audiences: Vec::new(),
             email: claims(&["email"]),
             tier: claims(&["tier"]),
             machine_signs: Vec::new(),
@@ -179,6 +212,27 @@ impl Profile {
     #[must_use]
     pub fn with_scopes(mut self, places: Vec<ClaimPointer>) -> Self {
         self.scopes = places;
+        self
+    }
+
+    /// Takes the scopes of all places together, not only of the first that is present.
+    #[must_use]
+    pub fn with_scopes_of_all_places(mut self) -> Self {
+        self.scope_places = ScopePlaces::All;
+        self
+    }
+
+    /// Cuts this from the front of each scope that starts with it; other scopes stay as they are.
+    #[must_use]
+    pub fn without_scope_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.scope_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Takes the member names of an object for groups, where it would take values.
+    #[must_use]
+    pub fn with_groups_as_member_names(mut self) -> Self {
+        self.group_form = GroupForm::MemberNames;
         self
     }
 

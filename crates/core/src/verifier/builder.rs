@@ -148,6 +148,7 @@ impl VerifierBuilder<Ready> {
     pub fn build(self) -> Result<Verifier, SettingError> {
         let rules = self.state.rules;
         check_skew(rules.skew)?;
+        check_audiences(&rules)?;
         if rules.algorithms.is_empty() {
             return Err(SettingError::new(
                 "no signature algorithm is allowed",
@@ -193,6 +194,26 @@ fn check_skew(skew: Duration) -> Result<(), SettingError> {
         ));
     }
     Ok(())
+}
+
+/// Rule R21.
+fn check_audiences(rules: &Rules) -> Result<(), SettingError> {
+    let foreign = |audience: &&Audience| {
+        rules
+            .profile
+            .foreign_audiences
+            .iter()
+            .any(|foreign| foreign == audience.as_str())
+    };
+    match rules.audiences.iter().find(foreign) {
+        None => Ok(()),
+        Some(audience) => Err(SettingError::new(
+            format!(
+                "the audience \"{audience}\" is the provider's own, and in nearly all of its tokens"
+            ),
+            "an audience of this service, written by a mapper of the authorization server",
+        )),
+    }
 }
 
 fn blank<'client>(mut clients: impl Iterator<Item = &'client String>) -> bool {

@@ -316,3 +316,17 @@ fn r19_a_list_of_clients_is_complete() {
         .audiences(Audience::new(RESOURCE).unwrap(), []);
     assert!(builder.allowed_clients([]).build().is_err());
 }
+
+#[test]
+fn r21_keycloaks_own_audience_is_no_audience_of_ours() {
+    let build = |profile: Profile, audience: &str| {
+        let builder = Verifier::builder().issuer(issuer()).audiences(
+            Audience::new("mine").unwrap(),
+            [Audience::new(audience).unwrap()],
+        );
+        builder.profile(profile).build().is_ok()
+    };
+    assert!(!build(Profile::keycloak(), "account"));
+    assert!(build(Profile::keycloak(), "account2"));
+    assert!(build(Profile::generic(), "account"));
+}

@@ -216,6 +216,36 @@ fn groups_come_from_the_place_that_the_profile_names() {
     }
 }
 
+#[test]
+fn groups_may_be_the_member_names_of_an_object() {
+    let roles = || {
+        Profile::generic()
+            .with_groups(vec![ClaimPointer::claim(
+                "urn:zitadel:iam:org:project:roles",
+            )])
+            .with_groups_as_member_names()
+    };
+    let groups = |value: Value| {
+        context(
+            roles(),
+            &json!({"urn:zitadel:iam:org:project:roles": value}),
+        )
+        .map(|user| user.groups().to_vec())
+    };
+    assert_eq!(
+        groups(json!({"admin": {"3589": "acme"}})).unwrap(),
+        ["admin"]
+    );
+    for odd in [
+        json!(["admin"]),
+        json!("admin"),
+        json!({"": 1}),
+        json!({"a\nb": 1}),
+    ] {
+        assert_eq!(groups(odd.clone()), Err(Reason::MalformedClaims), "{odd}");
+    }
+}
+
 /// Sample tokens of the providers, with invented values.
 #[test]
 fn presets_read_identities_where_their_providers_write_them() {

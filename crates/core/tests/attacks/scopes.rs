@@ -1,6 +1,6 @@
 //! Scopes: exact members of a set.
 
-use oauthgate_core::{Permit, Reason, Requirement, ScopeSet, UserContext};
+use oauthgate_core::{Permit, Profile, Reason, Requirement, ScopeSet, UserContext};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -100,6 +100,38 @@ fn r24_takes_the_first_claim_that_is_present() {
             "{more}"
         );
     }
+}
+
+#[test]
+fn r24_a_profile_may_join_places_and_cut_prefixes() {
+    let outcome = |profile: Profile, more: &Value| {
+        let token = token(&claims_with(&merged(json!({"scope": null}), more)));
+        verify_with(&verifier_with(profile), &keys(), &token, NOW)
+            .map(|user| user.scopes().to_string())
+            .map_err(|error| error.reason())
+    };
+    let joined = || Profile::generic().with_scopes_of_all_places();
+    assert_eq!(
+        outcome(
+            joined(),
+            &json!({"scope": "a", "scp": ["b"], "scopes": "c a"})
+        ),
+        Ok("a b c".to_owned())
+    );
+    assert_eq!(
+        outcome(joined(), &json!({"scope": "a", "scp": 1})),
+        Err(Reason::MalformedClaims)
+    );
+    let cut = || Profile::generic().without_scope_prefix("api/");
+    assert_eq!(
+        outcome(cut(), &json!({"scope": "api/read read2 xapi/write"})),
+        Ok("read read2 xapi/write".to_owned())
+    );
+    assert_eq!(
+        outcome(cut(), &json!({"scope": "api/"})),
+        Err(Reason::MalformedClaims),
+        "nothing is left"
+    );
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::{
 
 impl Profile {
     /// Keycloak. The *claim* `typ` tells access tokens (`Bearer`, `DPoP`) from ID and refresh tokens,
-    /// which are signed with the same key; service accounts are users with a reserved name.
+    /// which are signed with the same key; service accounts are users with a reserved name. The audience
+    /// `account` is the user's own account page, in nearly every token of a realm.
     #[must_use]
     pub fn keycloak() -> Self {
         let service_account = MachineSign::StartsWith(
@@ -18,6 +19,7 @@ impl Profile {
         Self {
             name: "keycloak",
             client: claims(&["azp", "client_id"]),
+            foreign_audiences: vec!["account".to_owned()],
             machine_signs: vec![service_account],
             ..Self::generic()
         }
