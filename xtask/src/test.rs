@@ -118,17 +118,19 @@ fn count(text: &str, word: &str) -> usize {
 }
 
 fn cargo_test(arguments: &[String]) -> Outcome<Summary> {
-    let everything = ["--workspace".to_owned()];
-    let chosen = if arguments.is_empty() {
-        &everything
-    } else {
-        arguments
-    };
+    let chosen = arguments
+        .iter()
+        .any(|argument| argument == "-p" || argument.starts_with("--package"));
     // One pipe for both streams keeps cargo's "Running …" before the results of what ran.
     let pipe = || io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
     let (reader, stdout, stderr) = pipe().map_err(|error| format!("no pipe: {error}"))?;
     let mut command = cargo(&["test", "--locked", "--no-fail-fast"]);
-    command.args(chosen).stdout(stdout).stderr(stderr);
+    command
+        .args((!chosen).then_some("--workspace"))
+        .args(arguments)
+        .env("RUST_BACKTRACE", "0")
+        .stdout(stdout)
+        .stderr(stderr);
     let mut child = command
         .spawn()
         .map_err(|error| format!("`cargo test` cannot be started: {error}"))?;
