@@ -47,6 +47,7 @@ pub struct Jwk {
     issuer: Option<String>,
     prepared: Vec<PublicKey>,
     thumbprint: String,
+    has_small_exponent: bool,
 }
 
 impl Jwk {
@@ -64,6 +65,7 @@ impl Jwk {
             issuer: text(members, "issuer")?.map(str::to_owned),
             prepared,
             thumbprint: base64url::encode(&sha256(material.canonical_json(members)?.as_bytes())),
+            has_small_exponent: material.has_small_exponent(),
         })
     }
 
@@ -91,6 +93,10 @@ impl Jwk {
             .iter()
             .find(|key| key.algorithm() == algorithm)
             .is_some_and(|key| key.verifies(message, signature))
+    }
+
+    pub(super) fn has_small_exponent(&self) -> bool {
+        self.has_small_exponent
     }
 
     pub(crate) fn supports(&self, algorithm: SigningAlgorithm) -> bool {
@@ -286,6 +292,11 @@ impl Material {
             ));
         }
         Ok(Self::Ed25519 { point })
+    }
+
+    /// Legal for verification, and a sign of a careless signer: padding mistakes become forgeries.
+    fn has_small_exponent(&self) -> bool {
+        matches!(self, Self::Rsa { exponent, .. } if exponent.len() == 1)
     }
 
     fn algorithms(&self) -> &'static [SigningAlgorithm] {

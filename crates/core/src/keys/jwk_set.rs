@@ -147,6 +147,30 @@ impl JwkSet {
         &self.skipped
     }
 
+    /// What the operator of the issuer should look at, although the keys are used: two keys with one
+    /// `kid` (each is tried), exponents below 256.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let small = self.keys.iter().filter(|key| key.has_small_exponent());
+        let small =
+            small.map(|key| format!("the RSA key {} has an exponent below 256", key.thumbprint()));
+        let mut ids: Vec<_> = self.keys.iter().filter_map(Jwk::id).collect();
+        ids.sort_unstable();
+        let mut twice: Vec<_> = ids
+            .windows(2)
+            .filter(|pair| pair.first() == pair.last())
+            .filter_map(<[_]>::first)
+            .collect();
+        twice.dedup();
+        small
+            .chain(
+                twice
+                    .into_iter()
+                    .map(|id| format!("several keys have the kid \"{id}\"")),
+            )
+            .collect()
+    }
+
     /// Whether a key with this `kid` is in the set.
     #[must_use]
     pub fn contains(&self, key_id: &KeyId) -> bool {

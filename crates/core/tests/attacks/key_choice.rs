@@ -129,3 +129,22 @@ fn r6_a_key_speaks_only_for_its_issuer() {
         );
     }
 }
+
+#[test]
+fn b5_a11_ambiguous_kids_and_small_exponents_are_warned_about() {
+    let small = RSA.jwk_with(&json!({"e": "Aw"}));
+    let keys = key_set(&[
+        named("a"),
+        named("a"),
+        named("a"),
+        named("b"),
+        P256.jwk(),
+        P256.jwk(),
+        small,
+        RSA.jwk(),
+    ]);
+    let warnings = keys.warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("exponent") && warnings[1].contains("\"a\""));
+    assert!(crate::support::keys().warnings().is_empty());
+}
