@@ -111,7 +111,7 @@ impl Authenticator {
     /// # Errors
     /// The refusal.
     pub async fn validate(&self, token: &str) -> Result<UserContext, Denial> {
-        let jws = CompactJws::parse(token)?;
+        let jws = CompactJws::parse_with_limit(token, self.verifiers.max_token_length())?;
         let (position, verifier) = self.verifiers.for_token(&jws)?;
         let store = self
             .stores
@@ -165,8 +165,11 @@ fn verifier(settings: &ProviderSettings, issuer: &IssuerSettings) -> Result<Veri
             "at least one audience",
         )));
     };
-    Verifier::builder()
-        .issuer(issuer.issuer.clone())
+    let builder = match &issuer.issuer_template {
+        Some(template) => Verifier::builder().issuer_template(template.clone()),
+        None => Verifier::builder().issuer(issuer.issuer.clone()),
+    };
+    builder
         .audiences(first.clone(), more.iter().cloned())
         .resource(settings.resource.clone())
         .profile(issuer.profile.clone())

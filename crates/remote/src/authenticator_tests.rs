@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use oauthgate_core::{Audience, Blame, Denial, Issuer, Reason, ResourceIdentifier, UserContext};
+use oauthgate_core::{
+    Audience, Blame, Denial, Issuer, Reason, ResourceIdentifier, UserContext,
+    claims::IssuerTemplate,
+};
 use rstest::rstest;
 use serde_json::json;
 
@@ -507,10 +510,16 @@ async fn a_key_set_that_moved_is_found_again_through_metadata() {
     let new_home = FakeIssuer::serving(&[&key]).await;
     issuer.set_jwks(Reply::Status(404, Vec::new()));
     issuer.point_to(&format!("{}/keys", new_home.name()));
-    gate.after(HOUR / 2).await;
-    assert_eq!(new_home.jwks_requests(), 0);
-    gate.after(HOUR / 2).await;
-    assert_eq!(new_home.jwks_requests(), 1);
+    gate.after(HOUR - Duration::from_secs(300)).await;
+    assert_eq!(
+        (issuer.metadata_requests(), new_home.jwks_requests()),
+        (1, 0)
+    );
+    gate.after(Duration::from_secs(60)).await;
+    assert_eq!(
+        (issuer.metadata_requests(), new_home.jwks_requests()),
+        (2, 1)
+    );
 }
 
 #[tokio::test]
@@ -594,4 +603,70 @@ fn the_same_issuer_twice_is_refused() {
         issuer("https://a.example"),
     ]);
     assert!(Authenticator::new(&twice, Arc::new(FakeClock::default())).is_err());
+}
+
+#[tokio::test]
+async fn r5_c11_a_template_takes_the_tokens_of_its_tenants_only() {
+    let (tenant, other) = (
+        "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        "00000000-4f89-41d3-9a0c-0305e82c3301",
+    );
+    let key = TestKey::new("1");
+    let fake = FakeIssuer::serving(&[&key]).await;
+    let text = format!("{}/{{tid}}/v2.0", fake.name());
+    fake.set_metadata(Reply::Json(metadata(
+        &text,
+        &format!("{}/keys", fake.name()),
+    )));
+    let mut entra = issuer(fake.name());
+    entra.issuer_template = Some(
+        IssuerTemplate::parse(&text)
+            .unwrap()
+            .for_tenants([tenant.to_owned()]),
+    );
+    entra.metadata_issuer = Some(Issuer::new(&text).unwrap());
+    let gate = Gate::new(vec![entra]);
+    let token = |path: &str, tid: &str| {
+        let mut claims = claims(&format!("{}/{path}/v2.0", fake.name()));
+        claims["tid"] = json!(tid);
+        key.sign(&claims)
+    };
+    assert!(gate.admits(&token(tenant, tenant)).await);
+    for (path, tid) in [
+        (other, other),
+        (tenant, other),
+        (other, tenant),
+        ("common", "common"),
+    ] {
+        assert_eq!(
+            gate.refusal(&token(path, tid)).await,
+            Reason::UnknownIssuer,
+            "{path} {tid}"
+        );
+    }
+}
+
+/// Strangers and callers at once, on two threads, while the key set's endpoint hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_a_flood_of_unknown_kids_costs_one_fetch_and_no_caller_anything() {
+    let (key, fake, gate) = warm().await;
+    fake.set_jwks(Reply::Hang);
+    let gate = Arc::new(gate);
+    let good = key.token(fake.name());
+    let junk: Vec<String> = (0..2_000)
+        .map(|kid| token_for(fake.name(), &format!("junk-{kid}")))
+        .collect();
+    let mut requests = tokio::task::JoinSet::new();
+    for token in junk {
+        let (gate, good) = (gate.clone(), good.clone());
+        requests.spawn(async move { gate.admits(&good).await && !gate.admits(&token).await });
+    }
+    assert!(
+        requests
+            .join_all()
+            .await
+            .into_iter()
+            .all(|as_it_should_be| as_it_should_be)
+    );
+    assert_eq!(fake.jwks_requests(), 2);
 }

@@ -33,6 +33,16 @@
 //! The rooms: [`env`] and [`settings`] say what is trusted; `discovery` and `http` find and fetch under
 //! the limits of rule R12; [`jwks`] decides when, and holds; [`authenticator`] walks the path of a token.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 mod address;
 pub mod authenticator;
 pub mod clock;

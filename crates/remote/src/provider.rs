@@ -49,6 +49,8 @@ pub struct KeyStatus {
     pub servable: bool,
     /// The code of the last failure, if the last attempt failed.
     pub last_failure: Option<&'static str>,
+    /// What the last failed attempt tried and what came back, for the operator.
+    pub failure_detail: Option<String>,
     /// Attempts so far, successful or not.
     pub fetches: u64,
     /// Whether an attempt is under way.

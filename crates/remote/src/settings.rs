@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oauthgate_core::{
     Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SigningAlgorithm,
+    claims::IssuerTemplate,
 };
 use url::Url;
 
@@ -15,6 +16,9 @@ use crate::{discovery, env, error::Mistake};
 pub struct IssuerSettings {
     /// The exact `iss` of its tokens.
     pub issuer: Issuer,
+    /// The issuers of a provider that has one for each tenant (rule R5); `issuer` is then only the
+    /// name under which the provider is advertised, and where its metadata is looked for.
+    pub issuer_template: Option<IssuerTemplate>,
     /// How it writes its tokens.
     pub profile: Profile,
     /// The audiences of which a token must name one; never empty.
@@ -47,6 +51,7 @@ impl IssuerSettings {
     pub fn new(issuer: Issuer, audiences: Vec<Audience>) -> Self {
         Self {
             issuer,
+            issuer_template: None,
             profile: Profile::generic(),
             audiences,
             missing_audience_clients: Vec::new(),

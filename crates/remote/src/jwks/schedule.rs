@@ -53,10 +53,10 @@ impl Timing {
         }
     }
 
-    /// How long a set is fresh.
+    /// How long a set is fresh, as far as its source says.
     fn life(&self, max_age: Option<Duration>) -> Duration {
         match max_age {
-            Some(max_age) if !self.explicit => max_age.max(FLOOR).min(self.ceiling),
+            Some(max_age) if !self.explicit => max_age.min(self.ceiling),
             _ => self.ceiling,
         }
     }

@@ -178,6 +178,10 @@ impl KeyStore {
             age: state.schedule.age(now),
             servable: state.schedule.may_serve(now),
             last_failure: state.last_failure.as_ref().map(KeySourceError::code),
+            failure_detail: state
+                .last_failure
+                .as_ref()
+                .map(|error| error.detail().to_owned()),
             fetches: state.schedule.attempts(),
             fetching: state.schedule.is_fetching(),
             next_attempt: state.schedule.next_attempt_in(now),

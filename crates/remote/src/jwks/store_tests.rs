@@ -463,6 +463,20 @@ async fn tokens_without_a_kid_find_a_rotated_key_at_the_strangers_price() {
     assert_eq!(source.fetches(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_kid_found_absent_again_and_again_is_looked_for_at_once_in_a_changed_set() {
+    let (source, store) = warm().await;
+    for _ in 0..100 {
+        assert!(!finds(&store, "2").await);
+        sleep(Duration::from_secs(1)).await;
+    }
+    source.now(jwks(&[&TestKey::new("3")]));
+    assert!(finds(&store, "3").await);
+    source.now(jwks(&[&TestKey::new("2"), &TestKey::new("3")]));
+    sleep(COOLDOWN).await;
+    assert!(finds(&store, "2").await);
+}
+
 #[test]
 fn h3_the_memory_of_absent_kids_is_bounded() {
     let absent = AbsentKeys::new();
