@@ -10,4 +10,8 @@
 pub mod admission;
 pub mod client_address;
 pub mod cors;
+mod reverse;
 pub mod routes;
+mod upgrade;
+
+pub use reverse::ReverseProxy;

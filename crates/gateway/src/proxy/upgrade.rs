@@ -1,0 +1,88 @@
+//! WebSockets through the gate: authorized once, then a tunnel.
+//!
+//! Only `websocket` is passed on. `h2c` above all is not: a client could speak HTTP/2 with the upstream
+//! through the tunnel, and send requests that nobody here sees (request smuggling).
+
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::Empty;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper_util::rt::TokioIo;
+use oauthgate_core::{Denial, Reason};
+use tokio::io::copy_bidirectional;
+
+use super::reverse::CONNECTION_UPGRADE;
+use crate::{
+    gate::{GateBody, boxed},
+    upstream::headers::to_client,
+};
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+
+/// The client's side of a connection that is to become a WebSocket.
+pub(super) struct Upgrade {
+    client: OnUpgrade,
+}
+
+impl Upgrade {
+    /// The upgrade that an HTTP/1.1 client asks for (RFC 6455 §4.1), taken out of the request.
+    pub(super) fn asked_for<B>(request: &mut Request<B>) -> Option<Self> {
+        let headers = request.headers();
+        let asked = is_websocket(headers) && names_upgrade(headers);
+        asked.then(|| Self {
+            client: hyper::upgrade::on(request),
+        })
+    }
+
+    /// Asks the upstream for the same. Goes after the hop-by-hop headers were stripped.
+    pub(super) fn ask(headers: &mut HeaderMap) {
+        let (name, value) = CONNECTION_UPGRADE;
+        headers.insert(name, value);
+        headers.insert(header::UPGRADE, WEBSOCKET);
+    }
+
+    /// Joins both sides once the client has the upstream's 101.
+    pub(super) fn connect(
+        self,
+        mut response: Response<Incoming>,
+    ) -> Result<Response<GateBody>, Denial> {
+        if !is_websocket(response.headers()) {
+            return Err(Denial::new(Reason::UpstreamUnreachable)
+                .with_detail("the upstream switched to a protocol that nobody asked for"));
+        }
+        let upstream = hyper::upgrade::on(&mut response);
+        let (mut parts, _) = response.into_parts();
+        to_client(&mut parts.headers);
+        Self::ask(&mut parts.headers);
+        tokio::spawn(tunnel(self.client, upstream));
+        Ok(Response::from_parts(parts, boxed(Empty::new())))
+    }
+}
+
+fn is_websocket(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::UPGRADE).iter();
+    let only = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
+    values.next().is_some_and(only) && values.next().is_none()
+}
+
+fn names_upgrade(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
+}
+
+/// Ends when either side does.
+async fn tunnel(client: OnUpgrade, upstream: OnUpgrade) {
+    match tokio::try_join!(client, upstream) {
+        Ok((client, upstream)) => {
+            let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+            if let Err(error) = copy_bidirectional(&mut client, &mut upstream).await {
+                tracing::debug!(%error, "a tunnel ended badly");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "a connection was not upgraded"),
+    }
+}
