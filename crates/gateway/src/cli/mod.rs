@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 mod failure;
 pub mod output;
+pub mod serve;
 pub mod sources;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Protect a server: take requests, check their tokens, pass the good ones on
+    Serve(serve::Options),
     /// Check or show the configuration
     Config(config::Options),
     /// Print a completion script for a shell
@@ -32,6 +35,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Serve(options) => options.run(),
             Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),
         }

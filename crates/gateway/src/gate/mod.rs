@@ -72,8 +72,29 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// A gate on listeners that are bound already (their ports may be part of the settings), before
-    /// these services, one for each resource.
+    /// Binds the addresses of the settings and builds every resource.
+    ///
+    /// # Errors
+    /// Settings that contradict each other, and addresses that are taken.
+    pub async fn bind(settings: Settings) -> Result<Self, GateError> {
+        let public = listen(settings.listen).await?;
+        let admin = listen(settings.admin_listen).await?;
+        Self::on(settings, public, admin)
+    }
+
+    /// As [`Self::bind`], on listeners that are bound already: their ports may be part of the settings.
+    ///
+    /// # Errors
+    /// Settings that contradict each other.
+    pub fn on(
+        settings: Settings,
+        public: TcpListener,
+        admin: TcpListener,
+    ) -> Result<Self, GateError> {
+        Self::before(settings, public, admin, crate::proxy::ReverseProxy::new)
+    }
+
+    /// A gate before these services, one for each resource.
     ///
     /// # Errors
     /// Settings that contradict each other.
@@ -205,6 +226,12 @@ async fn warm_up(providers: Vec<(String, OAuth21Provider)>) {
             }
         }
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, GateError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| GateError::Listen { address, source })
 }
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, GateError> {

@@ -2,10 +2,11 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use serde_json::{Value, json};
+use tracing::{Event, Metadata, Subscriber, dispatcher::DefaultGuard, span, subscriber::Interest};
 
 use super::support::Running;
 use crate::telemetry::logs;
@@ -24,7 +25,45 @@ impl Write for Log {
     }
 }
 
+/// Keeps every place that logs attentive. Without a global subscriber, a place that is first reached by a
+/// test without one of its own is switched off for all threads.
+struct Attentive;
+
+impl Subscriber for Attentive {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
 impl Log {
+    /// A log of what this test's thread says, from a level on.
+    fn of_this_thread(level: &str) -> (Self, DefaultGuard) {
+        static ATTENTIVE: Once = Once::new();
+        ATTENTIVE.call_once(|| tracing::subscriber::set_global_default(Attentive).unwrap());
+        let log = Self::default();
+        let writer = log.clone();
+        let guard = tracing::dispatcher::set_default(&logs::json(level, move || writer.clone()));
+        (log, guard)
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -42,9 +81,7 @@ impl Log {
 
 #[tokio::test]
 async fn one_line_tells_how_each_request_ended_and_who_called() {
-    let log = Log::default();
-    let writer = log.clone();
-    let _guard = tracing::dispatcher::set_default(&logs::json("info", move || writer.clone()));
+    let (log, _guard) = Log::of_this_thread("info");
     let gate = Running::start().await;
     let good = gate.bearer(json!({}));
     gate.ask("GET /mcp/deep?q=1 HTTP/1.1", &[&good]).await;
@@ -96,9 +133,7 @@ async fn one_line_tells_how_each_request_ended_and_who_called() {
 
 #[tokio::test]
 async fn h2_no_log_at_any_level_holds_a_token_a_query_or_a_cookie() {
-    let log = Log::default();
-    let writer = log.clone();
-    let _guard = tracing::dispatcher::set_default(&logs::json("trace", move || writer.clone()));
+    let (log, _guard) = Log::of_this_thread("trace");
     let gate = Running::start().await;
     let good = gate.signer.token(
         json!({ "canary": "canary-claim", "sub": "canary-subject", "email": "canary@example.com" }),
@@ -134,9 +169,7 @@ async fn h2_no_log_at_any_level_holds_a_token_a_query_or_a_cookie() {
 
 #[tokio::test]
 async fn h1_what_a_client_writes_cannot_break_a_line() {
-    let log = Log::default();
-    let writer = log.clone();
-    let _guard = tracing::dispatcher::set_default(&logs::json("info", move || writer.clone()));
+    let (log, _guard) = Log::of_this_thread("info");
     let gate = Running::start().await;
     let hostile = "x\r\n\u{1b}[31m\u{2028}\"}{\"a\":".repeat(100);
     let token = gate.signer.token(json!({ "iss": hostile, "sub": hostile }));

@@ -5,3 +5,4 @@ mod ends;
 mod lines;
 mod pages;
 mod support;
+mod through;

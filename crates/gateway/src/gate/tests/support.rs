@@ -108,16 +108,26 @@ impl Running {
 
     /// A gate before one resource at `/mcp`, after a change to its settings.
     pub(super) async fn with(kid: &'static str, change: impl FnOnce(&mut Settings)) -> Self {
-        let keys = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://{}", keys.local_addr().unwrap());
-        let signer = Arc::new(Signer::new(kid, issuer));
-        serve_keys(keys, &signer);
+        let signer = issuing(kid).await;
         let mut settings = Settings::new(vec![resource(
             "https://mcp.example.com/mcp",
             &signer.issuer,
         )]);
         change(&mut settings);
         Self::over(settings, signer).await
+    }
+
+    /// A gate before a real upstream, after a change to its settings.
+    pub(super) async fn before(upstream: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        let signer = issuing("test-1").await;
+        let mut settings = Settings::new(vec![resource(
+            "https://mcp.example.com/mcp",
+            &signer.issuer,
+        )]);
+        settings.resources[0].upstream = upstream.parse().unwrap();
+        change(&mut settings);
+        let gate = Gate::on(settings, loopback().await, loopback().await).unwrap();
+        Self::run(gate, signer, Arc::default())
     }
 
     pub(super) async fn over(settings: Settings, signer: Arc<Signer>) -> Self {
@@ -127,6 +137,10 @@ impl Running {
             Ok(upstream(Arc::clone(&reached)))
         })
         .unwrap();
+        Self::run(gate, signer, reached)
+    }
+
+    fn run(gate: Gate, signer: Arc<Signer>, reached: Arc<AtomicUsize>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (cut, is_cut) = oneshot::channel();
         let (public, admin) = (gate.public_addr(), gate.admin_addr());
@@ -204,6 +218,15 @@ pub(super) fn resource(identifier: &str, issuer: &str) -> ResourceSettings {
     );
     provider.advertised_scopes = ScopeSet::parse("tools:read").unwrap();
     ResourceSettings::new(provider, "http://127.0.0.1:1".parse().unwrap())
+}
+
+/// An issuer that serves its key.
+async fn issuing(kid: &'static str) -> Arc<Signer> {
+    let listener = loopback().await;
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let signer = Arc::new(Signer::new(kid, issuer));
+    serve_keys(listener, &signer);
+    signer
 }
 
 fn serve_keys(listener: TcpListener, signer: &Signer) {

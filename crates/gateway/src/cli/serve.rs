@@ -1,0 +1,79 @@
+//! `oauthgate serve`.
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Failure, block_on, sources::SourceOptions};
+use crate::{
+    config::{Environment, Loaded},
+    gate::{Gate, GateError},
+    telemetry::logs,
+};
+
+/// Where the settings come from.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    sources: SourceOptions,
+}
+
+impl Options {
+    /// Serves until a signal ends it.
+    ///
+    /// # Errors
+    /// Mistakes in the configuration, and addresses that cannot be listened on.
+    pub fn run(self) -> Result<(), Failure> {
+        let environment = Environment::of_process();
+        let loaded = self.sources.over(environment.clone()).load()?;
+        logs::start(loaded.settings.log_format, &environment);
+        block_on(serve(loaded))
+    }
+}
+
+async fn serve(loaded: Loaded) -> Result<(), Failure> {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut signals = Signals::new().map_err(Failure::run)?;
+    let mut again = Signals::new().map_err(Failure::run)?;
+    let resources = loaded.settings.resources.clone();
+    let gate = Gate::bind(loaded.settings)
+        .await
+        .map_err(|error| match error {
+            GateError::Configuration(error) => Failure::Configuration(error),
+            error => Failure::run(error),
+        })?;
+    for resource in &resources {
+        tracing::info!(resource = resource.name, url = %resource.provider.resource, upstream = %resource.upstream, "protecting");
+    }
+    tracing::info!(listen = %gate.public_addr(), admin = %gate.admin_addr(), "the gate is open");
+    let second = async move {
+        again.next().await;
+        again.next().await;
+    };
+    gate.run_until_cut(async move { signals.next().await }, second)
+        .await;
+    Ok(())
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

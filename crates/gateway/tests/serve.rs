@@ -1,0 +1,151 @@
+//! `oauthgate serve` as a process: it says where it listens, drains on SIGTERM, and ends with 0.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use serde_json::Value;
+
+/// A gate in a process of its own; killed when the test is over, however it ends.
+struct Gate {
+    child: Child,
+    log: BufReader<ChildStdout>,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Gate {
+    fn start(environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_oauthgate"))
+            .arg("serve")
+            .env_clear()
+            .env("OAUTHGATE_LISTEN", "127.0.0.1:0")
+            .env("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("MCP_SERVER_URL", "https://mcp.example.com/mcp")
+            .env("OAUTH_ISSUER_URL", "http://127.0.0.1:9")
+            .env("OAUTH_AUDIENCE", "api")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stdout.take().unwrap());
+        Self { child, log }
+    }
+
+    /// The next log line with this message.
+    fn line(&mut self, message: &str) -> Value {
+        loop {
+            let mut text = String::new();
+            assert!(
+                self.log.read_line(&mut text).unwrap() > 0,
+                "the log ended before {message:?}"
+            );
+            let line: Value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            if line["message"] == message {
+                return line;
+            }
+        }
+    }
+
+    /// The next access line.
+    fn access_line(&mut self) -> Value {
+        loop {
+            let mut text = String::new();
+            assert!(self.log.read_line(&mut text).unwrap() > 0, "the log ended");
+            let line: Value = serde_json::from_str(&text).unwrap();
+            if line["target"] == "oauthgate::access" {
+                return line;
+            }
+        }
+    }
+
+    fn addresses(&mut self) -> (SocketAddr, SocketAddr) {
+        let line = self.line("the gate is open");
+        let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
+        (address("listen"), address("admin"))
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+}
+
+fn ask(address: SocketAddr, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn serves_logs_and_ends_with_0_on_sigterm() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = format!("http://{}", upstream.local_addr().unwrap());
+    let mut gate = Gate::start(&[("OAUTHGATE_UPSTREAM", &upstream)]);
+    let (public, admin) = gate.addresses();
+    assert!(ask(admin, "GET /livez HTTP/1.1").starts_with("HTTP/1.1 200"));
+    let challenged = ask(
+        public,
+        "GET /mcp?access_token=canary-in-the-query HTTP/1.1\r\nCookie: canary-cookie",
+    );
+    assert!(
+        challenged.starts_with("HTTP/1.1 401")
+            && challenged
+                .to_ascii_lowercase()
+                .contains("www-authenticate: bearer "),
+        "{challenged}"
+    );
+    let line = gate.access_line();
+    assert_eq!(
+        (&line["resource"], &line["status"], &line["reason"]),
+        (&"mcp".into(), &401.into(), &"no_credentials".into())
+    );
+    assert!(
+        challenged.contains(line["reference"].as_str().unwrap()),
+        "the answer carries the line's reference"
+    );
+    let refused = ask(
+        public,
+        "GET /mcp HTTP/1.1\r\nAuthorization: Bearer canary.canary.canary",
+    );
+    assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+    gate.signal("-TERM");
+    assert_eq!(gate.child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    gate.log.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.contains("malformed_token") && rest.contains("drained"),
+        "{rest}"
+    );
+    assert!(
+        !format!("{line}{rest}").contains("canary"),
+        "h2: {line}{rest}"
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_ends_with_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut gate = Gate::start(&[
+        ("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1"),
+        ("OAUTHGATE_LISTEN", &address),
+    ]);
+    assert_eq!(gate.child.wait().unwrap().code(), Some(1));
+}
