@@ -104,6 +104,7 @@ impl HttpFetcher {
         time_limit: Duration,
     ) -> Result<Self, reqwest::Error> {
         let rule = Arc::new(rule);
+        #[expect(clippy::disallowed_methods, reason = "the one place that makes clients")]
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())

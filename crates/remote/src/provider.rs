@@ -89,6 +89,7 @@ impl OAuth21Provider {
     ///
     /// # Errors
     /// Every mistake at once, each with name, value and what was expected.
+    #[expect(clippy::disallowed_methods, reason = "one of the two places that may")]
     pub fn from_env() -> Result<Self, ConfigurationError> {
         Self::from_lookup(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())

@@ -191,6 +191,7 @@ pub struct Environment(BTreeMap<String, OsString>);
 impl Environment {
     /// This process's own.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "one of the two places that may")]
     pub fn of_process() -> Self {
         Self(
             std::env::vars_os()
