@@ -62,8 +62,8 @@ fn push_new(found: &mut Vec<Url>, url: Url) {
 
 fn no_url() -> SettingError {
     SettingError::new(
-        "the issuer is no URL, so its metadata cannot be found",
-        "the URL of the key set or of the metadata document beside it",
+        "the issuer is no plain URL, so its metadata cannot be found",
+        "an https URL without query, or beside it the URL of the key set or the metadata",
     )
 }
 

@@ -10,7 +10,7 @@ use oauthgate_core::{Audience, Issuer, Profile, ResourceIdentifier, SettingError
 use url::Url;
 
 use crate::{
-    ConfigurationError, IssuerSettings, ProviderSettings, address::is_fetchable_scheme,
+    ConfigurationError, IssuerSettings, ProviderSettings, address::is_fetchable_scheme, discovery,
     error::Mistake,
 };
 
@@ -314,6 +314,12 @@ pub fn settings_from(
     Ok(ProviderSettings::new(resource, settings))
 }
 
+/// An issuer whose metadata can be found: the names above cannot say where its keys are.
+fn discoverable(text: &str) -> Result<Issuer, SettingError> {
+    let issuer = issuer(text)?;
+    discovery::candidates(&issuer, None).map(|_| issuer)
+}
+
 struct Reader<Lookup> {
     lookup: Lookup,
     mistakes: Vec<Mistake>,
@@ -364,7 +370,7 @@ impl<Lookup: Fn(&str) -> Option<String>> Reader<Lookup> {
                 "the exact `iss` of your tokens, for example https://auth.example.com; or a Cognito USER_POOL_ID",
             );
         }
-        let issuer = self.optional(OAUTH_ISSUER_URL, issuer);
+        let issuer = self.optional(OAUTH_ISSUER_URL, discoverable);
         let pool = self.pool();
         match (issuer, pool) {
             (Some(issuer), Some(pool)) if !pool.is_named_by(&issuer) => {

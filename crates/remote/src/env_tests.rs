@@ -254,15 +254,29 @@ fn all_mistakes_are_reported_at_once_with_what_to_write_instead() {
 
 #[test]
 fn an_issuer_that_is_no_url_has_no_key_set_to_be_found() {
-    let error = OAuth21Provider::from_lookup(|name| match name {
-        OAUTH_ISSUER_URL => Some("stytch.com/project-test".to_owned()),
-        _ => GOOD
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| (*value).to_owned()),
-    })
-    .unwrap_err();
-    assert!(error.to_string().contains("no URL"), "{error}");
+    for issuer in [
+        "stytch.com/project-test",
+        "P2abc",
+        "https://auth.example.com/?tenant=a",
+    ] {
+        let error = read(&GOOD, &[(OAUTH_ISSUER_URL, issuer)]).unwrap_err();
+        assert_eq!(error.mistakes[0].setting, OAUTH_ISSUER_URL);
+        assert!(error.to_string().contains("cannot be found"), "{error}");
+    }
+}
+
+#[test]
+fn a_provider_comes_out_of_any_lookup() {
+    let good = |name: &str| {
+        let found = GOOD.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let provider = OAuth21Provider::from_lookup(good).unwrap();
+    assert_eq!(
+        provider.resource().identifier().as_str(),
+        "https://mcp.example.com/mcp"
+    );
+    assert!(OAuth21Provider::from_lookup(|_| None).is_err());
 }
 
 #[test]

@@ -30,7 +30,7 @@
 //! `Authorization` header. A good token yields a [`core::UserContext`]; anything else a
 //! [`core::Denial`] with one stable reason, which [`core::Answer`] turns into status and challenge.
 //!
-//! The rooms: [`env`] and [`settings`] say what is trusted; `discovery` and `http` find and fetch under
+//! The rooms: [`mod@env`] and [`settings`] say what is trusted; `discovery` and `http` find and fetch under
 //! the limits of rule R12; [`jwks`] decides when, and holds; [`authenticator`] walks the path of a token.
 
 #![cfg_attr(

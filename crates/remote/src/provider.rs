@@ -178,7 +178,9 @@ impl OAuth21Provider {
             .upkeep
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if upkeep.is_empty() {
+        // Upkeep whose runtime is gone has finished, and may start again on this one.
+        if upkeep.iter().all(AbortHandle::is_finished) {
+            upkeep.clear();
             upkeep.extend(
                 stores
                     .iter()

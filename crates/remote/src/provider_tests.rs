@@ -138,3 +138,23 @@ async fn h2_no_token_reaches_an_error_or_a_debug_text() {
         assert!(!shown.contains(part));
     }
 }
+
+#[test]
+fn upkeep_starts_again_after_its_runtime_is_gone() {
+    let (_, provider) = scripted();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    runtime().block_on(provider.warm_up());
+    let is_running = || {
+        let upkeep = provider.shared.upkeep.lock().unwrap();
+        upkeep.len() == 1 && !upkeep[0].is_finished()
+    };
+    assert!(!is_running());
+    let second = runtime();
+    second.block_on(provider.warm_up());
+    assert!(is_running());
+}

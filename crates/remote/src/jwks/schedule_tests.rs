@@ -174,6 +174,20 @@ proptest! {
     }
 
     #[test]
+    fn upkeep_leaves_a_fresh_set_alone(ceiling in 1..86_400_u64, steps in vec(step(), 1..200)) {
+        let timing = Timing::new(Duration::from_secs(ceiling), false);
+        let rest = FLOOR.min(timing.ceiling);
+        let mut play = Play::new(timing);
+        for step in &steps {
+            let (starts, confirmed) = (play.starts.len(), play.confirmed);
+            play.play(step);
+            if matches!(step, Step::Upkeep) && play.starts.len() > starts {
+                prop_assert!(confirmed.is_none_or(|confirmed| play.now - confirmed >= rest));
+            }
+        }
+    }
+
+    #[test]
     fn a_set_is_served_until_the_stale_limit_and_no_longer(timing in timing(), steps in vec(step(), 1..200)) {
         let mut play = Play::new(timing);
         for step in &steps {
