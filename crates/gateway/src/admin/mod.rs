@@ -38,30 +38,28 @@ impl Health {
     }
 
     fn readiness(&self) -> (StatusCode, Value) {
-        let issuers: Vec<_> = self
+        let resources: Vec<_> = self
             .providers
             .iter()
-            .flat_map(|(resource, provider)| {
-                provider
-                    .key_status()
-                    .into_iter()
-                    .map(move |status| (resource, status))
-            })
+            .map(|(name, provider)| (name, provider.key_status()))
             .collect();
         let draining = self.draining.load(Ordering::Relaxed);
-        let servable = issuers.iter().all(|(_, status)| status.servable);
-        let code = if servable && !draining {
+        let ready = !draining
+            && resources
+                .iter()
+                .all(|(_, keys)| keys.iter().any(|issuer| issuer.servable));
+        let issuers: Vec<_> = resources
+            .iter()
+            .flat_map(|(name, keys)| keys.iter().map(|status| issuer(name, status)))
+            .collect();
+        let code = if ready {
             StatusCode::OK
         } else {
             StatusCode::SERVICE_UNAVAILABLE
         };
-        let issuers: Vec<_> = issuers
-            .iter()
-            .map(|(resource, status)| issuer(resource, status))
-            .collect();
         (
             code,
-            json!({ "ready": code == StatusCode::OK, "draining": draining, "issuers": issuers }),
+            json!({ "ready": ready, "draining": draining, "issuers": issuers }),
         )
     }
 }
@@ -99,8 +97,8 @@ pub fn router(health: Health, metrics: Arc<Metrics>) -> Router {
         )
 }
 
-/// Ready once every issuer's keys may be used, which an outage within the stale limit does not change;
-/// not ready while draining.
+/// Ready once every resource has an issuer whose keys may be used, which an outage within the stale limit
+/// does not change; not ready while draining.
 async fn ready(State(health): State<Health>) -> impl IntoResponse {
     let (status, report) = health.readiness();
     (status, Json(report))

@@ -3,7 +3,9 @@
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request::Parts,
+};
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -55,10 +57,14 @@ impl Door {
         let underway = Underway::of(&self.metrics.in_flight);
         let client = client_address(request.headers(), peer, &self.trusted_proxies);
         let reference = Reference::random();
+        let ends_connection = is_chunked(&request);
         let passage = Passage::begin(request.method(), client, reference.clone());
-        let answered = self
+        let mut answered = self
             .route(with_extensions(request, client, reference, &passage))
             .await;
+        if ends_connection {
+            end_connection(&mut answered.response);
+        }
         passage.end(answered.site.as_deref(), &answered.response, &self.metrics);
         Ok(counted(answered.response, underway, &self.metrics))
     }
@@ -154,6 +160,20 @@ impl Site {
             .await;
         let Ok(response) = response;
         dressed(response, origin.as_ref())
+    }
+}
+
+/// A request with both a length and chunks is read by its chunks, as RFC 9112 §6.1 has it; hyper does not
+/// tell that there was a length, which a proxy in front may have believed instead. What follows on the
+/// connection could then be a request that nobody sent, so there every chunked request is the last one.
+fn is_chunked<B>(request: &Request<B>) -> bool {
+    request.version() < Version::HTTP_2 && request.headers().contains_key(header::TRANSFER_ENCODING)
+}
+
+fn end_connection<B>(response: &mut Response<B>) {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
 }
 

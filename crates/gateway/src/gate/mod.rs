@@ -16,6 +16,7 @@ mod tests;
 use std::{convert::Infallible, fmt, future::pending, io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -206,24 +207,22 @@ impl Gate {
     }
 }
 
-/// The first fetch of every key set. Requests need not wait for it to end: they fetch what they miss.
+/// The first fetch of every key set, all at once. Requests need not wait for it: they fetch what they miss.
 async fn warm_up(providers: Vec<(String, OAuth21Provider)>) {
-    for (resource, provider) in providers {
-        for status in provider.warm_up().await {
-            match status.last_failure {
-                None => tracing::info!(
-                    resource,
-                    issuer = status.issuer,
-                    keys = status.keys,
-                    "keys are loaded"
-                ),
-                Some(reason) => tracing::warn!(
-                    resource,
-                    issuer = status.issuer,
-                    reason,
-                    "keys cannot be loaded yet"
-                ),
-            }
+    join_all(
+        providers
+            .iter()
+            .map(|(resource, provider)| warm_one(resource, provider)),
+    )
+    .await;
+}
+
+async fn warm_one(resource: &str, provider: &OAuth21Provider) {
+    for status in provider.warm_up().await {
+        let issuer = status.issuer.as_str();
+        match status.last_failure {
+            None => tracing::info!(resource, issuer, keys = status.keys, "keys are loaded"),
+            Some(reason) => tracing::warn!(resource, issuer, reason, "keys cannot be loaded yet"),
         }
     }
 }

@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, Error as ClientError, connect::HttpConnector},
+    client::legacy::{Client, Error as ClientError, ResponseFuture, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use oauthgate_core::{Denial, ProtectedResource, Reason, SettingError, UserContext};
@@ -49,7 +49,7 @@ pub struct ReverseProxy {
 
 #[derive(Debug)]
 struct Shared {
-    client: Client<HttpsConnector<HttpConnector>, GateBody>,
+    upstream: Connections,
     destination: Destination,
     identity_headers: IdentityHeaders,
     /// The scheme that the resource's clients use.
@@ -74,7 +74,8 @@ impl ReverseProxy {
             )],
         };
         let shared = Shared {
-            client: client(settings.timeouts.connect).map_err(mistake)?,
+            upstream: Connections::new(&settings.upstream, settings.timeouts.connect)
+                .map_err(mistake)?,
             destination: Destination::new(&settings.upstream, &settings.path).map_err(mistake)?,
             identity_headers: settings.identity_headers,
             scheme: provider.resource.url().scheme().to_owned(),
@@ -128,7 +129,7 @@ impl Shared {
         if upgrade.is_some() {
             Upgrade::ask(&mut parts.headers);
         }
-        let sent = self.client.request(Request::from_parts(parts, body));
+        let sent = self.upstream.send(Request::from_parts(parts, body));
         let response = tokio::time::timeout(self.response_timeout, sent).await;
         let response = response.map_err(|_| Denial::new(Reason::UpstreamTimeout))?;
         finished(response.map_err(|error| unreachable(&error))?, upgrade)
@@ -260,26 +261,45 @@ fn is_timeout(error: &ClientError) -> bool {
         .any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
-fn client(
-    connect_timeout: Duration,
-) -> Result<Client<HttpsConnector<HttpConnector>, GateBody>, SettingError> {
-    let mut tcp = HttpConnector::new();
-    tcp.set_connect_timeout(Some(connect_timeout));
-    tcp.set_nodelay(true);
-    tcp.enforce_http(false);
-    let tls = HttpsConnectorBuilder::new().try_with_platform_verifier();
-    let tls = tls.map_err(|error| {
-        SettingError::new(
-            format!("no certificates to trust: {error}"),
-            "a certificate store, for example the package ca-certificates",
-        )
-    })?;
-    let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
-    let client = Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .build(connector);
-    Ok(client)
+/// Connections to the upstream, pooled.
+#[derive(Debug)]
+enum Connections {
+    /// Needs no certificates, which a minimal container may not have.
+    Plain(Client<HttpConnector, GateBody>),
+    Tls(Client<HttpsConnector<HttpConnector>, GateBody>),
+}
+
+impl Connections {
+    fn new(upstream: &Url, connect_timeout: Duration) -> Result<Self, SettingError> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(connect_timeout));
+        tcp.set_nodelay(true);
+        let mut pool = Client::builder(TokioExecutor::new());
+        pool.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+        if upstream.scheme() == "http" {
+            return Ok(Self::Plain(pool.build(tcp)));
+        }
+        tcp.enforce_http(false);
+        let tls = HttpsConnectorBuilder::new().try_with_platform_verifier();
+        let tls = tls.map_err(no_certificates)?;
+        Ok(Self::Tls(pool.build(
+            tls.https_only().enable_http1().wrap_connector(tcp),
+        )))
+    }
+
+    fn send(&self, request: Request<GateBody>) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls(client) => client.request(request),
+        }
+    }
+}
+
+fn no_certificates(error: impl std::fmt::Display) -> SettingError {
+    SettingError::new(
+        format!("no certificates to trust: {error}"),
+        "a certificate store, for example the package ca-certificates, or SSL_CERT_FILE",
+    )
 }
 
 /// `Connection: upgrade`, in either direction.

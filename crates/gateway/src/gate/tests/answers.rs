@@ -3,6 +3,10 @@
 use oauthgate_core::ScopeSet;
 use rstest::rstest;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::support::{Running, exchange, resource};
 
@@ -348,4 +352,57 @@ async fn h5_only_a_trusted_proxy_says_who_the_client_is() {
             .status,
         401
     );
+}
+
+#[rstest]
+#[case::two_lengths("Content-Length: 5\r\nContent-Length: 6", "hello")]
+#[case::length_list("Content-Length: 5, 6", "hello")]
+#[case::unknown_coding_last("Transfer-Encoding: chunked, x", "0\r\n\r\n")]
+#[case::unknown_coding("Transfer-Encoding: xchunked", "0\r\n\r\n")]
+#[case::signed_length("Content-Length: +5", "hello")]
+#[case::folded("X-A: b\r\n folded: c", "")]
+#[case::blank_before_colon("Content-Length : 5", "hello")]
+#[tokio::test]
+async fn f19_framing_that_two_readers_could_read_differently_is_refused(
+    #[case] lines: &str,
+    #[case] body: &str,
+) {
+    let gate = Running::start().await;
+    let answer = exchange(
+        gate.public,
+        "POST /mcp HTTP/1.1",
+        &["Host: mcp.example.com", &gate.bearer(json!({})), lines],
+        body,
+    )
+    .await;
+    assert_eq!((answer.status, gate.reached()), (400, 0), "{answer:?}");
+}
+
+#[tokio::test]
+async fn f19_after_chunks_nothing_on_the_connection_is_read_as_a_request() {
+    let gate = Running::start().await;
+    let bearer = gate.bearer(json!({}));
+    for lines in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+    ] {
+        let before = gate.reached();
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\n{bearer}\r\n{lines}\r\n\r\n0\r\n\r\n"
+        );
+        let smuggled =
+            format!("GET /mcp/smuggled HTTP/1.1\r\nHost: mcp.example.com\r\n{bearer}\r\n\r\n");
+        let mut stream = TcpStream::connect(gate.public).await.unwrap();
+        stream
+            .write_all(format!("{head}{smuggled}").as_bytes())
+            .await
+            .unwrap();
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text).await;
+        assert_eq!(
+            (text.matches("HTTP/1.1 ").count(), gate.reached() - before),
+            (1, 1),
+            "{text}"
+        );
+    }
 }

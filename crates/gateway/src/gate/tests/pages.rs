@@ -184,3 +184,48 @@ async fn metrics_count_requests_by_outcome_and_reason() {
     }
     assert!(!text.contains("secret"), "{text}");
 }
+
+#[tokio::test]
+async fn h8_strangers_cannot_make_new_series() {
+    let gate = Running::start().await;
+    gate.ready().await;
+    let ask = async |number: usize| {
+        let other_key = super::support::Signer::new("test-1", gate.signer.issuer.clone())
+            .token(json!({ "sub": format!("s{number}") }));
+        gate.ask(&format!("M{number} /p{number}?q={number} HTTP/1.1"), &[])
+            .await;
+        gate.ask(
+            &format!("M{number} /mcp/p{number} HTTP/1.1"),
+            &[&format!("Authorization: Bearer {other_key}")],
+        )
+        .await;
+        gate.ask(
+            "GET /mcp HTTP/1.1",
+            &[&format!("Origin: https://o{number}.example")],
+        )
+        .await;
+        gate.ask_admin("/metrics").await.body.lines().count()
+    };
+    let first = ask(0).await;
+    for number in 1..30 {
+        assert_eq!(ask(number).await, first, "after {number}");
+    }
+}
+
+#[tokio::test]
+async fn one_issuer_that_is_away_does_not_close_the_gate() {
+    let second = |settings: &mut crate::config::Settings| {
+        let provider = &mut settings.resources[0].provider;
+        let mut away = provider.issuers[0].clone();
+        away.issuer = oauthgate_core::Issuer::new("http://127.0.0.1:9").unwrap();
+        away.jwks_url = Some("http://127.0.0.1:9/keys".parse().unwrap());
+        provider.issuers.push(away);
+    };
+    let gate = Running::with("test-1", second).await;
+    gate.ready().await;
+    let issuers = gate.ask_admin("/readyz").await.json()["issuers"].clone();
+    assert_eq!(
+        (&issuers[0]["usable"], &issuers[1]["usable"]),
+        (&json!(true), &json!(false))
+    );
+}
