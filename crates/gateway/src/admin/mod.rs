@@ -74,6 +74,7 @@ fn issuer(resource: &str, status: &KeyStatus) -> Value {
         "age_seconds": status.age.map(|age| age.as_secs()),
         "fetches": status.fetches,
         "last_failure": status.last_failure,
+        "failure_detail": status.failure_detail,
     })
 }
 

@@ -19,6 +19,9 @@ pub(super) fn check(settings: &Settings, mistakes: &mut Mistakes) -> Vec<String>
         refuse_loop(settings, resource, mistakes);
     }
     refuse_collisions(&settings.resources, mistakes);
+    if mistakes.is_empty() {
+        refuse_what_the_validator_refuses(&settings.resources, mistakes);
+    }
     warnings(settings)
 }
 
@@ -73,6 +76,21 @@ fn covers(listener: IpAddr, asked: IpAddr, this_machine: impl Fn(IpAddr) -> bool
     listener == asked
         || (asked.is_unspecified() && this_machine(listener))
         || (listener.is_unspecified() && asked.is_loopback())
+}
+
+/// The last word is the validator's: what it would refuse at start is a mistake now.
+fn refuse_what_the_validator_refuses(resources: &[ResourceSettings], mistakes: &mut Mistakes) {
+    for (position, resource) in resources.iter().enumerate() {
+        for mistake in resource.provider.mistakes() {
+            let setting = format!("resource[{position}].{}", mistake.setting);
+            mistakes.add(
+                setting,
+                mistake.value.as_deref(),
+                mistake.problem,
+                mistake.expected,
+            );
+        }
+    }
 }
 
 /// No two resources may claim the same path, the same metadata document or the same name.

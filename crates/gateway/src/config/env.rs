@@ -115,7 +115,7 @@ variables! {
 
     "OAUTHGATE_SCOPES", "scopes", Resource, None,
     "scopes, separated by blanks or commas, for example tools:read",
-    "The scopes for basic use, advertised in the resource's metadata and in challenges.";
+    "The scopes for basic use, advertised in the resource's metadata and in challenges; the required ones unless set.";
 
     "OAUTHGATE_REQUIRED_SCOPES", "required_scopes", Resource, None,
     "scopes, separated by blanks or commas, for example tools:read",

@@ -115,7 +115,11 @@ impl ResourceReader<'_> {
         let mut issuers = issuers.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
         let mut provider = ProviderSettings::new(identifier?, issuers.next()?);
         provider.issuers.extend(issuers);
-        provider.advertised_scopes = advertised_scopes;
+        let required_scopes = dressing.as_ref().map(|dressing| &dressing.required_scopes);
+        provider.advertised_scopes = match required_scopes {
+            Some(required) if advertised_scopes.is_empty() => required.clone(),
+            _ => advertised_scopes,
+        };
         provider.resource_name = resource_name;
         Some(dressing?.dress(ResourceSettings::new(provider, upstream?)))
     }

@@ -118,6 +118,23 @@ fn a_user_pool_stands_for_its_issuer_and_switches_the_preset_on() {
 }
 
 #[test]
+fn the_required_scopes_are_advertised_unless_others_are() {
+    let advertised = |changes: &[(&str, &str)]| {
+        let provider = &Setup::new(changes).load().settings.resources[0].provider;
+        provider.advertised_scopes.to_string()
+    };
+    let required = ("OAUTHGATE_REQUIRED_SCOPES", "a b");
+    assert_eq!(advertised(&[required]), "a b");
+    assert_eq!(advertised(&[required, ("OAUTHGATE_SCOPES", "c")]), "c");
+}
+
+#[test]
+fn what_the_validator_itself_refuses_is_told_by_the_check() {
+    let report = Setup::new(&[("OAUTH_ISSUER_URL", "ftp://auth.example.com")]).report();
+    assert!(report.starts_with("1 mistake"), "{report}");
+}
+
+#[test]
 fn the_region_that_aws_sets_everywhere_means_nothing_without_a_pool() {
     let loaded = Setup::new(&[("AWS_REGION", "")]).load();
     assert_eq!(loaded.settings.resources.len(), 1);

@@ -222,7 +222,16 @@ async fn warm_one(resource: &str, provider: &OAuth21Provider) {
         let issuer = status.issuer.as_str();
         match status.last_failure {
             None => tracing::info!(resource, issuer, keys = status.keys, "keys are loaded"),
-            Some(reason) => tracing::warn!(resource, issuer, reason, "keys cannot be loaded yet"),
+            Some(reason) => {
+                let detail = status.failure_detail;
+                tracing::warn!(
+                    resource,
+                    issuer,
+                    reason,
+                    detail,
+                    "keys cannot be loaded yet"
+                );
+            }
         }
     }
 }
