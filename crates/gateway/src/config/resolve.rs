@@ -8,7 +8,7 @@ use oauthgate_remote::ProviderSettings;
 use super::{
     effective::Effective,
     env::Environment,
-    given::{Mistakes, Origin},
+    given::{Mistakes, Origin, Words},
     issuer,
     reader::{self, Reader},
     section::{Section, Sections},
@@ -181,7 +181,11 @@ impl ResourceReader<'_> {
     fn tools(&self, reader: &mut Reader<'_>) -> Tools {
         let mut rules = BTreeMap::new();
         for (tool, given) in &self.section.tools {
-            let items = reader::list(given, reader.mistakes);
+            let items = match &given.words {
+                // An empty list says something here: a good token is enough.
+                Words::Many(items) if items.is_empty() => Vec::new(),
+                _ => reader::list(given, reader.mistakes),
+            };
             reader.note(&given.setting, &items.join(" "), &given.origin);
             let scopes = reader::each(given, &items, |text| Scope::new(text), reader.mistakes);
             rules.insert(tool.clone(), scopes.into_iter().collect());

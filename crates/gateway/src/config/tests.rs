@@ -352,6 +352,7 @@ required_scopes = "tools:read"
 unlisted_tools = "allow"
 [resource.tools]
 delete = ["tools:read", "tools:write"]
+echo = []
 
 [[resource]]
 name = "files"
@@ -381,6 +382,7 @@ fn a_file_describes_several_resources() {
         tools.tools.scopes["delete"].to_string(),
         "tools:read tools:write"
     );
+    assert!(tools.tools.scopes["echo"].is_empty());
     assert_eq!(tools.tools.unlisted, UnlistedTools::Allow);
     assert_eq!((files.name.as_str(), files.path.as_str()), ("files", "/f"));
     assert_eq!(files.provider.issuers.len(), 2);

@@ -13,25 +13,23 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-use std::{convert::Infallible, fmt, future::pending, io, net::SocketAddr, sync::Arc};
+use std::{fmt, future::pending, io, net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
-use oauthgate_mcp::InspectedBody;
+use oauthgate_core::SettingError;
 use oauthgate_remote::{ConfigurationError, OAuth21Provider, error::Mistake};
 use oauthgate_tower::RefusedTokenBudget;
 use tokio::net::TcpListener;
-use tower::Service;
 
-pub use self::body::{BodyError, GateBody, boxed};
+pub use self::{
+    body::{BodyError, GateBody, boxed},
+    site::Upstream,
+};
 use self::{door::Door, listener::Public, site::Site};
 use crate::{
     admin::{self, Health},
     config::{ResourceSettings, Settings},
-    proxy::routes::Routes,
+    proxy::{ReverseProxy, routes::Routes},
     telemetry::metrics::Metrics,
 };
 
@@ -92,65 +90,40 @@ impl Gate {
         public: TcpListener,
         admin: TcpListener,
     ) -> Result<Self, GateError> {
-        Self::before(settings, public, admin, crate::proxy::ReverseProxy::new)
+        Self::before(settings, public, admin, |resource| {
+            ReverseProxy::new(resource).map(Upstream::new)
+        })
     }
 
     /// A gate before these services, one for each resource.
     ///
     /// # Errors
     /// Settings that contradict each other.
-    pub fn before<S, B>(
-        mut settings: Settings,
+    pub fn before(
+        settings: Settings,
         public: TcpListener,
         admin: TcpListener,
-        upstream: impl Fn(&ResourceSettings) -> Result<S, ConfigurationError>,
-    ) -> Result<Self, GateError>
-    where
-        S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        S::Future: Send,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BodyError>,
-    {
+        upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
+    ) -> Result<Self, GateError> {
         let (public_addr, admin_addr) = (address_of(&public)?, address_of(&admin)?);
-        let budget = Arc::new(RefusedTokenBudget::default());
-        let mut sites = Vec::new();
-        for resource in &mut settings.resources {
-            for issuer in &mut resource.provider.issuers {
-                issuer.refuses_dev_keys = !settings.accept_dev_issuer;
-            }
-            let provider = OAuth21Provider::new(resource.provider.clone())?;
-            let site = Site::new(
-                resource,
-                provider,
-                Arc::clone(&budget),
-                public_addr.ip().is_loopback(),
-                upstream(resource)?,
-            );
-            sites.push((
-                resource.path.clone(),
-                site.map_err(|error| mistake(&resource.name, error))?,
-            ));
-        }
+        let sites = sites(&settings, public_addr.ip().is_loopback(), upstream)?;
         let first = sites
             .first()
-            .map(|(_, site)| site.provider.resource().clone());
-        let first = first.ok_or_else(|| {
-            mistake(
-                "resources",
-                oauthgate_core::SettingError::new("there is no resource", "at least one"),
-            )
-        })?;
+            .ok_or_else(no_resource)?
+            .provider
+            .resource()
+            .clone();
         let providers: Vec<_> = sites
             .iter()
-            .map(|(_, site)| (site.name.to_string(), site.provider.clone()))
+            .map(|site| (site.name.to_string(), site.provider.clone()))
             .collect();
         let metrics = Arc::new(Metrics::new(providers.clone()));
+        let paths = settings
+            .resources
+            .iter()
+            .map(|resource| resource.path.clone());
         let door = Door {
-            routes: Routes::new(sites),
+            routes: Routes::new(paths.zip(sites)),
             trusted_proxies: settings.trusted_proxies,
             metrics: Arc::clone(&metrics),
             first,
@@ -207,6 +180,38 @@ impl Gate {
     }
 }
 
+/// The resources, in the order of the settings. All count refused tokens together: a client gets one budget.
+fn sites(
+    settings: &Settings,
+    listens_on_loopback: bool,
+    upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
+) -> Result<Vec<Site>, ConfigurationError> {
+    let budget = Arc::new(RefusedTokenBudget::default());
+    let site = |resource: &ResourceSettings| {
+        let provider = provider(resource, settings.accept_dev_issuer)?;
+        let site = Site::new(
+            resource,
+            provider,
+            Arc::clone(&budget),
+            listens_on_loopback,
+            upstream(resource)?,
+        );
+        site.map_err(|error| mistake(&resource.name, error))
+    };
+    settings.resources.iter().map(site).collect()
+}
+
+fn provider(
+    resource: &ResourceSettings,
+    accept_dev_issuer: bool,
+) -> Result<OAuth21Provider, ConfigurationError> {
+    let mut settings = resource.provider.clone();
+    for issuer in &mut settings.issuers {
+        issuer.refuses_dev_keys = !accept_dev_issuer;
+    }
+    OAuth21Provider::new(settings)
+}
+
 /// The first fetch of every key set, all at once. Requests need not wait for it: they fetch what they miss.
 async fn warm_up(providers: Vec<(String, OAuth21Provider)>) {
     join_all(
@@ -249,7 +254,14 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, GateError> {
     })
 }
 
-fn mistake(setting: &str, error: oauthgate_core::SettingError) -> ConfigurationError {
+fn no_resource() -> ConfigurationError {
+    mistake(
+        "resource",
+        SettingError::new("there is no resource", "at least one"),
+    )
+}
+
+fn mistake(setting: &str, error: SettingError) -> ConfigurationError {
     ConfigurationError {
         mistakes: vec![Mistake::new(setting, None, error)],
     }

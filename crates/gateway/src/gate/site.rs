@@ -19,6 +19,31 @@ use crate::{
     telemetry::access::Passage,
 };
 
+/// What stands behind a resource: it gets only requests that may pass.
+#[derive(Debug, Clone)]
+pub struct Upstream(
+    BoxCloneSyncService<Request<InspectedBody<Incoming>>, Response<GateBody>, Infallible>,
+);
+
+impl Upstream {
+    /// Any service that answers requests.
+    pub fn new<S, B>(service: S) -> Self
+    where
+        S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        Self(BoxCloneSyncService::new(
+            service.map_response(|response: Response<B>| response.map(boxed)),
+        ))
+    }
+}
+
 /// Answers the requests for one resource.
 pub(super) type Handler = BoxCloneSyncService<Request<Incoming>, Response<GateBody>, Infallible>;
 
@@ -37,23 +62,13 @@ pub(super) struct Site {
 
 impl Site {
     /// Builds the resource in front of what stands behind it.
-    pub(super) fn new<S, B>(
+    pub(super) fn new(
         settings: &ResourceSettings,
         provider: OAuth21Provider,
         budget: Arc<RefusedTokenBudget>,
         listens_on_loopback: bool,
-        upstream: S,
-    ) -> Result<Self, SettingError>
-    where
-        S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        S::Future: Send,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BodyError>,
-    {
+        upstream: Upstream,
+    ) -> Result<Self, SettingError> {
         let hosts = settings.allowed_hosts.iter().map(String::as_str);
         let origins = settings.allowed_origins.iter().map(String::as_str);
         Ok(Self {
@@ -69,22 +84,12 @@ impl Site {
 }
 
 /// Authentication, then the tools, then whatever stands behind. The access log writes the refusals.
-fn handler<S, B>(
+fn handler(
     settings: &ResourceSettings,
     provider: OAuth21Provider,
     budget: Arc<RefusedTokenBudget>,
-    upstream: S,
-) -> Handler
-where
-    S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BodyError>,
-{
+    upstream: Upstream,
+) -> Handler {
     let tools =
         ToolPolicyLayer::new(tool_policy(settings), provider.resource()).without_refusal_log();
     let resource_server = ResourceServerLayer::new(provider)
@@ -97,7 +102,7 @@ where
         .layer(resource_server)
         .map_request(note_caller)
         .layer(tools)
-        .service(upstream);
+        .service(upstream.0);
     BoxCloneSyncService::new(service.map_response(|response| response.map(boxed)))
 }
 

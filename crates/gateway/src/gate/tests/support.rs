@@ -33,7 +33,7 @@ use tokio::{
 
 use crate::{
     config::{ResourceSettings, Settings},
-    gate::{Gate, body::GateBody, boxed},
+    gate::{Gate, GateBody, Upstream, boxed},
 };
 
 /// Signs tokens, and says with which key.
@@ -134,7 +134,7 @@ impl Running {
         let (public, admin) = (loopback().await, loopback().await);
         let reached = Arc::new(AtomicUsize::new(0));
         let gate = Gate::before(settings, public, admin, |_| {
-            Ok(upstream(Arc::clone(&reached)))
+            Ok(Upstream::new(upstream(Arc::clone(&reached))))
         })
         .unwrap();
         Self::run(gate, signer, reached)
