@@ -29,8 +29,9 @@ use self::{door::Door, listener::Public, site::Site};
 use crate::{
     admin::{self, Health},
     config::{ResourceSettings, Settings},
-    proxy::{ReverseProxy, routes::Routes},
+    proxy::routes::Routes,
     telemetry::metrics::Metrics,
+    upstream::ReverseProxy,
 };
 
 /// Why a gate could not be opened.

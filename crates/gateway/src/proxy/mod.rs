@@ -1,4 +1,4 @@
-//! What happens between a client and the upstream, apart from authentication.
+//! What happens to a request before authentication, and to every answer.
 //!
 //! 1. [`admission`] decides, as pure functions over the request's head, whether the request is one that
 //!    everybody reads alike: one path, one host, an origin that may call. Whatever is ambiguous is
@@ -10,8 +10,4 @@
 pub mod admission;
 pub mod client_address;
 pub mod cors;
-mod reverse;
 pub mod routes;
-mod upgrade;
-
-pub use reverse::ReverseProxy;

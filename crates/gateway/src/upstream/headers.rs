@@ -47,11 +47,13 @@ pub fn to_upstream(
 }
 
 /// Turns the headers of the upstream's response into those the client gets: nothing about its
-/// connection, nothing that looks like identity, no CORS (ours replaces it), and no `Alt-Svc`, which
-/// would lead clients around the gate.
+/// connection, nothing that looks like identity, no CORS (ours replaces it), no `Alt-Svc`, which would
+/// lead clients around the gate, and no challenge: the token ends here, so a client that followed the
+/// upstream's challenge would log in in vain, or hand a fresh token to whom the upstream names.
 pub fn to_client(headers: &mut HeaderMap) {
     hop_by_hop::strip(headers);
     headers.remove(header::ALT_SVC);
+    headers.remove(header::WWW_AUTHENTICATE);
     remove_if(headers, |name| {
         is_identity(name) || name.as_str().starts_with("access-control-")
     });

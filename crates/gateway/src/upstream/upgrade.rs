@@ -3,19 +3,17 @@
 //! Only `websocket` is passed on. `h2c` above all is not: a client could speak HTTP/2 with the upstream
 //! through the tunnel, and send requests that nobody here sees (request smuggling).
 
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::Empty;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use oauthgate_core::{Denial, Reason};
 use tokio::io::copy_bidirectional;
 
-use super::reverse::CONNECTION_UPGRADE;
-use crate::{
-    gate::{GateBody, boxed},
-    upstream::headers::to_client,
-};
+use super::{headers::to_client, hop_by_hop};
+use crate::gate::{GateBody, boxed};
 
+const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
 /// The client's side of a connection that is to become a WebSocket.
@@ -27,7 +25,10 @@ impl Upgrade {
     /// The upgrade that an HTTP/1.1 client asks for (RFC 6455 §4.1), taken out of the request.
     pub(super) fn asked_for<B>(request: &mut Request<B>) -> Option<Self> {
         let headers = request.headers();
-        let asked = is_websocket(headers) && names_upgrade(headers);
+        let asked = request.method() == Method::GET
+            && request.version() == Version::HTTP_11
+            && is_websocket(headers)
+            && hop_by_hop::lists(headers, &header::CONNECTION, "upgrade");
         asked.then(|| Self {
             client: hyper::upgrade::on(request),
         })
@@ -35,8 +36,7 @@ impl Upgrade {
 
     /// Asks the upstream for the same. Goes after the hop-by-hop headers were stripped.
     pub(super) fn ask(headers: &mut HeaderMap) {
-        let (name, value) = CONNECTION_UPGRADE;
-        headers.insert(name, value);
+        headers.insert(header::CONNECTION, UPGRADE);
         headers.insert(header::UPGRADE, WEBSOCKET);
     }
 
@@ -62,16 +62,6 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::UPGRADE).iter();
     let only = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
     values.next().is_some_and(only) && values.next().is_none()
-}
-
-fn names_upgrade(headers: &HeaderMap) -> bool {
-    let values = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
 }
 
 /// Ends when either side does.

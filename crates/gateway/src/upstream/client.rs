@@ -1,0 +1,121 @@
+//! Connections to one upstream, pooled: HTTP/1.1, and over TLS also HTTP/2 where the upstream offers it.
+//!
+//! hyper sends a request again only when the connection it was meant for turned out to be closed before
+//! any of it was written. Nothing else is ever sent twice, a `POST` least of all.
+
+use std::{error::Error, io, time::Duration};
+
+use http::Request;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, builderstates::WantsProtocols1};
+use hyper_util::{
+    client::legacy::{
+        Builder, Client, Error as ClientError, ResponseFuture, connect::HttpConnector,
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use oauthgate_core::{Denial, Reason, SettingError};
+use url::Url;
+
+use crate::gate::GateBody;
+
+/// How long an unused connection to the upstream is kept. Servers commonly close theirs after 75 s or
+/// more; ours goes first.
+const IDLE: Duration = Duration::from_secs(50);
+
+/// How long a connection may be silent before it is asked whether anybody is there: a stream of events
+/// may wait for hours, and a peer that vanished says nothing.
+const SILENCE: Duration = Duration::from_secs(30);
+
+type Tls = Client<HttpsConnector<HttpConnector>, GateBody>;
+
+/// The connections.
+#[derive(Debug)]
+pub(super) enum UpstreamClient {
+    /// Needs no certificates, which a minimal container may not have.
+    Plain(Client<HttpConnector, GateBody>),
+    /// TLS, trusting what the system trusts.
+    Tls {
+        /// HTTP/2 or HTTP/1.1, as ALPN finds.
+        negotiated: Tls,
+        /// HTTP/1.1, which upgrades need.
+        http1: Box<Tls>,
+    },
+}
+
+impl UpstreamClient {
+    /// A client for an http or https URL. Connects when it is first used.
+    ///
+    /// # Errors
+    /// When the system has no certificates to trust.
+    pub(super) fn new(upstream: &Url, connect_timeout: Duration) -> Result<Self, SettingError> {
+        let pool = pool();
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(connect_timeout));
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(SILENCE));
+        if upstream.scheme() == "http" {
+            return Ok(Self::Plain(pool.build(tcp)));
+        }
+        tcp.enforce_http(false);
+        Ok(Self::Tls {
+            negotiated: pool.build(
+                trusting()?
+                    .enable_all_versions()
+                    .wrap_connector(tcp.clone()),
+            ),
+            http1: Box::new(pool.build(trusting()?.enable_http1().wrap_connector(tcp))),
+        })
+    }
+
+    /// Sends a request; dropping the answer's future or its body takes the request back.
+    pub(super) fn send(&self, request: Request<GateBody>, upgrades: bool) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls { http1, .. } if upgrades => http1.request(request),
+            Self::Tls { negotiated, .. } => negotiated.request(request),
+        }
+    }
+}
+
+fn pool() -> Builder {
+    let mut pool = Client::builder(TokioExecutor::new());
+    pool.timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .http2_keep_alive_interval(SILENCE);
+    pool
+}
+
+/// TLS with whom the system trusts.
+fn trusting() -> Result<HttpsConnectorBuilder<WantsProtocols1>, SettingError> {
+    let tls = HttpsConnectorBuilder::new().try_with_platform_verifier();
+    Ok(tls.map_err(no_certificates)?.https_only())
+}
+
+fn no_certificates(error: impl std::fmt::Display) -> SettingError {
+    SettingError::new(
+        format!("no certificates to trust: {error}"),
+        "a certificate store, for example the package ca-certificates, or SSL_CERT_FILE",
+    )
+}
+
+/// Why the upstream gave no answer. A connection that takes too long counts as slow.
+pub(super) fn unanswered(error: &ClientError) -> Denial {
+    let reason = if is_timeout(error) {
+        Reason::UpstreamTimeout
+    } else {
+        Reason::UpstreamUnreachable
+    };
+    let cause = causes(error).last();
+    Denial::new(reason).with_detail(cause.map_or_else(|| error.to_string(), ToString::to_string))
+}
+
+fn is_timeout(error: &ClientError) -> bool {
+    causes(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+fn causes(error: &ClientError) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |error| (*error).source())
+}

@@ -1,0 +1,154 @@
+//! The reverse proxy: an authorized request goes to the upstream, its answer comes back, both streamed.
+//!
+//! No body is buffered in either direction, and a client that leaves takes its request along: dropping
+//! the response body ends the upstream's side.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response, Version, request::Parts};
+use http_body::Body;
+use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext};
+use oauthgate_remote::{ConfigurationError, error::Mistake};
+use oauthgate_tower::{ClientAddress, Reference, response::refusal};
+use tower::Service;
+
+use super::{
+    client::{UpstreamClient, unanswered},
+    destination::Destination,
+    headers::{Provenance, to_upstream},
+    response::{finished, without_forged_trailers},
+    upgrade::Upgrade,
+};
+use crate::{
+    config::{IdentityHeaders, ResourceSettings},
+    gate::{BodyError, GateBody, boxed},
+    proxy::admission::RequestTarget,
+};
+
+/// Sends authorized requests to one upstream. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ReverseProxy {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: UpstreamClient,
+    destination: Destination,
+    identity_headers: IdentityHeaders,
+    /// The scheme that the resource's clients use.
+    scheme: String,
+    response_timeout: Duration,
+    resource: ProtectedResource,
+}
+
+impl ReverseProxy {
+    /// A proxy to the resource's upstream.
+    ///
+    /// # Errors
+    /// When the system's certificate store cannot be used, or the upstream is no http or https URL.
+    pub fn new(settings: &ResourceSettings) -> Result<Self, ConfigurationError> {
+        let provider = &settings.provider;
+        let issuers = provider.issuers.iter().map(|issuer| issuer.issuer.clone());
+        let mistake = |error| ConfigurationError {
+            mistakes: vec![Mistake::new(
+                "upstream",
+                Some(settings.upstream.as_str()),
+                error,
+            )],
+        };
+        let shared = Shared {
+            client: UpstreamClient::new(&settings.upstream, settings.timeouts.connect)
+                .map_err(mistake)?,
+            destination: Destination::new(settings).map_err(mistake)?,
+            identity_headers: settings.identity_headers,
+            scheme: provider.resource.url().scheme().to_owned(),
+            response_timeout: settings.timeouts.response,
+            resource: ProtectedResource::new(provider.resource.clone(), issuers.collect()),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+}
+
+impl<B> Service<Request<B>> for ReverseProxy
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    type Response = Response<GateBody>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let shared = Arc::clone(&self.shared);
+        let request = request.map(without_forged_trailers);
+        Box::pin(async move { Ok(shared.answer(request).await) })
+    }
+}
+
+impl Shared {
+    async fn answer(&self, request: Request<GateBody>) -> Response<GateBody> {
+        let (method, reference) = (
+            request.method().clone(),
+            request.extensions().get::<Reference>().cloned(),
+        );
+        match self.forward(request).await {
+            Ok(response) => response,
+            Err(denial) => {
+                let reference = reference.unwrap_or_else(Reference::random);
+                refusal(&method, denial, &self.resource, reference).map(boxed)
+            }
+        }
+    }
+
+    async fn forward(&self, mut request: Request<GateBody>) -> Result<Response<GateBody>, Denial> {
+        let upgrade = Upgrade::asked_for(&mut request);
+        let (mut parts, body) = request.into_parts();
+        self.readdress(&mut parts)?;
+        if upgrade.is_some() {
+            Upgrade::ask(&mut parts.headers);
+        }
+        let request = Request::from_parts(parts, body);
+        let sent = self.client.send(request, upgrade.is_some());
+        let response = tokio::time::timeout(self.response_timeout, sent).await;
+        let response = response.map_err(|_| Denial::new(Reason::UpstreamTimeout))?;
+        let response = response.map_err(|error| unanswered(&error))?;
+        finished(response, upgrade, &self.destination)
+    }
+
+    /// Everything about the request that the upstream must see differently.
+    fn readdress(&self, parts: &mut Parts) -> Result<(), Denial> {
+        let extensions = std::mem::take(&mut parts.extensions);
+        let (Some(target), Some(ClientAddress(client)), Some(user)) = (
+            extensions.get::<RequestTarget>(),
+            extensions.get::<ClientAddress>().copied(),
+            extensions.get::<UserContext>(),
+        ) else {
+            return Err(Denial::new(Reason::PolicyRefused)
+                .with_detail("the request did not come through the gate"));
+        };
+        let provenance = Provenance {
+            client,
+            host: target.host(),
+            scheme: &self.scheme,
+        };
+        to_upstream(&mut parts.headers, user, self.identity_headers, provenance)?;
+        parts.uri = self.destination.uri(target, parts.uri.query())?;
+        // What is spoken with the upstream is no matter of what the client speaks.
+        parts.version = Version::HTTP_11;
+        Ok(())
+    }
+}
