@@ -219,3 +219,25 @@ fn is_right(name: &str, value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[test]
+fn h2_debug_shows_no_claim_and_no_signature() {
+    let token = token(&claims_with(
+        &json!({"sub": "canary", "email": "canary@example.com"}),
+    ));
+    let signature = token.rsplit_once('.').unwrap().1.to_owned();
+    let jws = oauthgate_core::CompactJws::parse(&token).unwrap();
+    let seen = format!("{jws:?}");
+    let verifier = verifier();
+    let verified = verifier.verify_signature(&jws, &keys()).unwrap();
+    let seen = format!("{seen}{verified:?}");
+    let validated = verifier
+        .validate(verified, oauthgate_core::UnixTime::from_secs(NOW))
+        .unwrap();
+    let seen = format!("{seen}{validated:?}{:?}", keys());
+    assert!(
+        !seen.contains("canary") && !seen.contains(&signature) && !seen.contains(&token[..40]),
+        "{seen}"
+    );
+    assert!(seen.contains("members"), "{seen}");
+}
