@@ -133,18 +133,15 @@ impl<'text> Reader<'text> {
         if !self.takes(b'0') {
             self.digits()?;
         }
-        let mut is_integer = true;
         if self.takes(b'.') {
-            is_integer = false;
             self.digits()?;
         }
         if self.takes(b'e') || self.takes(b'E') {
-            is_integer = false;
             let _sign = self.takes(b'+') || self.takes(b'-');
             self.digits()?;
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
-        number(text, is_integer).ok_or_else(|| self.malformed("a number that does not fit"))
+        number(text).ok_or_else(|| self.malformed("a number that does not fit"))
     }
 
     fn digits(&mut self) -> Read<()> {
@@ -261,16 +258,11 @@ impl<'text> Reader<'text> {
     }
 }
 
-/// An integer if it fits into 64 bits, else the nearest fraction, unless that is infinite.
-fn number(text: &str, is_integer: bool) -> Option<Number> {
-    if is_integer && text != "-0" {
-        let integer = text
-            .parse::<u64>()
-            .map(Number::from)
-            .or_else(|_| text.parse::<i64>().map(Number::from));
-        if let Ok(integer) = integer {
-            return Some(integer);
-        }
-    }
-    text.parse::<f64>().ok().and_then(Number::from_f64)
+/// An integer if it is one and fits into 64 bits, else the nearest fraction, unless that is infinite.
+fn number(text: &str) -> Option<Number> {
+    let integer = text.parse::<u64>().map(Number::from);
+    let integer = integer.or_else(|_| text.parse::<i64>().map(Number::from));
+    integer
+        .ok()
+        .or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
 }

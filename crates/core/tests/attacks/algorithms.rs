@@ -258,3 +258,35 @@ fn a6_a_key_for_something_else_verifies_nothing() {
         );
     }
 }
+
+#[test]
+fn a17_no_setting_leaves_a_verifier_without_a_rule() {
+    let builder = || {
+        Verifier::builder()
+            .issuer(issuer())
+            .audiences(Audience::new(RESOURCE).unwrap(), [])
+    };
+    assert!(builder().build().is_ok());
+    assert!(builder().algorithms(Vec::new()).build().is_err());
+    assert!(builder().max_token_length(0).build().is_err());
+    assert!(
+        builder()
+            .max_lifetime(std::time::Duration::ZERO)
+            .build()
+            .is_err()
+    );
+    for client in ["", " "] {
+        assert!(
+            builder()
+                .allowed_clients([client.to_owned()])
+                .build()
+                .is_err()
+        );
+        assert!(
+            builder()
+                .missing_audience_clients([client.to_owned()])
+                .build()
+                .is_err()
+        );
+    }
+}

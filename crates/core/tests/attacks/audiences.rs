@@ -330,3 +330,33 @@ fn r21_keycloaks_own_audience_is_no_audience_of_ours() {
     assert!(build(Profile::keycloak(), "account2"));
     assert!(build(Profile::generic(), "account"));
 }
+
+/// What the operator reads: what was expected, what was found, and no more than fits a line.
+#[test]
+fn a_refused_audience_says_what_was_expected_and_found() {
+    let detail = |aud: Value| {
+        verify(&token(&claims_with(&json!({ "aud": aud }))))
+            .unwrap_err()
+            .detail()
+            .to_owned()
+    };
+    assert_eq!(
+        detail(json!("x")),
+        format!("expected \"{RESOURCE}\", found \"x\"")
+    );
+    assert_eq!(
+        detail(json!(["a", "b", "c"])),
+        format!("expected \"{RESOURCE}\", found \"a\", \"b\", \"c\"")
+    );
+    assert_eq!(
+        detail(json!(["a", "b", "c", "d", "e"])),
+        format!("expected \"{RESOURCE}\", found \"a\", \"b\", \"c\", and 2 more")
+    );
+    assert_eq!(
+        detail(json!(null)),
+        format!("expected `aud` with \"{RESOURCE}\", found no `aud` and the client \"client-1\"")
+    );
+    let nothing = verify(&token(&claims_with(&json!({"resource": []})))).unwrap_err();
+    assert!(nothing.detail().ends_with("found nothing"), "{nothing}");
+    assert!(detail(json!("é\u{202e}".repeat(1_000))).len() < 600);
+}

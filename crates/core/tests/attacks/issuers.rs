@@ -257,6 +257,20 @@ fn c11_a_list_of_tenants_is_complete_and_an_exact_issuer_comes_first() {
 }
 
 #[test]
+fn r1_an_issuer_names_something() {
+    for text in [
+        "",
+        " ",
+        "https://a b",
+        "https://a\n",
+        "\t",
+        "https://a\u{a0}",
+    ] {
+        assert!(Issuer::new(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
 fn r5_refuses_templates_that_bind_nothing() {
     for text in [
         "https://a/b",

@@ -165,6 +165,14 @@ fn d10_skips_short_coordinates_and_says_so() {
 }
 
 #[test]
+fn d10_says_what_is_wrong_with_a_length() {
+    assert!(
+        why_skipped(&json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}))
+            .contains("3 bytes, where Ed25519 has 32")
+    );
+}
+
+#[test]
 fn d10_refuses_documents_that_are_no_key_set() {
     for document in [
         &b"{}"[..],
