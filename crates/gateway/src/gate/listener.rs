@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::service::service_fn;
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
@@ -17,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{door::Door, patience::Patience};
+use super::{door::Door, patience::Patience, place::Place};
 use crate::{config::Limits, telemetry::metrics::Underway};
 
 /// How long accepting pauses when the system has no more descriptors.
@@ -77,11 +78,13 @@ impl Connections {
         }
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let _ = stream.set_nodelay(true);
-        let door = Arc::clone(&self.door);
-        let underway = Underway::of(&door.metrics.connections);
-        let service = service_fn(move |request| {
+        let counted = Underway::of(&self.door.metrics.connections);
+        let place = Place::new(permit, counted, self.graceful.watcher(), self.cut.clone());
+        let (door, held) = (Arc::clone(&self.door), place.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(held.clone());
             let door = Arc::clone(&door);
             async move { door.answer(request, peer.ip()).await }
         });
@@ -91,20 +94,16 @@ impl Connections {
             .serve_connection_with_upgrades(io, service)
             .into_owned();
         let connection = watched(self.graceful.watcher(), connection);
-        let cut = self.cut.clone();
         tokio::spawn(async move {
-            let _counted = (place, underway);
             tokio::select! {
                 () = connection => {}
-                () = cut.cancelled() => {}
+                () = place.cut() => {}
             }
         });
     }
 
     async fn end(self, patience: Duration, cut: impl Future<Output = ()>) {
-        let open = self.graceful.count();
         tracing::info!(
-            open,
             seconds = patience.as_secs(),
             "draining: no new connections, requests in flight may end"
         );

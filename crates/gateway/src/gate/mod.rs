@@ -9,6 +9,7 @@ mod door;
 mod hints;
 mod listener;
 mod patience;
+mod place;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use oauthgate_remote::{ConfigurationError, OAuth21Provider, error::Mistake};
 use oauthgate_tower::RefusedTokenBudget;
 use tokio::net::TcpListener;
 
+pub(crate) use self::place::Place;
 pub use self::{
     body::{BodyError, GateBody, boxed},
     site::Upstream,

@@ -11,7 +11,7 @@ use oauthgate_core::{Denial, Reason};
 use tokio::io::copy_bidirectional;
 
 use super::{headers::to_client, hop_by_hop};
-use crate::gate::{GateBody, boxed};
+use crate::gate::{GateBody, Place, boxed};
 
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -19,6 +19,7 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// The client's side of a connection that is to become a WebSocket.
 pub(super) struct Upgrade {
     client: OnUpgrade,
+    place: Place,
 }
 
 impl Upgrade {
@@ -29,9 +30,12 @@ impl Upgrade {
             && request.version() == Version::HTTP_11
             && is_websocket(headers)
             && hop_by_hop::lists(headers, &header::CONNECTION, "upgrade");
-        asked.then(|| Self {
-            client: hyper::upgrade::on(request),
-        })
+        if !asked {
+            return None;
+        }
+        let place = request.extensions().get::<Place>()?.clone();
+        let client = hyper::upgrade::on(request);
+        Some(Self { client, place })
     }
 
     /// Asks the upstream for the same. Goes after the hop-by-hop headers were stripped.
@@ -53,7 +57,13 @@ impl Upgrade {
         let (mut parts, _) = response.into_parts();
         to_client(&mut parts.headers);
         Self::ask(&mut parts.headers);
-        tokio::spawn(tunnel(self.client, upstream));
+        let Self { client, place } = self;
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tunnel(client, upstream) => {}
+                () = place.cut() => {}
+            }
+        });
         Ok(Response::from_parts(parts, boxed(Empty::new())))
     }
 }

@@ -306,24 +306,28 @@ async fn upgrading() -> (String, mpsc::UnboundedReceiver<String>) {
     (format!("http://{address}"), seen)
 }
 
+const UPGRADE: [&str; 4] = [
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Key: k",
+    "Sec-WebSocket-Version: 13",
+];
+
+/// A tunnel through the gate, and what the gate answered.
+async fn tunnel(gate: &Running) -> (TcpStream, String) {
+    let (stream, answer) = pieces(
+        gate,
+        &format!("GET /mcp HTTP/1.1\r\n{}", UPGRADE.join("\r\n")),
+    )
+    .await;
+    (stream, answer.to_ascii_lowercase())
+}
+
 #[tokio::test]
 async fn a_websocket_is_a_tunnel_after_the_token_was_checked() {
     let (address, mut seen) = upgrading().await;
     let gate = Running::before(&address, |_| {}).await;
-    let upgrade = [
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Key: k",
-        "Sec-WebSocket-Version: 13",
-    ];
-    let mut stream = TcpStream::connect(gate.public).await.unwrap();
-    let bearer = gate.bearer(json!({}));
-    let head = format!(
-        "GET /mcp HTTP/1.1\r\nHost: mcp.example.com\r\n{}\r\n{bearer}\r\n\r\n",
-        upgrade.join("\r\n")
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let answer = piece(&mut stream).await.to_ascii_lowercase();
+    let (mut stream, answer) = tunnel(&gate).await;
     assert!(
         answer.starts_with("http/1.1 101")
             && answer.contains("sec-websocket-accept: x")
@@ -337,21 +341,50 @@ async fn a_websocket_is_a_tunnel_after_the_token_was_checked() {
         head.contains("x-auth-request-user: alice") && !head.contains("authorization"),
         "{head}"
     );
-    let refused = gate.ask("GET /mcp HTTP/1.1", &upgrade).await;
-    assert_eq!(refused.status, 401);
+    assert_eq!(gate.ask("GET /mcp HTTP/1.1", &UPGRADE).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_websocket_is_refused_where_tools_have_rules() {
+    let (address, _seen) = upgrading().await;
     let rules = |settings: &mut crate::config::Settings| {
-        settings.resources[0]
-            .tools
-            .scopes
-            .insert("x".to_owned(), oauthgate_core::ScopeSet::empty());
+        let tools = &mut settings.resources[0].tools.scopes;
+        tools.insert("x".to_owned(), oauthgate_core::ScopeSet::empty());
     };
     let gate = Running::before(&address, rules).await;
-    let bearer = gate.bearer(json!({}));
-    let unseen = [&upgrade[..], &[&bearer]].concat();
+    let (_, answer) = tunnel(&gate).await;
     assert!(
-        (400..500).contains(&gate.ask("GET /mcp HTTP/1.1", &unseen).await.status),
-        "messages of a tunnel would pass unseen"
+        answer.starts_with("http/1.1 4"),
+        "messages of a tunnel would pass unseen: {answer}"
     );
+}
+
+#[tokio::test]
+async fn a_tunnel_keeps_its_place_and_a_drain_waits_for_it() {
+    let (address, _seen) = upgrading().await;
+    let mut gate = Running::before(&address, |settings| settings.limits.connections = 1).await;
+    let (mut stream, _) = tunnel(&gate).await;
+    let mut waiting = TcpStream::connect(gate.public).await.unwrap();
+    waiting
+        .write_all(b"GET /mcp HTTP/1.1\r\nHost: mcp.example.com\r\n\r\n")
+        .await
+        .unwrap();
+    let answer = timeout(Duration::from_millis(200), waiting.read(&mut [0; 16])).await;
+    assert!(answer.is_err(), "the tunnel has the only place");
+    gate.stop();
+    sleep(Duration::from_millis(100)).await;
+    stream.write_all(b"still").await.unwrap();
+    assert_eq!(piece(&mut stream).await, "still");
+    assert!(!gate.ended.is_finished());
+    gate.cut();
+    timeout(Duration::from_secs(5), &mut gate.ended)
+        .await
+        .expect("the gate ends")
+        .unwrap();
+    let end = timeout(Duration::from_secs(5), stream.read(&mut [0; 16]))
+        .await
+        .expect("the tunnel was cut");
+    assert!(matches!(end, Ok(0) | Err(_)));
 }
 
 #[tokio::test]
