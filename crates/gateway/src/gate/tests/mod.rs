@@ -2,7 +2,9 @@
 
 mod answers;
 mod ends;
+mod hygiene;
 mod lines;
 mod pages;
+mod recorder;
 mod support;
 mod through;
