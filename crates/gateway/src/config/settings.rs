@@ -158,7 +158,7 @@ pub enum IdentityHeaders {
 pub struct UpstreamTimeouts {
     /// To a connection.
     pub connect: Duration,
-    /// From the request to the head of the response.
+    /// From the request, or the last piece of its body, to the head of the response.
     pub response: Duration,
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod destination;
 pub mod headers;
 mod hop_by_hop;
+mod passing;
 pub mod protected;
 mod response;
 mod service;

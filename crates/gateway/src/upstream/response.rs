@@ -1,18 +1,11 @@
 //! The upstream's answer as the client gets it.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
-use http_body::Body;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use oauthgate_core::{Denial, Reason};
 
-use super::{
-    destination::Destination,
-    headers::{strip_trailers, to_client},
-    upgrade::Upgrade,
-};
-use crate::gate::{BodyError, GateBody, boxed};
+use super::{destination::Destination, headers::to_client, passing::Passing, upgrade::Upgrade};
+use crate::gate::{GateBody, boxed};
 
 /// The answer, streamed as it comes; after a switch of protocols, the tunnel is open.
 ///
@@ -39,7 +32,7 @@ pub(super) fn finished(
 
 fn plain(response: Response<Incoming>, destination: &Destination) -> Response<GateBody> {
     note_unauthorized(&response, destination);
-    let mut response = response.map(without_forged_trailers);
+    let mut response = response.map(|body| boxed(Passing::new(body)));
     to_client(response.headers_mut());
     for name in [header::LOCATION, header::CONTENT_LOCATION] {
         publish(response.headers_mut(), &name, destination);
@@ -66,18 +59,4 @@ fn publish(headers: &mut HeaderMap, name: &HeaderName, destination: &Destination
     if let Some(public) = public.and_then(|text| HeaderValue::from_str(&text).ok()) {
         headers.insert(name, public);
     }
-}
-
-/// A body, in either direction, whose trailers hold nothing that its headers could not.
-pub(super) fn without_forged_trailers<B>(body: B) -> GateBody
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BodyError>,
-{
-    boxed(body.map_frame(|mut frame| {
-        if let Some(trailers) = frame.trailers_mut() {
-            strip_trailers(trailers);
-        }
-        frame
-    }))
 }

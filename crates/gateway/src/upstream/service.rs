@@ -23,7 +23,8 @@ use super::{
     client::{UpstreamClient, unanswered},
     destination::Destination,
     headers::{Provenance, to_upstream},
-    response::{finished, without_forged_trailers},
+    passing::{LastMove, Passing},
+    response::finished,
     upgrade::Upgrade,
 };
 use crate::{
@@ -94,18 +95,19 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
-        let request = request.map(without_forged_trailers);
-        Box::pin(async move { Ok(shared.answer(request).await) })
+        let moved = LastMove::begin();
+        let request = request.map(|body| boxed(Passing::noting(body, moved.clone())));
+        Box::pin(async move { Ok(shared.answer(request, &moved).await) })
     }
 }
 
 impl Shared {
-    async fn answer(&self, request: Request<GateBody>) -> Response<GateBody> {
+    async fn answer(&self, request: Request<GateBody>, moved: &LastMove) -> Response<GateBody> {
         let (method, reference) = (
             request.method().clone(),
             request.extensions().get::<Reference>().cloned(),
         );
-        match self.forward(request).await {
+        match self.forward(request, moved).await {
             Ok(response) => response,
             Err(denial) => {
                 let reference = reference.unwrap_or_else(Reference::random);
@@ -114,7 +116,11 @@ impl Shared {
         }
     }
 
-    async fn forward(&self, mut request: Request<GateBody>) -> Result<Response<GateBody>, Denial> {
+    async fn forward(
+        &self,
+        mut request: Request<GateBody>,
+        moved: &LastMove,
+    ) -> Result<Response<GateBody>, Denial> {
         let upgrade = Upgrade::asked_for(&mut request);
         let (mut parts, body) = request.into_parts();
         self.readdress(&mut parts)?;
@@ -123,8 +129,8 @@ impl Shared {
         }
         let request = Request::from_parts(parts, body);
         let sent = self.client.send(request, upgrade.is_some());
-        let response = tokio::time::timeout(self.response_timeout, sent).await;
-        let response = response.map_err(|_| Denial::new(Reason::UpstreamTimeout))?;
+        let response = moved.within(self.response_timeout, sent).await;
+        let response = response.ok_or_else(|| Denial::new(Reason::UpstreamTimeout))?;
         let response = response.map_err(|error| unanswered(&error))?;
         finished(response, upgrade, &self.destination)
     }
