@@ -104,7 +104,10 @@ impl HttpFetcher {
         time_limit: Duration,
     ) -> Result<Self, reqwest::Error> {
         let rule = Arc::new(rule);
-        #[expect(clippy::disallowed_methods, reason = "the one place that makes clients")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that makes clients"
+        )]
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
@@ -287,3 +290,7 @@ fn chain<'error>(
 #[cfg(test)]
 #[path = "http_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tls_tests;
