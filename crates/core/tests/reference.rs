@@ -17,7 +17,10 @@ Each refusal has one stable code. Log lines carry it as `reason` beside the refe
 ";
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "how a person asks for a new page")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how a person asks for a new page"
+)]
 fn the_page_of_reasons_is_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/reasons.md");
     let page = page();

@@ -50,6 +50,11 @@ pub(super) fn resolve(
     resolved
 }
 
+/// The gate's own settings, without resources.
+pub(super) fn gate_alone(section: &Section, mistakes: &mut Mistakes) -> Option<Settings> {
+    gate(section, &mut Resolved::default(), mistakes)
+}
+
 fn gate(section: &Section, resolved: &mut Resolved, mistakes: &mut Mistakes) -> Option<Settings> {
     let mut reader = Reader {
         section,

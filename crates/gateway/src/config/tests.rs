@@ -74,6 +74,19 @@ impl Setup {
 }
 
 #[test]
+fn the_gate_alone_is_read_without_a_resource() {
+    let sources = |value: &str| Sources {
+        environment: Environment::of([("OAUTHGATE_LISTEN", value)]),
+        ..Sources::default()
+    };
+    let settings = sources("127.0.0.1:0").load_gate().unwrap();
+    assert_eq!(settings.listen.port(), 0);
+    assert!(settings.resources.is_empty());
+    let report = sources("nowhere").load_gate().unwrap_err().to_string();
+    assert!(report.contains("OAUTHGATE_LISTEN"), "{report}");
+}
+
+#[test]
 fn four_variables_are_enough() {
     let loaded = Setup::new(&[]).load();
     let settings = loaded.settings;

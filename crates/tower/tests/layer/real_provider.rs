@@ -69,7 +69,10 @@ impl AuthorizationServer {
     }
 
     fn token(&self, more: &Value) -> String {
-        #[expect(clippy::disallowed_methods, reason = "the real provider looks at the real clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the real provider looks at the real clock"
+        )]
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap()
