@@ -161,6 +161,7 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_TRUSTED_PROXIES", "10.0.0.0/8 192.168.1.7"),
         ("OAUTHGATE_LOG_FORMAT", "pretty"),
         ("OAUTHGATE_DRAIN_TIMEOUT", "3"),
+        ("OAUTHGATE_IDLE_TIMEOUT", "5"),
         ("OAUTHGATE_MAX_CONNECTIONS", "4"),
         ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true"),
         ("OAUTHGATE_SCOPES", "a b"),
@@ -223,6 +224,18 @@ fn every_variable_takes_effect() {
         ),
     ];
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn no_variable_is_read_and_forgotten() {
+    let source = include_str!("tests.rs");
+    for variable in super::env::VARIABLES {
+        assert!(
+            source.contains(&format!("(\"{}\", ", variable.name)),
+            "{} has no test",
+            variable.name
+        );
+    }
 }
 
 #[rstest]
