@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use proptest::prelude::*;
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -632,6 +633,26 @@ fn show_tells_value_and_origin_and_no_credentials() {
         (&upstream["value"], &upstream["origin"]),
         (&"http://127.0.0.1:3001".into(), &"environment".into())
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever stands in the variables and the file, the answer is settings or a report that names them.
+    #[test]
+    fn no_text_breaks_the_reading(
+        values in prop::collection::vec((0..super::env::VARIABLES.len(), "(.{0,12}|[a-z0-9:/.,\"' \\[\\]@*-]{0,30})"), 0..6),
+        file in "(\\[\\[resource\\]\\]\n)?([a-z_.\\[\\]]{1,16} = ?[\\[\\]\"a-z0-9.,{}']{0,12}\n){0,5}",
+    ) {
+        let changes = values.iter().filter(|(_, value)| !value.contains('\0'));
+        let changes: Vec<_> = changes.map(|(at, value)| (super::env::VARIABLES[*at].name, value.as_str())).collect();
+        let setup = Setup::new(&changes);
+        setup.write(&file);
+        if let Err(error) = setup.sources.load() {
+            prop_assert!(!error.mistakes.is_empty());
+            prop_assert!(error.mistakes.iter().all(|mistake| !mistake.expected.is_empty() && !mistake.problem.is_empty()));
+        }
+    }
 }
 
 #[test]
