@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use super::{
     body::{CountedBody, GateBody, boxed, counted},
     hints,
+    request_body::{self, RequestBody},
     site::Site,
 };
 use crate::{
@@ -58,11 +59,12 @@ impl Door {
         let client = client_address(request.headers(), peer, &self.trusted_proxies);
         let reference = Reference::random();
         let ends_connection = is_chunked(&request);
+        let (request, unread) = request_body::watched(request);
         let passage = Passage::begin(request.method(), client, reference.clone());
         let mut answered = self
             .route(with_extensions(request, client, reference, &passage))
             .await;
-        if ends_connection {
+        if !unread.read_away().await || ends_connection {
             end_connection(&mut answered.response);
         }
         passage.end(answered.site.as_deref(), &answered.response, &self.metrics);
@@ -71,7 +73,7 @@ impl Door {
 
     /// The order matters: what is ambiguous is refused before anything is looked up; documents are for
     /// everybody; a foreign host or origin is refused before its token is looked at.
-    async fn route(&self, request: Request<Incoming>) -> Answered {
+    async fn route(&self, request: Request<RequestBody>) -> Answered {
         let (parts, body) = request.into_parts();
         let target = match RequestTarget::read(&parts) {
             Ok(target) => target,
@@ -139,7 +141,7 @@ impl Site {
         &self,
         target: RequestTarget,
         mut parts: Parts,
-        body: Incoming,
+        body: RequestBody,
     ) -> Response<GateBody> {
         let admitted = self
             .hosts
@@ -193,11 +195,11 @@ fn refuse(parts: &Parts, denial: Denial, resource: &ProtectedResource) -> Respon
 
 /// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
 fn with_extensions(
-    mut request: Request<Incoming>,
+    mut request: Request<RequestBody>,
     client: IpAddr,
     reference: Reference,
     passage: &Passage,
-) -> Request<Incoming> {
+) -> Request<RequestBody> {
     let extensions = request.extensions_mut();
     extensions.insert(ClientAddress(client));
     extensions.insert(reference);

@@ -10,6 +10,7 @@ mod hints;
 mod listener;
 mod patience;
 mod place;
+mod request_body;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 pub(crate) use self::place::Place;
 pub use self::{
     body::{BodyError, GateBody, boxed},
+    request_body::RequestBody,
     site::Upstream,
 };
 use self::{door::Door, listener::Public, site::Site};

@@ -5,14 +5,16 @@ use std::{convert::Infallible, sync::Arc};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use oauthgate_core::{Requirement, SettingError, UserContext};
 use oauthgate_mcp::{InspectedBody, ToolPolicy, ToolPolicyLayer, Unlisted};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
 use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 
-use super::body::{BodyError, GateBody, boxed};
+use super::{
+    body::{BodyError, GateBody, boxed},
+    request_body::RequestBody,
+};
 use crate::{
     config::{ResourceSettings, UnlistedTools},
     proxy::admission::{HostRules, OriginRules},
@@ -22,14 +24,14 @@ use crate::{
 /// What stands behind a resource: it gets only requests that may pass.
 #[derive(Debug, Clone)]
 pub struct Upstream(
-    BoxCloneSyncService<Request<InspectedBody<Incoming>>, Response<GateBody>, Infallible>,
+    BoxCloneSyncService<Request<InspectedBody<RequestBody>>, Response<GateBody>, Infallible>,
 );
 
 impl Upstream {
     /// Any service that answers requests.
     pub fn new<S, B>(service: S) -> Self
     where
-        S: Service<Request<InspectedBody<Incoming>>, Response = Response<B>, Error = Infallible>
+        S: Service<Request<InspectedBody<RequestBody>>, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
             + Sync
@@ -45,7 +47,7 @@ impl Upstream {
 }
 
 /// Answers the requests for one resource.
-pub(super) type Handler = BoxCloneSyncService<Request<Incoming>, Response<GateBody>, Infallible>;
+pub(super) type Handler = BoxCloneSyncService<Request<RequestBody>, Response<GateBody>, Infallible>;
 
 /// One protected resource.
 #[derive(Clone)]
@@ -129,11 +131,7 @@ fn tool_policy(settings: &ResourceSettings) -> ToolPolicy {
     let rules = tools
         .scopes
         .iter()
-        // One challenge names all that the operation needs: some clients ask for nothing else then.
-        .map(|(name, scopes)| {
-            let all = scopes.union(&settings.required_scopes);
-            (name.clone(), Requirement::scopes(all))
-        });
+        .map(|(name, scopes)| (name.clone(), Requirement::scopes(scopes.clone())));
     rules.fold(
         ToolPolicy::new().unlisted(unlisted),
         |policy, (name, requirement)| policy.tool(name, requirement),

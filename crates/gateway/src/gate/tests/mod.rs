@@ -6,7 +6,5 @@ mod hygiene;
 mod lines;
 mod pages;
 mod recorder;
-mod replies;
-mod streams;
 mod support;
 mod through;
