@@ -81,15 +81,18 @@ function registerStreamingTools(server) {
   });
 }
 
+/** Asks on the stream of the call itself: the session's GET stream may not be open yet. */
+const askNow = (ctx, method, params) => ctx.mcpReq.send({ method, params });
+
 /** Asks the client for input: by its own request in the older era, by a result in the newer one. */
 function registerAskingTools(server, era) {
   server.registerTool('test_sampling', { description: 'Asks the client\'s model', inputSchema: z.object({ prompt: z.string() }) }, async ({ prompt }, ctx) => {
-    const answer = await ctx.mcpReq.requestSampling({ messages: [{ role: 'user', content: text(prompt) }], maxTokens: 100 });
+    const answer = await askNow(ctx, 'sampling/createMessage', { messages: [{ role: 'user', content: text(prompt) }], maxTokens: 100 });
     return says(text(`LLM response: ${answer.content.text}`));
   });
   const elicits = (name, description, inputSchema, request) =>
     server.registerTool(name, { description, inputSchema }, async (args, ctx) => {
-      const answer = await ctx.mcpReq.elicitInput(request(args));
+      const answer = await askNow(ctx, 'elicitation/create', request(args));
       return says(text(`Elicitation completed: action=${answer.action}, content=${JSON.stringify(answer.content)}`));
     });
   elicits('test_elicitation', 'Asks the user', z.object({ message: z.string() }), ({ message }) => ({

@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
+use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, TokenSpec};
 use serde_json::Value;
 
 use crate::{
     browser,
-    parts::{binary, node, node_script},
+    parts::{node, node_script},
     process::Process,
 };
 
@@ -16,24 +17,30 @@ pub const SCOPES: &str = "mcp:read mcp:write";
 /// Which authorization server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// `oauthgate dev-issuer`.
+    /// Our dev issuer.
     DevIssuer,
     /// npm `oidc-provider`.
     OidcProvider,
 }
 
+#[derive(Debug)]
+enum Running {
+    DevIssuer(DevIssuer),
+    OidcProvider(#[expect(dead_code, reason = "ends the process when dropped")] Process),
+}
+
 /// A running authorization server that signs in and consents by itself.
 #[derive(Debug)]
 pub struct AuthorizationServer {
-    /// Which one.
-    pub kind: Kind,
-    /// Its issuer identifier.
-    pub issuer: String,
-    _process: Process,
+    issuer: String,
+    running: Running,
 }
 
 impl AuthorizationServer {
     /// Starts one.
+    ///
+    /// # Panics
+    /// When it does not start.
     pub async fn start(kind: Kind) -> Self {
         match kind {
             Kind::DevIssuer => Self::dev_issuer().await,
@@ -41,7 +48,29 @@ impl AuthorizationServer {
         }
     }
 
+    /// Our dev issuer, for every resource.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn dev_issuer() -> Self {
+        let options = DevIssuerOptions {
+            auto_consent: true,
+            accept_any_resource: true,
+            ..DevIssuerOptions::default()
+        };
+        let issuer = DevIssuer::start(options)
+            .await
+            .expect("the dev issuer starts");
+        Self {
+            issuer: issuer.issuer().to_owned(),
+            running: Running::DevIssuer(issuer),
+        }
+    }
+
     /// npm `oidc-provider`, signing access tokens with the algorithm given.
+    ///
+    /// # Panics
+    /// When it does not start.
     pub async fn oidc_provider(algorithm: &str) -> Self {
         let mut command = Command::new(node().path());
         command
@@ -55,33 +84,47 @@ impl AuthorizationServer {
             .expect("the ready line names the issuer")
             .to_owned();
         Self {
-            kind: Kind::OidcProvider,
             issuer,
-            _process: process,
+            running: Running::OidcProvider(process),
         }
     }
 
-    async fn dev_issuer() -> Self {
-        let mut command = Command::new(binary("oauthgate").path());
-        command.args(["dev-issuer", "--listen", "127.0.0.1:0", "--auto-consent"]);
-        let mut process = Process::start("dev-issuer", command);
-        let ready = process.until_ready_line().await;
-        let issuer = ready["issuer"]
-            .as_str()
-            .expect("the ready line names the issuer")
-            .to_owned();
-        Self {
-            kind: Kind::DevIssuer,
-            issuer,
-            _process: process,
+    /// Its issuer identifier.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Whether its keys are the throw-away ones that the gate accepts only when told to.
+    #[must_use]
+    pub fn is_dev_issuer(&self) -> bool {
+        matches!(self.running, Running::DevIssuer(_))
+    }
+
+    /// The dev issuer itself, for tokens bent in any way.
+    ///
+    /// # Panics
+    /// When this is another server.
+    #[must_use]
+    pub fn as_dev_issuer(&self) -> &DevIssuer {
+        match &self.running {
+            Running::DevIssuer(issuer) => issuer,
+            Running::OidcProvider(_) => panic!("oidc-provider forges nothing"),
         }
     }
 
-    /// An access token of a machine for a resource, by client credentials.
+    /// A good access token for a resource, without a login.
     ///
     /// # Panics
     /// When the server refuses.
-    pub async fn machine_token(&self, resource: &str, scope: &str) -> String {
+    pub async fn token(&self, resource: &str, scope: &str) -> String {
+        match &self.running {
+            Running::DevIssuer(issuer) => issuer.mint(TokenSpec::new(resource).scope(scope)),
+            Running::OidcProvider(_) => self.client_credentials(resource, scope).await,
+        }
+    }
+
+    async fn client_credentials(&self, resource: &str, scope: &str) -> String {
         let form = [
             ("grant_type", "client_credentials"),
             ("scope", scope),
@@ -100,12 +143,19 @@ impl AuthorizationServer {
             .to_owned()
     }
 
-    /// Puts a new signing key first; the old ones stay unless `hard`.
+    /// Puts a new signing key first. With `keep_old` the others stay published.
     ///
     /// # Panics
     /// When the server refuses.
-    pub async fn rotate(&self, hard: bool) {
-        let path = if hard { "/_rotate?hard" } else { "/_rotate" };
+    pub async fn rotate(&self, keep_old: bool) {
+        if let Running::DevIssuer(issuer) = &self.running {
+            return issuer.rotate_keys(keep_old);
+        }
+        let path = if keep_old {
+            "/_rotate"
+        } else {
+            "/_rotate?hard"
+        };
         let response = browser::client()
             .post(format!("{}{path}", self.issuer))
             .send()

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, process::Command};
 
 use crate::{
-    authorization_server::SCOPES,
+    authorization_server::{AuthorizationServer, SCOPES},
     browser,
     parts::binary,
     process::{Process, free_port},
@@ -18,19 +18,23 @@ pub struct GateBuilder {
 }
 
 impl GateBuilder {
-    /// A gate in front of `upstream` that trusts `issuer`. Its audience is its own canonical URI.
+    /// A gate in front of `upstream` that trusts `server`. Its audience is its own canonical URI.
     #[must_use]
-    pub fn new(upstream: &str, issuer: &str) -> Self {
+    pub fn new(upstream: &str, server: &AuthorizationServer) -> Self {
         let (port, admin_port) = (free_port(), free_port());
         let resource = format!("http://localhost:{port}/mcp");
         let environment = [
             ("MCP_SERVER_URL", resource.clone()),
             ("OAUTH_AUDIENCE", resource),
-            ("OAUTH_ISSUER_URL", issuer.to_owned()),
+            ("OAUTH_ISSUER_URL", server.issuer().to_owned()),
             ("OAUTHGATE_UPSTREAM", upstream.to_owned()),
             ("OAUTHGATE_LISTEN", format!("127.0.0.1:{port}")),
             ("OAUTHGATE_ADMIN_LISTEN", format!("127.0.0.1:{admin_port}")),
             ("OAUTHGATE_SCOPES", SCOPES.to_owned()),
+            (
+                "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER",
+                server.is_dev_issuer().to_string(),
+            ),
         ];
         let environment = environment
             .map(|(name, value)| (name.to_owned(), value))
@@ -74,6 +78,12 @@ impl GateBuilder {
             resource: self.environment["MCP_SERVER_URL"].clone(),
             process,
         }
+    }
+
+    /// The canonical URI of the protected resource.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.environment["MCP_SERVER_URL"]
     }
 
     /// The command itself, for tests that expect it to end.

@@ -79,3 +79,24 @@ fn without_connection_header(bytes: &[u8]) -> Vec<u8> {
     head.extend_from_slice(&bytes[end..]);
     head
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{process::free_port, raw::exchange, recorder::Recorder};
+
+    #[tokio::test]
+    async fn adds_the_token_and_passes_everything_else() {
+        let gate = Recorder::start().await;
+        let port = free_port();
+        let _injector = Injector::start(port, gate.port(), "token").await;
+        let request = b"POST /mcp HTTP/1.1\r\nHost: evil.example.com\r\nConnection: keep-alive\r\nMcp-Name: echo\r\nContent-Length: 4\r\n\r\nbody";
+        assert_eq!(exchange(port, request).await.status, 200);
+        let passed = gate.take().pop().expect("the request passed");
+        assert_eq!(passed.values("authorization"), ["Bearer token"]);
+        assert_eq!(passed.values("host"), ["evil.example.com"]);
+        assert_eq!(passed.values("connection"), ["close"]);
+        assert_eq!(passed.values("mcp-name"), ["echo"]);
+        assert_eq!(passed.body, b"body");
+    }
+}

@@ -59,6 +59,12 @@ impl Recorder {
         Self { port, seen, task }
     }
 
+    /// Where it listens on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its base URL with the path `/mcp`.
     #[must_use]
     pub fn url(&self) -> String {
@@ -84,10 +90,14 @@ impl Drop for Recorder {
 async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<Recorded>>>) {
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer).await {
+        let last = request
+            .values("connection")
+            .iter()
+            .any(|value| value.eq_ignore_ascii_case("close"));
         seen.lock().expect("no holder panics").push(request);
         let answer =
             b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\nreached";
-        if stream.write_all(answer).await.is_err() {
+        if stream.write_all(answer).await.is_err() || last {
             return;
         }
     }

@@ -290,7 +290,3 @@ fn chain<'error>(
 #[cfg(test)]
 #[path = "http_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "tls_tests.rs"]
-mod tls_tests;

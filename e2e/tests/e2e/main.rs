@@ -1,0 +1,15 @@
+//! End to end: the real gate between real clients, servers and authorization servers.
+//!
+//! One test binary, so that the heavy parts can be limited (see [`limit`]). Nothing is skipped: a missing
+//! part fails the test and says what to run.
+
+mod cli;
+mod conformance;
+mod connection;
+mod drain;
+mod examples;
+mod hostile;
+mod limit;
+mod login;
+mod rmcp_client;
+mod rotation;
