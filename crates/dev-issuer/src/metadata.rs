@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     crypto::{base64url, sha256},
+    keys::Algorithm,
     scope::IDENTITY_SCOPES,
     state::IssuerState,
 };
@@ -29,7 +30,7 @@ fn document(state: &IssuerState) -> Value {
     let algorithms: Vec<_> = state
         .algorithms()
         .into_iter()
-        .map(|algorithm| algorithm.name())
+        .map(Algorithm::name)
         .collect();
     let resources: Vec<_> = state
         .resources()

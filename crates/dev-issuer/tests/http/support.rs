@@ -1,11 +1,5 @@
 //! A running issuer and a client that speaks to it in raw HTTP.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its part of this"
-)]
-
 use std::collections::HashMap;
 
 use aws_lc_rs::{digest, rand};
@@ -16,31 +10,31 @@ use reqwest::{Client, Response, Url, redirect::Policy};
 use serde_json::{Value, json};
 
 /// The resource every server of these tests knows.
-pub const RESOURCE: &str = "http://127.0.0.1:8080/mcp";
+pub(crate) const RESOURCE: &str = "http://127.0.0.1:8080/mcp";
 /// The redirect URI of most tests.
-pub const REDIRECT: &str = "http://127.0.0.1:4321/callback";
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:4321/callback";
 
-pub struct Server {
-    pub issuer: DevIssuer,
-    pub http: Client,
+pub(crate) struct Server {
+    pub(crate) issuer: DevIssuer,
+    pub(crate) http: Client,
 }
 
 /// A consent page as a browser holds it.
-pub struct ConsentPage {
-    pub html: String,
-    pub ticket: String,
-    pub cookie: String,
-    pub headers: reqwest::header::HeaderMap,
+pub(crate) struct ConsentPage {
+    pub(crate) html: String,
+    pub(crate) ticket: String,
+    pub(crate) cookie: String,
+    pub(crate) headers: reqwest::header::HeaderMap,
 }
 
 /// A code verifier and its challenge.
-pub struct Pkce {
-    pub verifier: String,
-    pub challenge: String,
+pub(crate) struct Pkce {
+    pub(crate) verifier: String,
+    pub(crate) challenge: String,
 }
 
 impl Pkce {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut bytes = [0_u8; 32];
         rand::fill(&mut bytes).unwrap();
         let verifier = URL_SAFE_NO_PAD.encode(bytes);
@@ -54,7 +48,7 @@ impl Pkce {
 }
 
 impl Server {
-    pub async fn start(change: impl FnOnce(&mut DevIssuerOptions)) -> Self {
+    pub(crate) async fn start(change: impl FnOnce(&mut DevIssuerOptions)) -> Self {
         let resource = Resource::new(RESOURCE)
             .scope("notes:read", "Read your notes")
             .scope("notes:write", "Change your notes");
@@ -77,20 +71,20 @@ impl Server {
         }
     }
 
-    pub fn issuer(&self) -> &str {
+    pub(crate) fn issuer(&self) -> &str {
         self.issuer.issuer()
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer())
     }
 
     /// The URL of a path at the root of the host, outside the issuer's own path.
-    pub fn root(&self, path: &str) -> String {
+    pub(crate) fn root(&self, path: &str) -> String {
         format!("http://{}{path}", self.issuer.address())
     }
 
-    pub async fn json(&self, url: &str) -> Value {
+    pub(crate) async fn json(&self, url: &str) -> Value {
         self.http
             .get(url)
             .send()
@@ -102,7 +96,7 @@ impl Server {
     }
 
     /// Registers a public client and gives its id.
-    pub async fn register(&self, redirect_uri: &str) -> String {
+    pub(crate) async fn register(&self, redirect_uri: &str) -> String {
         let (status, answer) = self
             .register_with(&json!({
                 "client_name": "Test client",
@@ -115,7 +109,7 @@ impl Server {
         text(&answer["client_id"]).to_owned()
     }
 
-    pub async fn register_with(&self, metadata: &Value) -> (u16, Value) {
+    pub(crate) async fn register_with(&self, metadata: &Value) -> (u16, Value) {
         answer(
             self.http
                 .post(self.url("/register"))
@@ -127,7 +121,7 @@ impl Server {
         .await
     }
 
-    pub async fn get_authorize(&self, query: &[(&str, &str)]) -> Response {
+    pub(crate) async fn get_authorize(&self, query: &[(&str, &str)]) -> Response {
         self.http
             .get(self.url("/authorize"))
             .query(query)
@@ -137,7 +131,7 @@ impl Server {
     }
 
     /// A good authorization request with `changes`: an empty value leaves a parameter out.
-    pub async fn authorize_response(
+    pub(crate) async fn authorize_response(
         &self,
         pkce: &Pkce,
         client_id: &str,
@@ -159,7 +153,7 @@ impl Server {
     }
 
     /// The parameters that come back to the client.
-    pub async fn authorize(
+    pub(crate) async fn authorize(
         &self,
         pkce: &Pkce,
         client_id: &str,
@@ -175,7 +169,12 @@ impl Server {
         parameters(&response)
     }
 
-    pub async fn consent_page(&self, pkce: &Pkce, client_id: &str, scope: &str) -> ConsentPage {
+    pub(crate) async fn consent_page(
+        &self,
+        pkce: &Pkce,
+        client_id: &str,
+        scope: &str,
+    ) -> ConsentPage {
         let response = self
             .authorize_response(pkce, client_id, REDIRECT, &[("scope", scope)])
             .await;
@@ -205,7 +204,7 @@ impl Server {
         }
     }
 
-    pub async fn decide(&self, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
+    pub(crate) async fn decide(&self, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
         let request = self.http.post(self.url("/authorize/decision")).form(form);
         headers
             .iter()
@@ -217,7 +216,7 @@ impl Server {
             .unwrap()
     }
 
-    pub async fn token(&self, form: &[(&str, &str)]) -> (u16, Value) {
+    pub(crate) async fn token(&self, form: &[(&str, &str)]) -> (u16, Value) {
         let response = self
             .http
             .post(self.url("/token"))
@@ -230,7 +229,7 @@ impl Server {
     }
 
     /// Redeems a code of [`REDIRECT`].
-    pub async fn redeem(&self, pkce: &Pkce, client_id: &str, code: &str) -> (u16, Value) {
+    pub(crate) async fn redeem(&self, pkce: &Pkce, client_id: &str, code: &str) -> (u16, Value) {
         self.token(&[
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -242,7 +241,7 @@ impl Server {
     }
 
     /// Client id and tokens of a whole login.
-    pub async fn log_in(&self, scope: &str) -> (String, Value) {
+    pub(crate) async fn log_in(&self, scope: &str) -> (String, Value) {
         let client_id = self.register("http://127.0.0.1/callback").await;
         let pkce = Pkce::new();
         let answer = self
@@ -253,7 +252,7 @@ impl Server {
         (client_id, tokens)
     }
 
-    pub async fn refresh(
+    pub(crate) async fn refresh(
         &self,
         client_id: &str,
         token: &str,
@@ -269,7 +268,7 @@ impl Server {
     }
 
     /// What the confidential client of these tests is told about a token.
-    pub async fn introspect(&self, token: &str) -> Value {
+    pub(crate) async fn introspect(&self, token: &str) -> Value {
         let request = self
             .http
             .post(self.url("/introspect"))
@@ -280,11 +279,11 @@ impl Server {
     }
 
     /// Verifies with the published keys and another library.
-    pub async fn verify(&self, token: &str, audience: &str) -> (Header, Value) {
+    pub(crate) async fn verify(&self, token: &str, audience: &str) -> (Header, Value) {
         self.try_verify(token, audience).await.unwrap()
     }
 
-    pub async fn try_verify(
+    pub(crate) async fn try_verify(
         &self,
         token: &str,
         audience: &str,
@@ -305,18 +304,18 @@ impl Server {
     }
 }
 
-pub async fn answer(response: Response) -> (u16, Value) {
+pub(crate) async fn answer(response: Response) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
 /// The query of a `Location`; `Null` for what is not there.
-pub fn parameters(response: &Response) -> Value {
+pub(crate) fn parameters(response: &Response) -> Value {
     let location = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
     let pairs: HashMap<String, String> = location.query_pairs().into_owned().collect();
     json!(pairs)
 }
 
-pub fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value
         .as_str()
         .unwrap_or_else(|| panic!("not a string: {value}"))
