@@ -214,6 +214,7 @@ pub(crate) fn access_token_claims(source: &ClaimSource<'_>) -> Map<String, Value
     }
     if let Some(user) = source.user {
         claims.insert("email".to_owned(), json!(user.email));
+        claims.insert("email_verified".to_owned(), json!(true));
         claims.insert("tenant_id".to_owned(), json!(user.tenant_id));
         claims.insert("tier".to_owned(), json!(user.tier));
     }

@@ -12,6 +12,8 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "dev")]
+pub mod demo;
 pub mod gate;
 pub mod proxy;
 pub mod telemetry;

@@ -4,7 +4,7 @@
 //! thousand brackets), and two parsers that fill it differently read two different tokens. So this
 //! reader takes only texts about which all parsers agree: UTF-8 without a byte order mark, no member
 //! name twice at any level (RFC 7515 §4, RFC 7519 §4), no lone surrogate, no U+0000, numbers that fit,
-//! at most [`MAX_DEPTH`] levels.
+//! at most [`MAX_DEPTH`] levels, and not more values than an ordinary document of its length holds.
 
 mod reader;
 

@@ -13,13 +13,26 @@ use crate::text::Printable;
 pub(super) struct Reader<'text> {
     text: &'text str,
     at: usize,
+    units_left: usize,
 }
+
+/// A value costs one unit of memory, about what four bytes of an ordinary document need.
+const VALUE: usize = 1;
+/// An object with members costs a node of a map beside its values.
+const OBJECT: usize = 8;
+/// What every document may use, however short it is.
+const FREE_UNITS: usize = 512;
 
 type Read<T> = Result<T, JsonError>;
 
 impl<'text> Reader<'text> {
     pub(super) fn new(text: &'text str) -> Self {
-        Self { text, at: 0 }
+        let units_left = FREE_UNITS.saturating_add(text.len() / 4);
+        Self {
+            text,
+            at: 0,
+            units_left,
+        }
     }
 
     /// The one value of the text, with nothing behind it.
@@ -33,6 +46,7 @@ impl<'text> Reader<'text> {
     }
 
     fn value(&mut self, levels_left: usize) -> Read<Value> {
+        self.spend(VALUE)?;
         self.skip_blanks();
         match self.peek() {
             Some(b'{') => self.object(self.deeper(levels_left)?),
@@ -44,6 +58,13 @@ impl<'text> Reader<'text> {
             Some(b'n') => self.literal("null", Value::Null),
             _ => Err(self.malformed("no value")),
         }
+    }
+
+    /// A few bytes of a stranger's text must not become kilobytes of ours: `[{"a":1},{"a":1},…`.
+    fn spend(&mut self, units: usize) -> Read<()> {
+        let left = self.units_left.checked_sub(units);
+        self.units_left = left.ok_or_else(|| self.malformed("too many values for its length"))?;
+        Ok(())
     }
 
     fn deeper(&self, levels_left: usize) -> Read<usize> {
@@ -59,6 +80,7 @@ impl<'text> Reader<'text> {
         if self.takes(b'}') {
             return Ok(Value::Object(members));
         }
+        self.spend(OBJECT)?;
         loop {
             let (name, value) = self.member(levels_left)?;
             match members.entry(name) {

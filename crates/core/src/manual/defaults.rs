@@ -9,6 +9,7 @@
 //! | longest token | 16 KiB | HTTP servers rarely take longer headers |
 //! | longest header | 4 KiB | room for an ignored `x5c` of one certificate |
 //! | nesting | 32 levels | claims nest a few levels; the stack needs none more |
+//! | JSON values | 512, and one for each four bytes; an object counts eight | a token of 16 KiB must not fill a megabyte |
 //! | keys tried | 4 | one `kid` names one key, and issuers that omit it overlap two or three; more helps only an attacker |
 //! | `kid` | 512 bytes | it stands in tables of unknown ids, which must stay bounded |
 //! | key set | 512 KiB, 1000 keys | far above what providers publish, and still bounded memory |

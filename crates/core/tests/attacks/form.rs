@@ -222,3 +222,49 @@ fn e14_what_does_not_look_like_a_jwt_is_refused_too() {
         assert_eq!(refusal(token).blame(), Blame::Token, "{token}");
     }
 }
+
+/// Goal R7: a few bytes of a stranger do not become kilobytes of ours.
+#[test]
+fn b17_limits_the_values_of_a_document() {
+    let with = |element: &str, count: usize| {
+        format!(
+            "{{\"iss\":\"{ISSUER}\",\"x\":[{}]}}",
+            vec![element; count].join(",")
+        )
+    };
+    for (element, count) in [
+        ("0", 5_000),
+        ("[]", 3_000),
+        ("{\"a\":1}", 1_000),
+        ("\"\"", 3_500),
+    ] {
+        assert_eq!(
+            refusal(&token_of_text(&with(element, count))),
+            Reason::MalformedClaims,
+            "{count} × {element}"
+        );
+    }
+    let ordinary = [
+        json!({"groups": vec!["11e0e928-7102-45b2-a966-8a7db1233bf7"; 200]}),
+        json!({"roles": (0..600).map(|number| format!("r{number}")).collect::<Vec<_>>()}),
+        json!({"bits": vec![1; 500]}),
+        json!({"resource_access": (0..100).map(|number| (format!("client-{number}"), json!({"roles": ["view", "edit"]}))).collect::<serde_json::Map<_, _>>()}),
+    ];
+    for more in &ordinary {
+        assert!(verify(&token(&claims_with(more))).is_ok(), "{more}");
+    }
+}
+
+/// A key set of short keys, as many as may be.
+#[test]
+fn b17_a_thousand_keys_still_fit() {
+    let key = ED25519.jwk();
+    let set = json!({"keys": vec![key; 1_000]}).to_string();
+    assert_eq!(
+        oauthgate_core::JwkSet::parse(set.as_bytes())
+            .unwrap()
+            .keys()
+            .len(),
+        1_000
+    );
+}

@@ -3,9 +3,14 @@
 
 pub mod completions;
 pub mod config;
+#[cfg(feature = "dev")]
+pub mod demo;
+#[cfg(feature = "dev")]
+pub mod dev_issuer;
 mod failure;
 pub mod output;
 pub mod serve;
+mod signals;
 pub mod sources;
 
 use std::process::ExitCode;
@@ -26,6 +31,12 @@ pub struct Cli {
 enum Command {
     /// Protect a server: take requests, check their tokens, pass the good ones on
     Serve(serve::Options),
+    /// Show the whole thing on this machine: an authorization server, an MCP server, and the gate
+    #[cfg(feature = "dev")]
+    Demo(demo::Options),
+    /// Run a throw-away authorization server on loopback
+    #[cfg(feature = "dev")]
+    DevIssuer(dev_issuer::Options),
     /// Check or show the configuration
     Config(config::Options),
     /// Print a completion script for a shell
@@ -36,6 +47,10 @@ impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(options) => options.run(),
+            #[cfg(feature = "dev")]
+            Self::Demo(options) => options.run(),
+            #[cfg(feature = "dev")]
+            Self::DevIssuer(options) => options.run(),
             Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),
         }

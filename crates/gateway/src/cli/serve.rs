@@ -1,9 +1,8 @@
 //! `oauthgate serve`.
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, block_on, sources::SourceOptions};
+use super::{Failure, block_on, signals::Signals, sources::SourceOptions};
 use crate::{
     config::{Environment, Loaded},
     gate::{Gate, GateError},
@@ -54,26 +53,4 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     gate.run_until_cut(async move { signals.next().await }, second)
         .await;
     Ok(())
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

@@ -165,6 +165,10 @@ variables! {
     "seconds, 0 to 3600",
     "How long requests in flight may take after the first SIGTERM or SIGINT, in seconds. A second signal ends them at once.";
 
+    "OAUTHGATE_IDLE_TIMEOUT", "idle_timeout", Gate, Some("75"),
+    "seconds, 1 to 3600",
+    "How long a client may take to send the head of its next request, in seconds; then its connection is closed. A load balancer in front must let go earlier (AWS: 60 s; Google Cloud: 600 s, so more is needed here).";
+
     "OAUTHGATE_MAX_CONNECTIONS", "max_connections", Gate, Some("10000"),
     "a number of connections, 1 to 1000000",
     "How many connections may be open at a time. Further ones wait in the kernel's queue.";

@@ -71,6 +71,26 @@ impl Sources {
         }
     }
 
+    /// Reads what concerns the gate itself, from flags and environment: for a command that brings its
+    /// own resources. The settings have none.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn load_gate(&self) -> Result<Settings, ConfigurationError> {
+        let mut mistakes = Mistakes::default();
+        let mut section = Section::default();
+        let given = self.environment.given(&mut mistakes);
+        for (variable, given) in given.into_iter().chain(self.given_by_flags()) {
+            if matches!(variable.level, Level::Gate) {
+                section.overlay(variable.key, given);
+            }
+        }
+        match resolve::gate_alone(&section, &mut mistakes) {
+            Some(settings) if mistakes.is_empty() => Ok(settings),
+            _ => Err(mistakes.into_error()),
+        }
+    }
+
     fn given_by_flags(&self) -> Vec<(&'static Variable, Given)> {
         let given = |(key, text): &(&'static str, String)| {
             let setting = format!("--{}", key.replace('_', "-"));

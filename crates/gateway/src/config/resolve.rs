@@ -50,6 +50,11 @@ pub(super) fn resolve(
     resolved
 }
 
+/// The gate's own settings, without resources.
+pub(super) fn gate_alone(section: &Section, mistakes: &mut Mistakes) -> Option<Settings> {
+    gate(section, &mut Resolved::default(), mistakes)
+}
+
 fn gate(section: &Section, resolved: &mut Resolved, mistakes: &mut Mistakes) -> Option<Settings> {
     let mut reader = Reader {
         section,
@@ -62,12 +67,14 @@ fn gate(section: &Section, resolved: &mut Resolved, mistakes: &mut Mistakes) -> 
     let trusted_proxies = reader.many("trusted_proxies", values::network);
     let log_format = reader.one("log_format", values::log_format);
     let drain = reader.one("drain_timeout", |text| values::seconds(text, 0..=3600));
+    let header_read = reader.one("idle_timeout", |text| values::seconds(text, 1..=3600));
     let connections = reader.one("max_connections", |text| {
         values::number(text, 1..=1_000_000)
     });
     let accept_dev_issuer = reader.one("danger_accept_dev_issuer", values::boolean);
     let limits = Limits {
         drain: drain?,
+        header_read: header_read?,
         connections: usize::try_from(connections?).ok()?,
         ..Limits::default()
     };

@@ -189,7 +189,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
-            header_read: Duration::from_secs(30),
+            // Longer than the 60 s of common load balancers: whoever lets go second loses no request.
+            header_read: Duration::from_secs(75),
             header_bytes: 64 * 1024,
             drain: Duration::from_secs(25),
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use proptest::prelude::*;
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -71,6 +72,19 @@ impl Setup {
             .to_string()
             .replace(&format!("{}/", self.directory.path().display()), "")
     }
+}
+
+#[test]
+fn the_gate_alone_is_read_without_a_resource() {
+    let sources = |value: &str| Sources {
+        environment: Environment::of([("OAUTHGATE_LISTEN", value)]),
+        ..Sources::default()
+    };
+    let settings = sources("127.0.0.1:0").load_gate().unwrap();
+    assert_eq!(settings.listen.port(), 0);
+    assert!(settings.resources.is_empty());
+    let report = sources("nowhere").load_gate().unwrap_err().to_string();
+    assert!(report.contains("OAUTHGATE_LISTEN"), "{report}");
 }
 
 #[test]
@@ -148,6 +162,7 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_TRUSTED_PROXIES", "10.0.0.0/8 192.168.1.7"),
         ("OAUTHGATE_LOG_FORMAT", "pretty"),
         ("OAUTHGATE_DRAIN_TIMEOUT", "3"),
+        ("OAUTHGATE_IDLE_TIMEOUT", "5"),
         ("OAUTHGATE_MAX_CONNECTIONS", "4"),
         ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true"),
         ("OAUTHGATE_SCOPES", "a b"),
@@ -210,6 +225,18 @@ fn every_variable_takes_effect() {
         ),
     ];
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn no_variable_is_read_and_forgotten() {
+    let source = include_str!("tests.rs");
+    for variable in super::env::VARIABLES {
+        assert!(
+            source.contains(&format!("(\"{}\", ", variable.name)),
+            "{} has no test",
+            variable.name
+        );
+    }
 }
 
 #[rstest]
@@ -606,6 +633,26 @@ fn show_tells_value_and_origin_and_no_credentials() {
         (&upstream["value"], &upstream["origin"]),
         (&"http://127.0.0.1:3001".into(), &"environment".into())
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever stands in the variables and the file, the answer is settings or a report that names them.
+    #[test]
+    fn no_text_breaks_the_reading(
+        values in prop::collection::vec((0..super::env::VARIABLES.len(), "(.{0,12}|[a-z0-9:/.,\"' \\[\\]@*-]{0,30})"), 0..6),
+        file in "(\\[\\[resource\\]\\]\n)?([a-z_.\\[\\]]{1,16} = ?[\\[\\]\"a-z0-9.,{}']{0,12}\n){0,5}",
+    ) {
+        let changes = values.iter().filter(|(_, value)| !value.contains('\0'));
+        let changes: Vec<_> = changes.map(|(at, value)| (super::env::VARIABLES[*at].name, value.as_str())).collect();
+        let setup = Setup::new(&changes);
+        setup.write(&file);
+        if let Err(error) = setup.sources.load() {
+            prop_assert!(!error.mistakes.is_empty());
+            prop_assert!(error.mistakes.iter().all(|mistake| !mistake.expected.is_empty() && !mistake.problem.is_empty()));
+        }
+    }
 }
 
 #[test]

@@ -131,7 +131,11 @@ fn tool_policy(settings: &ResourceSettings) -> ToolPolicy {
     let rules = tools
         .scopes
         .iter()
-        .map(|(name, scopes)| (name.clone(), Requirement::scopes(scopes.clone())));
+        // One challenge names all that the operation needs: some clients ask for nothing else then.
+        .map(|(name, scopes)| {
+            let all = scopes.union(&settings.required_scopes);
+            (name.clone(), Requirement::scopes(all))
+        });
     rules.fold(
         ToolPolicy::new().unlisted(unlisted),
         |policy, (name, requirement)| policy.tool(name, requirement),

@@ -8,7 +8,7 @@ use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter};
 use crate::config::{Environment, LogFormat};
 
 /// What is logged when `RUST_LOG` says nothing.
-const DEFAULT_FILTER: &str = "info";
+const DEFAULT_FILTER: &str = "info,rmcp=warn";
 
 /// Starts logging for the whole process: JSON for machines on stdout, pretty lines for people on stderr.
 /// Only the first call of a process counts.

@@ -6,5 +6,7 @@ mod hygiene;
 mod lines;
 mod pages;
 mod recorder;
+mod replies;
+mod streams;
 mod support;
 mod through;

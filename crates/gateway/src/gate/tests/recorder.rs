@@ -30,9 +30,15 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Reads the head of a request on each connection, sends this, and closes.
-    pub(super) async fn answering(answer: &'static str) -> Self {
+    pub(super) async fn answering(answer: &str) -> Self {
+        Self::answering_from(|_| answer.to_owned()).await
+    }
+
+    /// As [`Self::answering`], knowing its own address.
+    pub(super) async fn answering_from(answer: impl FnOnce(SocketAddr) -> String) -> Self {
         let listener = loopback().await;
         let address = listener.local_addr().unwrap();
+        let answer = answer(address);
         let connections = Arc::new(AtomicUsize::new(0));
         let (writer, heads) = mpsc::unbounded_channel();
         let count = Arc::clone(&connections);

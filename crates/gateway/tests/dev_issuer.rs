@@ -1,0 +1,78 @@
+//! Invariant 7: a gate refuses the throw-away keys of `dev-issuer`, unless it is told that this is a demo.
+#![cfg(feature = "dev")]
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use oauthgate::{
+    config::{ResourceSettings, Settings},
+    gate::Gate,
+};
+use oauthgate_core::{Audience, Issuer, ResourceIdentifier};
+use oauthgate_dev_issuer::{Algorithm, DevIssuer, DevIssuerOptions, Resource, TokenSpec};
+use oauthgate_remote::{IssuerSettings, ProviderSettings};
+use tokio::net::TcpListener;
+
+const RESOURCE: &str = "http://localhost:8080/mcp";
+
+async fn dev_issuer() -> DevIssuer {
+    let resources = vec![Resource::new(RESOURCE)];
+    let options = DevIssuerOptions {
+        resources,
+        ..DevIssuerOptions::default()
+    };
+    DevIssuer::start(options).await.unwrap()
+}
+
+/// A gate before an upstream that says yes to everything; its keys come through discovery.
+async fn gate(issuer: &DevIssuer, accept_dev_issuer: bool) -> SocketAddr {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", upstream.local_addr().unwrap());
+    let app = Router::new().fallback(|| async { "yes" });
+    tokio::spawn(async move { axum::serve(upstream, app).await });
+
+    let trusted = IssuerSettings::new(
+        Issuer::new(issuer.issuer()).unwrap(),
+        vec![Audience::new(RESOURCE).unwrap()],
+    );
+    let provider = ProviderSettings::new(ResourceIdentifier::parse(RESOURCE).unwrap(), trusted);
+    let mut settings = Settings::new(vec![ResourceSettings::new(provider, url.parse().unwrap())]);
+    settings.listen = "127.0.0.1:0".parse().unwrap();
+    settings.admin_listen = "127.0.0.1:0".parse().unwrap();
+    settings.accept_dev_issuer = accept_dev_issuer;
+    let gate = Gate::bind(settings).await.unwrap();
+    let address = gate.public_addr();
+    tokio::spawn(gate.run(std::future::pending()));
+    address
+}
+
+async fn status(gate: SocketAddr, token: &str) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.get(format!("http://{gate}/mcp")).bearer_auth(token);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a16_a_gate_refuses_the_keys_of_a_dev_issuer() {
+    let issuer = dev_issuer().await;
+    let gate = gate(&issuer, false).await;
+    assert_eq!(
+        status(gate, &issuer.mint(TokenSpec::new(RESOURCE))).await,
+        503
+    );
+}
+
+#[tokio::test]
+async fn a_demo_accepts_every_algorithm_of_its_dev_issuer() {
+    let issuer = dev_issuer().await;
+    let gate = gate(&issuer, true).await;
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
+        assert_eq!(
+            status(gate, &issuer.mint(TokenSpec::new(RESOURCE).alg(algorithm))).await,
+            200,
+            "{algorithm:?}"
+        );
+    }
+    let elsewhere = TokenSpec::new("http://localhost:8080/other");
+    assert_eq!(status(gate, &issuer.mint(elsewhere)).await, 401);
+}
