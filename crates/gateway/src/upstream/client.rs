@@ -48,22 +48,26 @@ impl UpstreamClient {
     /// # Errors
     /// When the system has no certificates to trust.
     pub(super) fn new(upstream: &Url, connect_timeout: Duration) -> Result<Self, SettingError> {
-        let pool = pool();
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(connect_timeout));
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(SILENCE));
-        if upstream.scheme() == "http" {
-            return Ok(Self::Plain(pool.build(tcp)));
+        match upstream.scheme() {
+            "http" => Ok(Self::Plain(pool().build(tcp))),
+            _ => Self::over_tls(tcp, trusting_the_system),
         }
+    }
+
+    fn over_tls(
+        mut tcp: HttpConnector,
+        tls: impl Fn() -> Result<HttpsConnectorBuilder<WantsProtocols1>, SettingError>,
+    ) -> Result<Self, SettingError> {
         tcp.enforce_http(false);
+        let negotiated = tls()?.enable_all_versions().wrap_connector(tcp.clone());
+        let http1 = tls()?.enable_http1().wrap_connector(tcp);
         Ok(Self::Tls {
-            negotiated: pool.build(
-                trusting()?
-                    .enable_all_versions()
-                    .wrap_connector(tcp.clone()),
-            ),
-            http1: Box::new(pool.build(trusting()?.enable_http1().wrap_connector(tcp))),
+            negotiated: pool().build(negotiated),
+            http1: Box::new(pool().build(http1)),
         })
     }
 
@@ -86,8 +90,7 @@ fn pool() -> Builder {
     pool
 }
 
-/// TLS with whom the system trusts.
-fn trusting() -> Result<HttpsConnectorBuilder<WantsProtocols1>, SettingError> {
+fn trusting_the_system() -> Result<HttpsConnectorBuilder<WantsProtocols1>, SettingError> {
     let tls = HttpsConnectorBuilder::new().try_with_platform_verifier();
     Ok(tls.map_err(no_certificates)?.https_only())
 }
@@ -119,3 +122,6 @@ fn is_timeout(error: &ClientError) -> bool {
 fn causes(error: &ClientError) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (*error).source())
 }
+
+#[cfg(test)]
+mod tests;
