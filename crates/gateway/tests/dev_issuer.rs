@@ -46,6 +46,10 @@ async fn gate(issuer: &DevIssuer, accept_dev_issuer: bool) -> SocketAddr {
     address
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client of the test, not of the gate"
+)]
 async fn status(gate: SocketAddr, token: &str) -> u16 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.get(format!("http://{gate}/mcp")).bearer_auth(token);

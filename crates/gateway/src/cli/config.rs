@@ -1,4 +1,4 @@
-//! `oauthgate config check|show`.
+//! `oauthgate config check|show|reference`.
 
 use clap::{Args, Subcommand};
 use oauthgate_remote::ConfigurationError;
@@ -20,8 +20,7 @@ enum Action {
     Check(Reading),
     /// Print what holds in the end, and who said so; credentials are redacted
     Show(Reading),
-    /// Print the reference page of all settings
-    #[command(hide = true)]
+    /// Print what every setting means, as a page of Markdown
     Reference,
 }
 

@@ -62,7 +62,7 @@ variables! {
     "Where good requests go. Without a path of its own it gets the request's path as it is; with one, that path replaces the resource's.";
 
     "OAUTH_ISSUER_URL", "issuer_url", Issuer, None,
-    "the exact `iss` of your tokens, for example https://auth.example.com",
+    "the exact `iss` of your tokens, for example https://auth.example.com (for Cognito, USER_POOL_ID instead)",
     "The authorization server: the exact `iss` of its tokens, byte for byte, trailing slash included. Required unless `USER_POOL_ID` is set.";
 
     "USER_POOL_ID", "user_pool_id", Issuer, None,
@@ -262,7 +262,7 @@ impl Environment {
         for name in ours.filter(|name| known().all(|known| known != name.as_str())) {
             let expected = match nearest(name, known()) {
                 Some(meant) => format!("{meant}, if that is what you mean; otherwise remove it"),
-                None => "only the names in docs/reference/environment.md; remove it".to_owned(),
+                None => "only names that `oauthgate config reference` prints; remove it".to_owned(),
             };
             mistakes.add(
                 name.as_str(),

@@ -312,7 +312,7 @@ fn suggestion(wrong: &str, levels: &[Level]) -> String {
         (Some(variable), _) if levels.contains(&variable.level) => variable.key.to_owned(),
         (Some(variable), _) => format!("`{}`, {}", variable.key, table_of(variable.level)),
         (None, Some(meant)) => format!("`{meant}`, if that is what you mean; otherwise remove it"),
-        (None, None) => "only the keys in docs/reference/environment.md; remove it".to_owned(),
+        (None, None) => "only keys that `oauthgate config reference` prints; remove it".to_owned(),
     }
 }
 

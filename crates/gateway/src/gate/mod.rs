@@ -218,6 +218,7 @@ fn provider(
 }
 
 /// The first fetch of every key set, all at once. Requests need not wait for it: they fetch what they miss.
+/// The key store itself says when it cannot be done.
 async fn warm_up(providers: Vec<(String, OAuth21Provider)>) {
     join_all(
         providers
@@ -228,21 +229,18 @@ async fn warm_up(providers: Vec<(String, OAuth21Provider)>) {
 }
 
 async fn warm_one(resource: &str, provider: &OAuth21Provider) {
-    for status in provider.warm_up().await {
-        let issuer = status.issuer.as_str();
-        match status.last_failure {
-            None => tracing::info!(resource, issuer, keys = status.keys, "keys are loaded"),
-            Some(reason) => {
-                let detail = status.failure_detail;
-                tracing::warn!(
-                    resource,
-                    issuer,
-                    reason,
-                    detail,
-                    "keys cannot be loaded yet"
-                );
-            }
-        }
+    let loaded = provider
+        .warm_up()
+        .await
+        .into_iter()
+        .filter(|status| status.servable);
+    for status in loaded {
+        tracing::info!(
+            resource,
+            issuer = status.issuer,
+            keys = status.keys,
+            "keys are loaded"
+        );
     }
 }
 
