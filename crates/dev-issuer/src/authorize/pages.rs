@@ -49,7 +49,12 @@ pub(super) fn consent(
     request: &AuthorizationRequest,
     ticket: &str,
 ) -> Response {
-    let client = shown(request.client_name.as_deref().unwrap_or(&request.client_id));
+    let name = request
+        .client_name
+        .as_deref()
+        .map(shown)
+        .filter(|name| !name.trim().is_empty());
+    let client = name.unwrap_or_else(|| shown(&request.client_id));
     let destination = Url::parse(&request.reply.redirect_uri).ok();
     let describe = |scope: &str| {
         request

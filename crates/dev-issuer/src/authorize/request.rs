@@ -6,7 +6,7 @@ use crate::{
     error::OAuthError,
     parameters::Parameters,
     state::{IssuerState, Target},
-    token::{is_challenge, requested_scopes},
+    token::{is_challenge, select_scopes},
 };
 
 /// A request that may be granted if the user agrees.
@@ -72,7 +72,7 @@ impl AuthorizationRequest {
         check_form(parameters)?;
         let code_challenge = code_challenge(parameters)?;
         let target = state.target(parameters.resource()?)?;
-        let scopes = target.select(&requested_scopes(parameters)?, client.scopes.as_deref())?;
+        let scopes = select_scopes(&target, &client, parameters)?;
         Ok(Self {
             client_id: client.client_id,
             client_name: client.name,

@@ -120,7 +120,11 @@ pub(crate) struct Client {
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) authentication: Authentication,
     pub(crate) grant_types: Vec<GrantType>,
-    pub(crate) scopes: Option<Vec<String>>,
+    /// The scopes it may ask for; `None` for all.
+    pub(crate) scope_limit: Option<Vec<String>>,
+    /// What it gets if it asks for no scope. Clients register the scopes of their first request, so for them this is
+    /// no limit: one that needs more later would be stuck, and in an open registration a limit protects nothing.
+    pub(crate) default_scopes: Vec<String>,
     pub(crate) access_token_algorithm: Option<Algorithm>,
     pub(crate) id_token_algorithm: Option<Algorithm>,
 }
@@ -153,7 +157,8 @@ impl From<&StaticClient> for Client {
                 .clone()
                 .map_or(Authentication::Nothing, Authentication::Either),
             grant_types,
-            scopes: known.scopes.clone(),
+            scope_limit: known.scopes.clone(),
+            default_scopes: Vec::new(),
             access_token_algorithm: known.algorithm,
             id_token_algorithm: known.algorithm,
         }

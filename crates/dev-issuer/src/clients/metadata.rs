@@ -51,7 +51,8 @@ impl ClientMetadata {
             client_id,
             authentication,
             grant_types,
-            scopes: self.scopes()?,
+            scope_limit: None,
+            default_scopes: self.scopes()?,
             access_token_algorithm: algorithm(self.access_token_signed_response_alg.as_deref())?,
             id_token_algorithm: algorithm(self.id_token_signed_response_alg.as_deref())?,
             name: self.client_name,
@@ -135,16 +136,12 @@ impl ClientMetadata {
         }
     }
 
-    fn scopes(&self) -> Result<Option<Vec<String>>, OAuthError> {
-        let Some(value) = self.scope.as_deref().filter(|value| !value.is_empty()) else {
-            return Ok(None);
-        };
+    fn scopes(&self) -> Result<Vec<String>, OAuthError> {
+        let value = self.scope.as_deref().unwrap_or_default();
         if value.len() > MAX_TEXT {
             return Err(invalid("scope is too long"));
         }
-        scope::parse(value)
-            .map(Some)
-            .ok_or_else(|| invalid("scope has a character that is not allowed"))
+        scope::parse(value).ok_or_else(|| invalid("scope has a character that is not allowed"))
     }
 }
 

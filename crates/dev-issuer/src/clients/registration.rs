@@ -85,8 +85,8 @@ fn information(client: &Client) -> Value {
     if let Some(name) = &client.name {
         answer["client_name"] = json!(name);
     }
-    if let Some(scopes) = &client.scopes {
-        answer["scope"] = json!(scopes.join(" "));
+    if !client.default_scopes.is_empty() {
+        answer["scope"] = json!(client.default_scopes.join(" "));
     }
     if let Some(algorithm) = client.id_token_algorithm {
         answer["id_token_signed_response_alg"] = json!(algorithm);

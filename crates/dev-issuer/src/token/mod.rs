@@ -24,7 +24,7 @@ use crate::{
     error::{OAuthError, no_store},
     parameters::Parameters,
     scope,
-    state::IssuerState,
+    state::{IssuerState, Target},
 };
 
 pub(crate) async fn token(
@@ -115,7 +115,7 @@ fn client_credentials(
     form: &Parameters,
 ) -> Result<Value, OAuthError> {
     let target = state.target(form.resource()?)?;
-    let scopes = target.select(&requested_scopes(form)?, client.scopes.as_deref())?;
+    let scopes = select_scopes(&target, client, form)?;
     Ok(issue::for_client(state, client, &target.uri, &scopes))
 }
 
@@ -144,8 +144,21 @@ fn narrowed(form: &Parameters, grant: &Grant) -> Result<Vec<String>, OAuthError>
     Ok(requested)
 }
 
+/// Those of the requested scopes, or of the client's default, that exist at the resource and that the client may have.
+pub(crate) fn select_scopes(
+    target: &Target,
+    client: &Client,
+    parameters: &Parameters,
+) -> Result<Vec<String>, OAuthError> {
+    let mut requested = requested_scopes(parameters)?;
+    if requested.is_empty() {
+        requested.clone_from(&client.default_scopes);
+    }
+    target.select(&requested, client.scope_limit.as_deref())
+}
+
 /// The distinct scopes of a request; none if it names none.
-pub(crate) fn requested_scopes(parameters: &Parameters) -> Result<Vec<String>, OAuthError> {
+fn requested_scopes(parameters: &Parameters) -> Result<Vec<String>, OAuthError> {
     scope::parse(parameters.find("scope").unwrap_or_default())
         .ok_or_else(|| OAuthError::invalid_scope("scope has a character that is not allowed"))
 }

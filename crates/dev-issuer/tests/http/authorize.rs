@@ -1,7 +1,8 @@
 //! Authorization requests, good and bad.
 
+use oauthgate_dev_issuer::StaticClient;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Pkce, REDIRECT, RESOURCE, Server, text};
 
@@ -89,21 +90,47 @@ async fn asks_nobody_when_the_client_says_prompt_none() {
     assert_eq!(answer["error"], "interaction_required");
 }
 
+/// The scope that a login with this request ends up with.
+async fn granted_scope(server: &Server, client_id: &str, asked: &str) -> Value {
+    let pkce = Pkce::new();
+    let answer = server
+        .authorize(&pkce, client_id, REDIRECT, &[("scope", asked)])
+        .await;
+    let (_, tokens) = server.redeem(&pkce, client_id, text(&answer["code"])).await;
+    tokens["scope"].clone()
+}
+
 #[tokio::test]
 async fn grants_those_of_the_scopes_that_exist_and_that_the_client_may_have() {
+    let server = Server::start(|options| {
+        options.auto_consent = true;
+        let scopes = Some(vec!["notes:read".to_owned()]);
+        options.clients.push(StaticClient {
+            scopes,
+            ..StaticClient::public("limited", REDIRECT)
+        });
+        options.clients.push(StaticClient::public("free", REDIRECT));
+    })
+    .await;
+    let asked = "notes:write notes:read no:such";
+    assert_eq!(granted_scope(&server, "limited", asked).await, "notes:read");
+    assert_eq!(
+        granted_scope(&server, "free", asked).await,
+        "notes:write notes:read"
+    );
+}
+
+#[tokio::test]
+async fn registered_scopes_are_a_default_and_leave_room_for_more() {
     let server = server().await;
-    let limited = json!({
-        "redirect_uris": [REDIRECT],
-        "token_endpoint_auth_method": "none",
-        "scope": "notes:read openid",
-    });
-    let (_, client) = server.register_with(&limited).await;
+    let metadata = json!({"redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none", "scope": "notes:read"});
+    let (_, client) = server.register_with(&metadata).await;
     let client_id = text(&client["client_id"]);
-    let pkce = Pkce::new();
-    let asked = [("scope", "notes:write notes:read no:such")];
-    let answer = server.authorize(&pkce, client_id, REDIRECT, &asked).await;
-    let (_, tokens) = server.redeem(&pkce, client_id, text(&answer["code"])).await;
-    assert_eq!(tokens["scope"], "notes:read");
+    assert_eq!(granted_scope(&server, client_id, "").await, "notes:read");
+    assert_eq!(
+        granted_scope(&server, client_id, "notes:read notes:write").await,
+        "notes:read notes:write"
+    );
 }
 
 #[tokio::test]

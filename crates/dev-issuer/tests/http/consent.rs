@@ -63,6 +63,18 @@ async fn a_clients_name_is_text() {
 }
 
 #[tokio::test]
+async fn a_client_without_a_visible_name_is_shown_by_its_id() {
+    let server = Server::start(|_| {}).await;
+    let metadata = json!({"redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none", "client_name": "\u{200b} "});
+    let (_, client) = server.register_with(&metadata).await;
+    let client_id = text(&client["client_id"]);
+    let page = server
+        .consent_page(&Pkce::new(), client_id, "notes:read")
+        .await;
+    assert!(page.html.contains(&format!("Allow {client_id} to act")));
+}
+
+#[tokio::test]
 async fn the_form_works_from_its_own_origin() {
     let server = Server::start(|_| {}).await;
     let page = page_of(&server).await;

@@ -61,7 +61,7 @@ async fn every_endpoint_of_the_metadata_exists() {
 #[tokio::test]
 async fn keys_come_with_what_a_cache_needs() {
     let server = Server::start(|options| {
-        options.algorithms = oauthgate_dev_issuer::DevIssuerOptions::default().algorithms
+        options.algorithms = oauthgate_dev_issuer::DevIssuerOptions::default().algorithms;
     })
     .await;
     let fetch = || server.http.get(server.url("/jwks"));
