@@ -1,6 +1,7 @@
 //! The gate over real connections.
 
 mod answers;
+mod between;
 mod ends;
 mod hygiene;
 mod lines;
@@ -10,3 +11,4 @@ mod replies;
 mod streams;
 mod support;
 mod through;
+mod tunnels;

@@ -7,14 +7,13 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::json;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::AsyncWriteExt,
     time::{sleep, timeout},
 };
 
 use super::{
+    between::{Between, ends_within_a_second, read_until, rest, write, write_chunk},
     recorder::head,
-    support::{Running, loopback},
 };
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
@@ -22,78 +21,6 @@ const EVENTS: &str =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n";
 const UPLOAD: &str = "POST /mcp HTTP/1.1\r\nTransfer-Encoding: chunked\r\n";
 const DOWNLOAD: &str = "GET /mcp HTTP/1.1\r\n";
-
-/// A gate between a client and an upstream, both played by the test.
-struct Between {
-    gate: Running,
-    upstream: TcpListener,
-}
-
-impl Between {
-    async fn start() -> Self {
-        let upstream = loopback().await;
-        let url = format!("http://{}", upstream.local_addr().unwrap());
-        Self {
-            gate: Running::before(&url, |_| {}).await,
-            upstream,
-        }
-    }
-
-    /// Sends a request's head; gives both ends, and the head as the upstream gets it.
-    async fn request(&self, lines: &str) -> (TcpStream, TcpStream, String) {
-        let mut client = TcpStream::connect(self.gate.public).await.unwrap();
-        let bearer = self.gate.bearer(json!({}));
-        write(
-            &mut client,
-            &format!("{lines}Host: mcp.example.com\r\n{bearer}\r\n\r\n"),
-        )
-        .await;
-        let (mut upstream, _) = timeout(Duration::from_secs(5), self.upstream.accept())
-            .await
-            .expect("a request")
-            .unwrap();
-        let head = head(&mut upstream).await.to_ascii_lowercase();
-        (client, upstream, head)
-    }
-}
-
-async fn write(stream: &mut TcpStream, text: &str) {
-    stream.write_all(text.as_bytes()).await.unwrap();
-}
-
-async fn write_chunk(stream: &mut TcpStream, text: &str) {
-    write(stream, &format!("{:x}\r\n{text}\r\n", text.len())).await;
-}
-
-/// Reads until this was there; gives everything that was.
-async fn read_until(stream: &mut TcpStream, end: &str) -> String {
-    let mut text = String::new();
-    while !text.contains(end) {
-        let mut buffer = [0; 4096];
-        let count = timeout(Duration::from_secs(5), stream.read(&mut buffer))
-            .await
-            .unwrap_or_else(|_| panic!("no {end:?} after {text:?}"))
-            .unwrap();
-        assert!(count > 0, "the end instead of {end:?}: {text:?}");
-        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-    }
-    text
-}
-
-/// Everything until the other side ends, well or badly.
-async fn rest(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let end = timeout(Duration::from_secs(5), stream.read_to_end(&mut bytes)).await;
-    let _ = end.expect("an end");
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// The other side is gone before a second is over.
-async fn ends_within_a_second(stream: &mut TcpStream) {
-    let mut bytes = Vec::new();
-    let end = timeout(Duration::from_secs(1), stream.read_to_end(&mut bytes)).await;
-    let _ = end.expect("the client's leave reaches the upstream within a second");
-}
 
 #[tokio::test]
 async fn an_answer_arrives_piece_by_piece() {
@@ -122,6 +49,17 @@ async fn a_request_arrives_piece_by_piece() {
     read_until(&mut upstream, "0\r\n\r\n").await;
     write(&mut upstream, "HTTP/1.1 204 No Content\r\n\r\n").await;
     read_until(&mut client, "204 No Content").await;
+}
+
+#[tokio::test]
+async fn a_client_that_asks_before_it_uploads_is_told_to_go_on() {
+    let between = Between::start().await;
+    let lines = "POST /mcp HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n";
+    let (mut client, mut upstream, head) = between.request(lines).await;
+    assert!(!head.contains("expect"), "{head}");
+    read_until(&mut client, "HTTP/1.1 100 Continue").await;
+    write(&mut client, "body").await;
+    read_until(&mut upstream, "body").await;
 }
 
 #[tokio::test]
@@ -239,13 +177,10 @@ async fn a_client_that_does_not_read_stops_the_upstream_not_the_memory() {
 
 #[tokio::test]
 async fn an_upload_may_take_longer_than_an_answer() {
-    let upstream = loopback().await;
-    let url = format!("http://{}", upstream.local_addr().unwrap());
-    let gate = Running::before(&url, |settings| {
+    let between = Between::with(|settings| {
         settings.resources[0].timeouts.response = Duration::from_millis(400);
     })
     .await;
-    let between = Between { gate, upstream };
     let (mut client, mut upstream, _) = between.request(UPLOAD).await;
     for _ in 0..6 {
         sleep(Duration::from_millis(150)).await;
