@@ -1,8 +1,10 @@
 //! The upstream's answer as the client gets it.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use oauthgate_core::{Denial, Reason};
+use oauthgate_tower::Reference;
 
 use super::{destination::Destination, headers::to_client, passing::Passing, upgrade::Upgrade};
 use crate::gate::{GateBody, boxed};
@@ -15,6 +17,7 @@ pub(super) fn finished(
     response: Response<Incoming>,
     upgrade: Option<Upgrade>,
     destination: &Destination,
+    reference: &Reference,
 ) -> Result<Response<GateBody>, Denial> {
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let mut response = match (switches, upgrade) {
@@ -23,16 +26,22 @@ pub(super) fn finished(
             return Err(Denial::new(Reason::UpstreamUnreachable)
                 .with_detail("the upstream switched protocols unasked"));
         }
-        (false, _) => plain(response, destination),
+        (false, _) => plain(response, destination, reference),
     };
     *response.version_mut() = Version::default();
     response.extensions_mut().clear();
     Ok(response)
 }
 
-fn plain(response: Response<Incoming>, destination: &Destination) -> Response<GateBody> {
-    note_unauthorized(&response, destination);
-    let mut response = response.map(|body| boxed(Passing::new(body)));
+fn plain(
+    response: Response<Incoming>,
+    destination: &Destination,
+    reference: &Reference,
+) -> Response<GateBody> {
+    if response.status() == StatusCode::UNAUTHORIZED {
+        note_unauthorized(destination, reference);
+    }
+    let mut response = response.map(|body| watched(body, destination, reference));
     to_client(response.headers_mut());
     for name in [header::LOCATION, header::CONTENT_LOCATION] {
         publish(response.headers_mut(), &name, destination);
@@ -42,14 +51,23 @@ fn plain(response: Response<Incoming>, destination: &Destination) -> Response<Ga
 
 /// The gate's tokens end at the gate, so no login of the client's can help: somebody must tell the
 /// upstream to trust the gate's headers. Its challenge does not reach the client (see [`to_client`]).
-fn note_unauthorized(response: &Response<Incoming>, destination: &Destination) {
-    if response.status() == StatusCode::UNAUTHORIZED {
-        tracing::warn!(
-            upstream = %destination.authority(),
-            challenge = response.headers().contains_key(header::WWW_AUTHENTICATE),
-            "the upstream answered 401 to an authorized request: it asks for credentials of its own"
-        );
-    }
+fn note_unauthorized(destination: &Destination, reference: &Reference) {
+    tracing::warn!(
+        upstream = %destination.authority(),
+        %reference,
+        "the upstream answered 401 to an authorized request: it asks for credentials of its own"
+    );
+}
+
+/// The access line is written by then, so an answer that breaks off gets a line of its own. A client that
+/// leaves drops the body, and is no failure.
+fn watched(body: Incoming, destination: &Destination, reference: &Reference) -> GateBody {
+    let (upstream, reference) = (destination.authority().clone(), reference.clone());
+    let body = body.map_err(move |error| {
+        tracing::warn!(%upstream, %reference, %error, "the upstream broke off its answer");
+        error
+    });
+    boxed(Passing::new(body))
 }
 
 /// Replaces an address of the upstream by its public form.

@@ -103,16 +103,12 @@ where
 
 impl Shared {
     async fn answer(&self, request: Request<GateBody>, moved: &LastMove) -> Response<GateBody> {
-        let (method, reference) = (
-            request.method().clone(),
-            request.extensions().get::<Reference>().cloned(),
-        );
-        match self.forward(request, moved).await {
+        let method = request.method().clone();
+        let reference = request.extensions().get::<Reference>().cloned();
+        let reference = reference.unwrap_or_else(Reference::random);
+        match self.forward(request, moved, &reference).await {
             Ok(response) => response,
-            Err(denial) => {
-                let reference = reference.unwrap_or_else(Reference::random);
-                refusal(&method, denial, &self.resource, reference).map(boxed)
-            }
+            Err(denial) => refusal(&method, denial, &self.resource, reference).map(boxed),
         }
     }
 
@@ -120,6 +116,7 @@ impl Shared {
         &self,
         mut request: Request<GateBody>,
         moved: &LastMove,
+        reference: &Reference,
     ) -> Result<Response<GateBody>, Denial> {
         let upgrade = Upgrade::asked_for(&mut request);
         let (mut parts, body) = request.into_parts();
@@ -132,7 +129,7 @@ impl Shared {
         let response = moved.within(self.response_timeout, sent).await;
         let response = response.ok_or_else(|| Denial::new(Reason::UpstreamTimeout))?;
         let response = response.map_err(|error| unanswered(&error))?;
-        finished(response, upgrade, &self.destination)
+        finished(response, upgrade, &self.destination, reference)
     }
 
     /// Everything about the request that the upstream must see differently.

@@ -8,7 +8,11 @@ use std::{
 use serde_json::{Value, json};
 use tracing::{Event, Metadata, Subscriber, dispatcher::DefaultGuard, span, subscriber::Interest};
 
-use super::support::Running;
+use super::{
+    between::{Between, read_until, rest, write},
+    recorder::Recorder,
+    support::Running,
+};
 use crate::telemetry::logs;
 
 /// A log in memory.
@@ -69,12 +73,22 @@ impl Log {
     }
 
     fn access(&self) -> Vec<Value> {
-        let lines = self.text();
-        let lines = lines
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        self.lines(|line| line["target"] == "oauthgate::access")
+    }
+
+    /// The one line with this message.
+    fn saying(&self, message: &str) -> Value {
+        let mut lines = self.lines(|line| line["message"] == message);
+        assert_eq!(lines.len(), 1, "{}", self.text());
+        lines.remove(0)
+    }
+
+    fn lines(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let text = self.text();
+        let lines = text.lines();
         lines
-            .filter(|line| line["target"] == "oauthgate::access")
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(wanted)
             .collect()
     }
 }
@@ -190,4 +204,54 @@ async fn h1_what_a_client_writes_cannot_break_a_line() {
             "{detail:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn h2_no_log_at_any_level_holds_what_the_upstream_was_sent_or_said() {
+    let (log, _guard) = Log::of_this_thread("trace");
+    let recorder = Recorder::answering(
+        "HTTP/1.1 302 Found\r\nLocation: /canary-location\r\nSet-Cookie: canary-cookie\r\n\
+         Content-Length: 11\r\nConnection: close\r\n\r\ncanary-body",
+    )
+    .await;
+    let gate = Running::before(&recorder.url(), |_| {}).await;
+    let bearer = gate.bearer(json!({ "sub": "canary-subject" }));
+    let lines = [&bearer, "Cookie: canary-cookie", "X-Api-Key: canary-key"];
+    let line = "GET /mcp/canary-path?code=canary-query HTTP/1.1";
+    assert_eq!(gate.ask(line, &lines).await.status, 302);
+    assert_eq!(log.access().len(), 1);
+    assert!(!log.text().contains("canary"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_told_after_its_line() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let between = Between::start().await;
+    let (mut client, mut upstream, _) = between.request("GET /mcp HTTP/1.1\r\n").await;
+    write(
+        &mut upstream,
+        "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf",
+    )
+    .await;
+    read_until(&mut client, "half").await;
+    drop(upstream);
+    rest(&mut client).await;
+    let line = log.saying("the upstream broke off its answer");
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["reference"], log.access()[0]["reference"]);
+}
+
+#[tokio::test]
+async fn an_upstream_that_wants_credentials_of_its_own_is_told() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let recorder =
+        Recorder::answering("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await;
+    let gate = Running::before(&recorder.url(), |_| {}).await;
+    gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({}))])
+        .await;
+    let line = log.saying(
+        "the upstream answered 401 to an authorized request: it asks for credentials of its own",
+    );
+    assert_eq!(line["upstream"], recorder.address.to_string());
+    assert_eq!(line["reference"], log.access()[0]["reference"]);
 }
