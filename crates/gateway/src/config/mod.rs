@@ -1,6 +1,6 @@
 //! Configuration: what somebody wrote becomes [`Settings`], or one report of every mistake.
 //!
-//! Flags, environment ([`env`]) and file ([`file`]) are read into sections, merged by precedence
+//! Flags, environment ([`mod@env`]) and file ([`mod@file`]) are read into sections, merged by precedence
 //! (flag, environment, file, default), parsed strictly, and checked against each other.
 
 mod checks;

@@ -27,7 +27,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Where a body lies that was dropped before its end.
 type Leftover = Arc<Mutex<Option<Incoming>>>;
 
-/// The body of a request. Dropped before its end, it leaves the rest to [`Unread`].
+/// The body of a request. Dropped before its end, it leaves the rest to whoever watches.
 #[derive(Debug)]
 pub struct RequestBody {
     body: Option<Incoming>,
