@@ -406,3 +406,31 @@ async fn f19_after_chunks_nothing_on_the_connection_is_read_as_a_request() {
         );
     }
 }
+
+#[tokio::test]
+async fn f13_no_user_agent_opens_anything() {
+    let gate = Running::start().await;
+    for agent in ["kube-probe/1.33", "ELB-HealthChecker/2.0", "GoogleHC/1.0"] {
+        let agent = format!("User-Agent: {agent}");
+        for path in ["/mcp", "/mcp/healthz", "/mcp/ping"] {
+            let answer = gate.ask(&format!("GET {path} HTTP/1.1"), &[&agent]).await;
+            assert_eq!(answer.status, 401, "{agent} {path}");
+        }
+    }
+    assert_eq!(gate.reached(), 0);
+}
+
+#[rstest]
+#[case("/mcp?x=/.well-known/oauth-protected-resource", 401)]
+#[case("/mcp?/../authorize", 401)]
+#[case("/elsewhere?x=/mcp", 404)]
+#[case("/elsewhere#/mcp", 404)]
+#[tokio::test]
+async fn f14_only_the_path_decides_where_a_request_goes(
+    #[case] target: &str,
+    #[case] expected: u16,
+) {
+    let gate = Running::start().await;
+    let answer = gate.ask(&format!("GET {target} HTTP/1.1"), &[]).await;
+    assert_eq!((answer.status, gate.reached()), (expected, 0), "{answer:?}");
+}
