@@ -288,3 +288,48 @@ async fn g12_only_the_settings_choose_the_upstream() {
     assert!(head.starts_with("get /mcp http/1.1\r\n"), "{head}");
     assert_eq!(decoy.connections(), 0);
 }
+
+#[tokio::test]
+async fn f7_our_own_addresses_come_from_the_settings_alone() {
+    let (gate, recorder) = recorded().await;
+    let spoofed = [
+        "X-Forwarded-Host: evil.example",
+        "X-Forwarded-Proto: gopher",
+        "X-Forwarded-Prefix: /evil",
+        "Forwarded: host=evil.example;proto=gopher",
+        "X-Original-Url: http://evil.example/",
+    ];
+    for line in [
+        "GET /mcp HTTP/1.1",
+        "GET /.well-known/oauth-protected-resource/mcp HTTP/1.1",
+        "GET /.well-known/oauth-authorization-server HTTP/1.1",
+    ] {
+        let text = format!("{:?}", gate.ask(line, &spoofed).await);
+        assert!(
+            text.contains("https://mcp.example.com/")
+                && !text.contains("evil")
+                && !text.contains("gopher"),
+            "{text}"
+        );
+    }
+    assert_eq!(recorder.connections(), 0);
+}
+
+#[rstest]
+#[case("GoogleHC/1.0")]
+#[case("kube-probe/1.30")]
+#[case("ELB-HealthChecker/2.0")]
+#[tokio::test]
+async fn f13_a_probe_needs_a_token_like_anybody(#[case] agent: &str) {
+    let (gate, recorder) = recorded().await;
+    let agent = format!("User-Agent: {agent}");
+    for path in ["/mcp", "/mcp/healthz", "/mcp/livez", "/mcp/ping"] {
+        let answer = gate.ask(&format!("GET {path} HTTP/1.1"), &[&agent]).await;
+        assert_eq!(answer.status, 401, "{path}");
+    }
+    for path in ["/livez", "/readyz", "/healthz", "/metrics", "/"] {
+        let answer = gate.ask(&format!("GET {path} HTTP/1.1"), &[&agent]).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    assert_eq!(recorder.connections(), 0);
+}

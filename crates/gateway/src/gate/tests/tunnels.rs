@@ -1,6 +1,9 @@
 //! Only a WebSocket becomes a tunnel, and only when both sides agree.
 
+use std::time::Duration;
+
 use rstest::rstest;
+use tokio::{io::AsyncReadExt, time::timeout};
 
 use super::between::{Between, ends_within_a_second, read_until, write};
 
@@ -52,6 +55,29 @@ async fn f28_an_upstream_that_refuses_the_upgrade_gets_no_bytes_of_a_tunnel() {
     let smuggled = "GET /mcp/smuggled HTTP/1.1\r\nHost: mcp.example.com\r\n\r\n";
     write(&mut client, smuggled).await;
     read_until(&mut client, "401 Unauthorized").await;
+}
+
+#[rstest]
+#[case::agreed(AGREED, "101 Switching Protocols")]
+#[case::refused(
+    "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    "401 Unauthorized"
+)]
+#[tokio::test]
+async fn f19_bytes_before_the_switch_wait_for_it(#[case] answer: &str, #[case] then: &str) {
+    let between = Between::start().await;
+    let (mut client, mut upstream, _) = between.request(ASKED).await;
+    let early = "GET /mcp/early HTTP/1.1\r\nHost: mcp.example.com\r\n\r\n";
+    write(&mut client, early).await;
+    let mut first = [0; 64];
+    let before = upstream.read(&mut first);
+    let before = timeout(Duration::from_millis(200), before).await;
+    assert!(before.is_err(), "bytes of a tunnel that there is not");
+    write(&mut upstream, answer).await;
+    read_until(&mut client, then).await;
+    if answer == AGREED {
+        read_until(&mut upstream, early).await;
+    }
 }
 
 #[rstest]
