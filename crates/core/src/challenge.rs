@@ -92,7 +92,7 @@ impl Answer {
         self.error
     }
 
-    /// The challenge, on 401 and on 403 for scope only.
+    /// The challenge, on 401, on 400 for bad credentials, and on 403 for scope only.
     #[must_use]
     pub fn challenge(&self) -> Option<&Challenge> {
         self.challenge.as_ref()
@@ -134,7 +134,7 @@ fn status_and_error(reason: Reason) -> (StatusCode, &'static str) {
             (StatusCode::PAYLOAD_TOO_LARGE, "content_too_large")
         }
         Blame::NoCredentials => (StatusCode::UNAUTHORIZED, "unauthorized"),
-        Blame::Request => (StatusCode::BAD_REQUEST, "invalid_request"),
+        Blame::Request => (StatusCode::BAD_REQUEST, INVALID_REQUEST),
         Blame::Token => (StatusCode::UNAUTHORIZED, INVALID_TOKEN),
         Blame::Scope => (StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE),
         Blame::Rights | Blame::Origin => (StatusCode::FORBIDDEN, "access_denied"),
@@ -146,6 +146,7 @@ fn status_and_error(reason: Reason) -> (StatusCode, &'static str) {
     }
 }
 
+const INVALID_REQUEST: &str = "invalid_request";
 const INVALID_TOKEN: &str = "invalid_token";
 const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 
@@ -174,13 +175,15 @@ fn description(reason: Reason) -> &'static str {
     }
 }
 
-/// A request without credentials gets no error code (RFC 6750 §3.1); a refusal for scope names all
-/// scopes of the operation, any other one the scopes for basic use.
+/// A request without credentials gets no error code (RFC 6750 §3.1); bad credentials get one, whatever is
+/// bad about them (§3 asks for a challenge whenever no good token came); a refusal for scope names all scopes
+/// of the operation, any other one the scopes for basic use.
 fn challenge(denial: &Denial, resource: &ProtectedResource) -> Option<Challenge> {
     let error = match denial.reason().blame() {
         Blame::NoCredentials => None,
         Blame::Token => Some(INVALID_TOKEN),
         Blame::Scope => Some(INSUFFICIENT_SCOPE),
+        Blame::Request if speaks_of_credentials(denial.reason()) => Some(INVALID_REQUEST),
         _ => return None,
     };
     let scope = if denial.scopes().is_empty() {
@@ -194,6 +197,13 @@ fn challenge(denial: &Denial, resource: &ProtectedResource) -> Option<Challenge>
         resource_metadata: resource.identifier().metadata_url(),
         scope: scope.clone(),
     })
+}
+
+fn speaks_of_credentials(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::MalformedAuthorization | Reason::MultipleCredentials
+    )
 }
 
 fn retry_after(denial: &Denial) -> Option<Duration> {

@@ -73,12 +73,13 @@ fn a_resource_without_scopes_advertises_none() {
 
 #[test]
 fn every_reason_has_the_status_of_the_table() {
+    let credentials = [Reason::MalformedAuthorization, Reason::MultipleCredentials];
     for reason in Reason::ALL {
         let answer = Answer::to(&Denial::new(*reason), &protected());
         let (status, challenged) = match reason.blame() {
             Blame::NoCredentials | Blame::Token => (401, true),
             Blame::Request if *reason == Reason::BodyTooLarge => (413, false),
-            Blame::Request => (400, false),
+            Blame::Request => (400, credentials.contains(reason)),
             Blame::Scope => (403, true),
             Blame::Rights | Blame::Origin => (403, false),
             Blame::Route => (404, false),

@@ -45,8 +45,9 @@ Precedence: flag, environment, file, default. Every mistake is reported at once,
 code 78. Empty values, quotes left inside a value and unknown names that begin with `OAUTHGATE_` are mistakes.
 Lists are separated by blanks or commas; booleans are `true` or `false`.
 
-`RUST_LOG` chooses what is logged (`info` by default), `NO_COLOR` turns colour off, `SSL_CERT_FILE` and
-`HTTPS_PROXY` hold for requests to authorization servers.
+`RUST_LOG` chooses what is logged (`info` by default), `NO_COLOR` turns colour off, `SSL_CERT_FILE` names the
+certificate authorities that authorization servers and upstreams are checked against. `HTTPS_PROXY` is not used:
+behind a proxy, nobody could check which addresses are asked.
 ";
 
 const FILE: &str = "
