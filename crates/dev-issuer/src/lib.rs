@@ -13,6 +13,23 @@
 //! - revocation (RFC 7009), introspection (RFC 7662), access tokens as `at+jwt` (RFC 9068) or opaque;
 //! - a control API that rotates keys, forges tokens and makes the server misbehave.
 //!
+//! A request without `scope` gets the scopes its client registered, or none; there is no password, only
+//! [`DemoUser`]. The consent page lets the person leave scopes out. Every `kid` starts with `oauthgate-dev-`, so that
+//! a resource server can refuse these keys by name.
+//!
+//! # The control API
+//! With [`DevIssuerOptions::control_api`], at the root of the host, JSON in and out, closed to web pages:
+//!
+//! | request | body | does |
+//! |---|---|---|
+//! | `POST /control/rotate` | `{"keep_old": true}` | [`DevIssuer::rotate_keys`]; answers the new JWK set |
+//! | `POST /control/faults` | `{"endpoint": "jwks", "stall_ms": 500, "answer": {"status": 503}, "times": 2}` | [`DevIssuer::set_fault`]; `answer` may also be `"html"`, `"empty_set"`, `"oversized"`, `"truncated"` or `"redirect"`; all but `endpoint` may be left out |
+//! | `DELETE /control/faults` | | [`DevIssuer::clear_faults`] |
+//! | `POST /control/resources` | `{"uri": "http://127.0.0.1:8080/mcp", "scopes": ["a"]}` | [`DevIssuer::add_resource`] |
+//! | `POST /control/mint` | a [`TokenSpec`], at least `{"audience": "…"}` | answers `{"access_token": "…", "token_type": "Bearer"}` |
+//! | `GET /control/counters` | | [`Counters`] |
+//! | `POST /control/reset` | | [`DevIssuer::reset`] |
+//!
 //! ```
 //! use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, Resource, TokenSpec};
 //!

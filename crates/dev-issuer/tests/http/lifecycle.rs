@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use oauthgate_dev_issuer::{Algorithm, DevIssuer, DevIssuerOptions, StartError};
+use serde_json::json;
 use tokio::net::TcpStream;
+
+use crate::support::{REDIRECT, Server, text};
 
 fn options() -> DevIssuerOptions {
     DevIssuerOptions {
@@ -90,4 +93,23 @@ async fn each_server_has_its_own_keys() {
         DevIssuer::start(options()).await.unwrap(),
     );
     assert_ne!(first.jwk_set(), second.jwk_set());
+}
+
+#[tokio::test]
+async fn debug_output_holds_no_secret_and_no_token() {
+    let server = Server::start(|options| options.auto_consent = true).await;
+    let (_, tokens) = server.log_in("notes:read").await;
+    let (_, client) = server
+        .register_with(&json!({"redirect_uris": [REDIRECT]}))
+        .await;
+    let debug = format!("{:?}", server.issuer);
+    assert!(debug.contains("user-ada"), "it says something at all");
+    let issued = [
+        &tokens["access_token"],
+        &tokens["refresh_token"],
+        &client["client_secret"],
+    ];
+    for secret in issued.map(text).into_iter().chain(["service-secret"]) {
+        assert!(!debug.contains(secret), "{secret}");
+    }
 }

@@ -72,6 +72,20 @@ async fn a_code_used_twice_is_refused_and_its_tokens_are_revoked() {
     assert_eq!(status, 400);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_requests_with_one_code_only_one_gets_tokens() {
+    let server = server().await;
+    let pkce = Pkce::new();
+    let (client_id, code) = with_code(&server, &pkce).await;
+    let redeem = || server.redeem(&pkce, &client_id, &code);
+    let (a, b, c, d) = tokio::join!(redeem(), redeem(), redeem(), redeem());
+    let successes = [a, b, c, d]
+        .iter()
+        .filter(|(status, _)| *status == 200)
+        .count();
+    assert_eq!(successes, 1);
+}
+
 #[tokio::test]
 async fn a_wrong_verifier_uses_the_code_up() {
     let server = server().await;
