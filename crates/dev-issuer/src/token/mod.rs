@@ -39,7 +39,7 @@ pub(crate) async fn token(
 }
 
 async fn answer(
-    state: &IssuerState,
+    state: &Arc<IssuerState>,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Value, OAuthError> {
@@ -54,10 +54,26 @@ async fn answer(
             "the client is not registered for this grant type",
         ));
     }
+    make_missing_keys(state, &client).await;
     match grant_type {
         GrantType::AuthorizationCode => redeem_code(state, &client, &form),
         GrantType::RefreshToken => refresh(state, &client, &form),
         GrantType::ClientCredentials => client_credentials(state, &client, &form),
+    }
+}
+
+/// A client may be the first with its algorithm, and RSA keys take too long for an async thread.
+async fn make_missing_keys(state: &Arc<IssuerState>, client: &Client) {
+    let known = state.algorithms();
+    let asked = [client.access_token_algorithm, client.id_token_algorithm];
+    for algorithm in asked
+        .into_iter()
+        .flatten()
+        .filter(|asked| !known.contains(asked))
+    {
+        let state = Arc::clone(state);
+        // Should the worker fail, the key is made when it is needed.
+        let _ = tokio::task::spawn_blocking(move || state.signing_key(Some(algorithm))).await;
     }
 }
 
