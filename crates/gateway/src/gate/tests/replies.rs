@@ -1,6 +1,12 @@
 //! What becomes of an upstream's answers, good and bad.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rstest::rstest;
 use serde_json::json;
@@ -113,6 +119,39 @@ async fn a_connection_that_the_upstream_closed_meanwhile_is_not_used_again() {
         assert_eq!(recorder.connections(), count);
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Answers on each connection as often as it is asked; counts the connections.
+async fn keeping_alive() -> (String, Arc<AtomicUsize>) {
+    let listener = loopback().await;
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                while !head(&mut stream).await.is_empty() {
+                    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+                    stream.write_all(answer).await.unwrap();
+                }
+            });
+        }
+    });
+    (url, connections)
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_until_servers_commonly_close_it() {
+    let (url, connections) = keeping_alive().await;
+    let gate = Running::before(&url, |_| {}).await;
+    for _ in 0..5 {
+        assert_eq!(answered(&gate, "POST /mcp HTTP/1.1").await.status, 200);
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    sleep(Duration::from_millis(4500)).await;
+    assert_eq!(answered(&gate, "POST /mcp HTTP/1.1").await.status, 200);
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
 #[rstest]
