@@ -143,7 +143,7 @@ impl Tools {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentityHeaders {
-    /// `X-Auth-Request-User`, `-Email`, `-Groups`, `X-Auth-Tenant`, `-Tier`, `-Scopes`, `-Client`.
+    /// `X-Auth-Request-User`, `-Email`, `-Groups`, `X-Auth-Issuer`, `-Kind`, `-Tenant`, `-Tier`, `-Scopes`, `-Client`.
     #[default]
     AuthRequest,
     /// `Remote-User`, `Remote-Email`, `Remote-Groups`.

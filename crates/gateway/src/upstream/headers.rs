@@ -123,6 +123,7 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 /// What of a [`UserContext`] the upstream learns.
 #[derive(Debug)]
 struct Identity {
+    issuer: String,
     user: String,
     kind: PrincipalKind,
     client: Option<String>,
@@ -136,6 +137,7 @@ struct Identity {
 impl Identity {
     fn of(user: &UserContext) -> Self {
         Self {
+            issuer: user.issuer().as_str().to_owned(),
             user: user.user_id().to_owned(),
             kind: user.kind(),
             client: user.client_id().map(str::to_owned),
@@ -181,6 +183,8 @@ fn write_auth_request(headers: &mut HeaderMap, identity: &Identity) -> Result<()
     };
     let mut write = |name, value| write(headers, name, value);
     write("x-auth-request-user", Some(required(&identity.user)?));
+    // A subject is unique within its issuer only (OpenID Connect Core §2), and there may be several.
+    write("x-auth-issuer", Some(required(&identity.issuer)?));
     write("x-auth-kind", optional(kind));
     write(
         "x-auth-tenant",

@@ -143,10 +143,12 @@ async fn f9_f10_the_gates_value_or_none() {
         "X-Auth-Request-Email: mallory",
         "X-User-Email: mallory",
         "Remote-User: mallory",
+        "X-Auth-Issuer: mallory",
     ];
     let head = forwarded(&gate, &mut recorder, &lines).await;
     assert!(!head.contains("mallory"), "{head}");
     assert_eq!(values(&head, "x-auth-request-user"), ["alice"]);
+    assert_eq!(values(&head, "x-auth-issuer"), [&gate.signer.issuer]);
     assert_eq!(values(&head, "x-auth-tenant"), [""; 0]);
 }
 

@@ -5,6 +5,7 @@ use crate::upstream::protected::tests::{NAMES, aliases};
 
 fn alice() -> Identity {
     Identity {
+        issuer: "https://auth.example.com/".to_owned(),
         user: "alice".to_owned(),
         kind: PrincipalKind::User,
         client: Some("app".to_owned()),
@@ -39,8 +40,9 @@ fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     values.map(|value| value.to_str().unwrap()).collect()
 }
 
-const OURS: [(&str, &str); 11] = [
+const OURS: [(&str, &str); 12] = [
     ("x-auth-request-user", "alice"),
+    ("x-auth-issuer", "https://auth.example.com/"),
     ("x-auth-kind", "user"),
     ("x-auth-tenant", "acme"),
     ("x-auth-client", "app"),
@@ -224,6 +226,10 @@ fn f18_an_identity_that_fits_no_header_is_refused() {
     let long = "a".repeat(10 * 1024);
     for text in UNFIT.iter().copied().chain(["", long.as_str()]) {
         let unfit = [
+            Identity {
+                issuer: text.to_owned(),
+                ..alice()
+            },
             Identity {
                 user: text.to_owned(),
                 ..alice()
