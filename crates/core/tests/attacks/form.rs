@@ -124,6 +124,26 @@ fn b12_b13_refuse_encrypted_tokens_without_looking_inside() {
 }
 
 #[test]
+fn a19_refuses_several_signatures_in_either_order() {
+    let good = token(&claims());
+    let [header, payload, signature] = [0, 1, 2].map(|part| good.split('.').nth(part).unwrap());
+    let signed = json!({ "protected": header, "signature": signature });
+    let forged = json!({ "protected": header, "signature": b64([0; 64]) });
+    for signatures in [
+        json!([signed, forged]),
+        json!([forged, signed]),
+        json!([signed]),
+    ] {
+        let general = json!({ "payload": payload, "signatures": signatures }).to_string();
+        let reason = refusal(&general);
+        assert_eq!(reason.blame(), Blame::Token, "{general}");
+    }
+    let flattened =
+        json!({ "payload": payload, "protected": header, "signature": signature }).to_string();
+    assert_eq!(refusal(&flattened).blame(), Blame::Token);
+}
+
+#[test]
 fn b16_refuses_deep_nesting() {
     for levels in [33, 1_000, 2_900] {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {

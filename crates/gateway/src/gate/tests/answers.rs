@@ -308,6 +308,31 @@ async fn a16_the_keys_of_a_dev_issuer_are_refused_unless_told_otherwise() {
 }
 
 #[tokio::test]
+async fn c21_a_rule_for_a_tool_replaces_no_check_on_the_token() {
+    let with_a_rule = |settings: &mut crate::config::Settings| {
+        let rules = &mut settings.resources[0].tools.scopes;
+        rules.insert("read".to_owned(), ScopeSet::empty());
+    };
+    let gate = Running::with("test-1", with_a_rule).await;
+    let call =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "read" } })
+            .to_string();
+    let expired = json!({ "exp": 1_000_000_000, "iat": 999_999_999 });
+    let elsewhere = json!({ "aud": "https://elsewhere.example.com" });
+    for claims in [expired, elsewhere, json!({ "iss": "https://evil.test" })] {
+        let lines = [
+            "Host: mcp.example.com",
+            "Content-Type: application/json",
+            &format!("Content-Length: {}", call.len()),
+            &gate.bearer(claims.clone()),
+        ];
+        let answer = exchange(gate.public, "POST /mcp HTTP/1.1", &lines, &call).await;
+        assert_eq!(answer.status, 401, "{claims}");
+    }
+    assert_eq!(gate.reached(), 0);
+}
+
+#[tokio::test]
 async fn tools_are_decided_on_when_they_have_rules() {
     let with_rules = |settings: &mut crate::config::Settings| {
         let rules = &mut settings.resources[0].tools.scopes;
