@@ -44,6 +44,8 @@ struct Verdict {
     checks: Checks,
     /// `Total: N passed, M failed` as the suite printed it.
     total: String,
+    /// Whether every scored scenario passed (extensions are not scored).
+    conforms: bool,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,6 +124,11 @@ async fn grade_both(revision: &str) -> (Verdict, Verdict) {
         "{revision} direct: {}; through the gate: {}",
         direct.total, gated.total
     );
+    assert!(direct.conforms, "the server behind the gate is a good one");
+    assert!(
+        gated.conforms,
+        "every scored scenario passes through the gate"
+    );
     (direct, gated)
 }
 
@@ -134,7 +141,7 @@ async fn grade(url: &str, revision: &str) -> Verdict {
         .arg(results.path());
     command.current_dir(results.path());
     let mut process = Process::start("conformance", command);
-    process.wait(LIMIT).await;
+    let conforms = process.wait(LIMIT).await.success();
     let output = process.output();
     let total = output
         .lines()
@@ -144,6 +151,7 @@ async fn grade(url: &str, revision: &str) -> Verdict {
     Verdict {
         checks: read_checks(results.path()),
         total: total.to_owned(),
+        conforms,
     }
 }
 
