@@ -59,7 +59,7 @@ variables! {
 
     "OAUTHGATE_UPSTREAM", "upstream", Resource, None,
     "the server behind the gate, for example http://127.0.0.1:3001",
-    "Where good requests go. Without a path of its own it gets the request's path as it is; with one, that path replaces the resource's.";
+    "Where good requests go. Without a path of its own it gets the request's path as it is; with one, that path replaces the resource's, and stands for the resource with and without a slash at the end.";
 
     "OAUTH_ISSUER_URL", "issuer_url", Issuer, None,
     "the exact `iss` of your tokens, for example https://auth.example.com (for Cognito, USER_POOL_ID instead)",

@@ -60,7 +60,8 @@ pub struct ResourceSettings {
     /// `/mcp`, `/mcp/` and everything below, never `/mcpx`.
     pub path: String,
     /// What stands behind, http or https. An upstream without a path of its own gets the request's path as it is;
-    /// one with a path gets it in place of [`Self::path`]: `/mcp/x` behind `http://127.0.0.1:3001/api` becomes `/api/x`.
+    /// one with a path gets it in place of [`Self::path`]: `/mcp/x` behind `http://127.0.0.1:3001/api` becomes `/api/x`,
+    /// and both `/mcp` and `/mcp/` become `/api`, as it is written here.
     pub upstream: Url,
     /// The scopes that every request needs; `OAUTHGATE_REQUIRED_SCOPES`.
     pub required_scopes: ScopeSet,

@@ -18,9 +18,37 @@ pub(super) struct Destination {
     /// What the addresses that the upstream writes are relative to.
     upstream: Url,
     /// The upstream's own path, which replaces the resource's; `None` when it has none.
-    path: Option<String>,
+    path: Option<OwnPath>,
     resource_path: String,
     public_origin: String,
+}
+
+/// A path that the operator wrote into the upstream's URL.
+#[derive(Debug)]
+struct OwnPath {
+    /// As written: clients spell the resource with and without a slash at the end, and most servers
+    /// redirect one spelling to the other. The operator knows which one the server serves.
+    root: String,
+    /// Without a slash at the end: what a path below the root is appended to.
+    base: String,
+}
+
+impl OwnPath {
+    fn of(upstream: &Url) -> Option<Self> {
+        let base = upstream.path().trim_end_matches('/');
+        (!base.is_empty()).then(|| Self {
+            root: upstream.path().to_owned(),
+            base: base.to_owned(),
+        })
+    }
+
+    /// The upstream's path for what follows the resource's own.
+    fn with(&self, below: &str) -> String {
+        match below {
+            "" | "/" => self.root.clone(),
+            below => format!("{}{below}", self.base),
+        }
+    }
 }
 
 impl Destination {
@@ -51,12 +79,11 @@ impl Destination {
         let authority = upstream
             .port()
             .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let path = upstream.path().trim_end_matches('/');
         Ok(Self {
             scheme: upstream.scheme().parse().map_err(|_| wrong())?,
             authority: authority.parse().map_err(|_| wrong())?,
             upstream: upstream.clone(),
-            path: (!path.is_empty()).then(|| path.to_owned()),
+            path: OwnPath::of(upstream),
             resource_path: resource_path.to_owned(),
             public_origin: resource.origin().to_owned(),
         })
@@ -76,10 +103,7 @@ impl Destination {
             || Denial::new(Reason::MalformedRequest).with_detail("the path cannot be sent on");
         let path = target.path().ok_or_else(malformed)?;
         let mut text = match &self.path {
-            Some(own) => format!(
-                "{own}{}",
-                path.below(&self.resource_path).ok_or_else(malformed)?
-            ),
+            Some(own) => own.with(path.below(&self.resource_path).ok_or_else(malformed)?),
             None => path.as_str().to_owned(),
         };
         if let Some(query) = query.and_then(without_token) {
@@ -121,8 +145,8 @@ impl Destination {
 
     /// What lies outside the upstream's own path has no other name here.
     fn public_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        let below = self.path.as_deref().and_then(|own| {
-            path.strip_prefix(own)
+        let below = self.path.as_ref().and_then(|own| {
+            path.strip_prefix(own.base.as_str())
                 .filter(|rest| rest.is_empty() || rest.starts_with('/'))
         });
         match below {
@@ -135,8 +159,10 @@ impl Destination {
 /// A query without tokens. Requests with one are refused before they come here; this keeps the promise
 /// that the upstream never sees one in this room, too.
 fn without_token(query: &str) -> Option<Cow<'_, str>> {
+    // Some servers take `;` for `&`.
     let is_token = |pair: &str| {
-        url::form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "access_token")
+        let mut parts = pair.split(';').map(str::as_bytes);
+        parts.any(|part| url::form_urlencoded::parse(part).any(|(name, _)| name == "access_token"))
     };
     if !is_token(query) {
         return Some(query.into());
@@ -171,8 +197,10 @@ mod tests {
     #[case("/mcp", "http://up:3001/", "/mcp/", "http://up:3001/mcp/")]
     #[case("/mcp", "http://up:3001", "/mcp/x/", "http://up:3001/mcp/x/")]
     #[case("/mcp", "http://up:3001/api", "/mcp", "http://up:3001/api")]
-    #[case("/mcp", "http://up:3001/api/", "/mcp", "http://up:3001/api")]
-    #[case("/mcp", "http://up:3001/api", "/mcp/", "http://up:3001/api/")]
+    #[case("/mcp", "http://up:3001/api/", "/mcp", "http://up:3001/api/")]
+    #[case("/mcp", "http://up:3001/api/", "/mcp/", "http://up:3001/api/")]
+    #[case("/mcp", "http://up:3001/api/", "/mcp/x", "http://up:3001/api/x")]
+    #[case("/mcp", "http://up:3001/api", "/mcp/", "http://up:3001/api")]
     #[case(
         "/mcp",
         "http://up:3001/api",
@@ -183,7 +211,7 @@ mod tests {
     #[case("/mcp", "http://up:3001/api", "/m%63p/x", "http://up:3001/api/x")]
     #[case("/a/b", "http://up:3001/api/v1", "/a/b/c", "http://up:3001/api/v1/c")]
     #[case("", "http://up:3001", "/", "http://up:3001/")]
-    #[case("", "http://up:3001/api", "/", "http://up:3001/api/")]
+    #[case("", "http://up:3001/api", "/", "http://up:3001/api")]
     #[case("", "http://up:3001/api", "/x", "http://up:3001/api/x")]
     #[case("/mcp", "https://up.example/api", "/mcp/x", "https://up.example/api/x")]
     #[case("/mcp", "http://[::1]:3001", "/mcp", "http://[::1]:3001/mcp")]
@@ -204,6 +232,7 @@ mod tests {
     #[case("?a=1&access_token=secret&b=2", "?a=1&b=2")]
     #[case("?access_token&a=1&access%5Ftoken=secret", "?a=1")]
     #[case("?access_token=secret&%61ccess_token=secret", "")]
+    #[case("?a=1;access_token=secret&b=2", "?b=2")]
     #[case("?my_access_token=1", "?my_access_token=1")]
     fn f3_the_query_goes_on_without_a_token(#[case] query: &str, #[case] expected: &str) {
         let destination = destination("https://mcp.example.com/mcp", "http://up:3001");
