@@ -62,3 +62,9 @@ pub use rate_limit::RefusedTokenBudget;
 pub use reference::Reference;
 pub use response::ResponseBody;
 pub use service::ResourceServer;
+
+/// The README's examples compile, or the tests fail.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../README.md")]
+#[derive(Debug)]
+pub struct Readme;

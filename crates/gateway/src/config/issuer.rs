@@ -8,10 +8,10 @@ use oauthgate_remote::{
 use url::Url;
 
 use super::{
+    effective::{DERIVED, Effective},
     env::{Environment, Level, VARIABLES},
     given::Mistakes,
     reader::Reader,
-    resolve::{DERIVED, Resolved},
     section::Section,
     values,
 };
@@ -46,14 +46,14 @@ pub(super) fn read(
     section: &Section,
     prefix: &str,
     environment: &Environment,
-    resolved: &mut Resolved,
+    effective: &mut Vec<Effective>,
     mistakes: &mut Mistakes,
 ) -> Option<IssuerSettings> {
     let mut reader = Reader {
         section,
         prefix: prefix.to_owned(),
         mistakes,
-        effective: &mut resolved.effective,
+        effective,
     };
     let issuer = issuer(&mut reader, environment);
     let audiences = audiences(&mut reader, environment);

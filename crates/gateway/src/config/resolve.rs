@@ -8,7 +8,7 @@ use oauthgate_remote::ProviderSettings;
 use super::{
     effective::Effective,
     env::Environment,
-    given::{Mistakes, Origin, Words},
+    given::{Mistakes, Words},
     issuer,
     reader::{self, Reader},
     section::{Section, Sections},
@@ -30,7 +30,7 @@ pub(super) fn resolve(
     mistakes: &mut Mistakes,
 ) -> Resolved {
     let mut resolved = Resolved::default();
-    let gate = gate(&sections.gate, &mut resolved, mistakes);
+    let gate = gate(&sections.gate, &mut resolved.effective, mistakes);
     let resources: Vec<_> = sections
         .resources
         .iter()
@@ -41,7 +41,7 @@ pub(super) fn resolve(
                 position,
                 environment,
             }
-            .read(&mut resolved, mistakes)
+            .read(&mut resolved.effective, mistakes)
         })
         .collect();
     if let (Some(gate), Some(resources)) = (gate, resources.into_iter().collect()) {
@@ -52,15 +52,19 @@ pub(super) fn resolve(
 
 /// The gate's own settings, without resources.
 pub(super) fn gate_alone(section: &Section, mistakes: &mut Mistakes) -> Option<Settings> {
-    gate(section, &mut Resolved::default(), mistakes)
+    gate(section, &mut Vec::new(), mistakes)
 }
 
-fn gate(section: &Section, resolved: &mut Resolved, mistakes: &mut Mistakes) -> Option<Settings> {
+fn gate(
+    section: &Section,
+    effective: &mut Vec<Effective>,
+    mistakes: &mut Mistakes,
+) -> Option<Settings> {
     let mut reader = Reader {
         section,
         prefix: String::new(),
         mistakes,
-        effective: &mut resolved.effective,
+        effective,
     };
     let listen = reader.one("listen", values::listen_address);
     let admin_listen = reader.one("admin_listen", values::listen_address);
@@ -96,8 +100,12 @@ struct ResourceReader<'a> {
 }
 
 impl ResourceReader<'_> {
-    fn read(&self, resolved: &mut Resolved, mistakes: &mut Mistakes) -> Option<ResourceSettings> {
-        let mut reader = self.reader(resolved, mistakes);
+    fn read(
+        &self,
+        effective: &mut Vec<Effective>,
+        mistakes: &mut Mistakes,
+    ) -> Option<ResourceSettings> {
+        let mut reader = self.reader(effective, mistakes);
         let identifier = self.identifier(&mut reader);
         let upstream = reader.required(
             "upstream",
@@ -114,7 +122,7 @@ impl ResourceReader<'_> {
                     section,
                     &self.prefix(),
                     self.environment,
-                    resolved,
+                    effective,
                     mistakes,
                 )
             })
@@ -131,12 +139,16 @@ impl ResourceReader<'_> {
         Some(dressing?.dress(ResourceSettings::new(provider, upstream?)))
     }
 
-    fn reader<'r>(&'r self, resolved: &'r mut Resolved, mistakes: &'r mut Mistakes) -> Reader<'r> {
+    fn reader<'r>(
+        &'r self,
+        effective: &'r mut Vec<Effective>,
+        mistakes: &'r mut Mistakes,
+    ) -> Reader<'r> {
         Reader {
             section: self.section,
             prefix: self.prefix(),
             mistakes,
-            effective: &mut resolved.effective,
+            effective,
         }
     }
 
@@ -243,6 +255,3 @@ impl Dressing {
         resource
     }
 }
-
-/// An origin for what follows from other settings.
-pub(super) const DERIVED: &Origin = &Origin::Default;
