@@ -148,7 +148,10 @@ async fn the_upstream_sees_its_own_path_and_who_is_calling_and_no_token() {
         .ask("GET /mcp/ HTTP/1.1", &[&gate.bearer(json!({}))])
         .await
         .json();
-    assert_eq!(root["uri"], "/api/");
+    assert_eq!(
+        root["uri"], "/api",
+        "both spellings reach the path that the operator wrote"
+    );
 }
 
 #[tokio::test]
