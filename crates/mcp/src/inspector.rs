@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response, header, request::Parts};
 use http_body::Body;
 use http_body_util::Full;
 use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
-use oauthgate_tower::{AuthenticationOff, Reference, response::log_refusal};
+use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
 
 use crate::{
     InspectedBody, Payload, ToolPolicy, body, headers,
@@ -32,7 +32,7 @@ impl Inspector {
         request: Request<B>,
     ) -> Inspection<B> {
         let (mut parts, body) = request.into_parts();
-        if !self.policy.has_rules() || parts.extensions.get::<AuthenticationOff>().is_some() {
+        if !self.policy.has_rules() || has_nothing_to_decide(&parts, &body) {
             return ControlFlow::Continue(Request::from_parts(
                 parts,
                 InspectedBody::untouched(body),
@@ -84,6 +84,13 @@ impl Inspector {
         parts.extensions.insert(permit);
         Ok(())
     }
+}
+
+/// Requests that no layer asked for credentials: where authentication is off, and a preflight that was
+/// passed on, which carries no message.
+fn has_nothing_to_decide<B: Body>(parts: &Parts, body: &B) -> bool {
+    let preflight = parts.extensions.get::<ForwardedPreflight>().is_some();
+    parts.extensions.get::<AuthenticationOff>().is_some() || (preflight && body.is_end_stream())
 }
 
 /// What the resource asked for already: a step-up challenge names it again, or the client would lose it.

@@ -1,6 +1,9 @@
 //! Whether one request may pass.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Once},
+};
 
 use bytes::Bytes;
 use http::{Extensions, Request, Response, header, request::Parts};
@@ -9,7 +12,8 @@ use oauthgate_core::{Blame, Denial, Permit, Requirement, UserContext};
 use oauthgate_remote::AuthProvider;
 
 use crate::{
-    AuthenticationOff, ClientAddress, MetadataRoute, Reference, RefusedTokenBudget,
+    AuthenticationOff, ClientAddress, ForwardedPreflight, MetadataRoute, Reference,
+    RefusedTokenBudget,
     preflight::{grants_nothing, is_preflight},
     response::{log_refusal, refusal},
 };
@@ -66,8 +70,11 @@ impl<P: AuthProvider> Guard<P> {
             .then(|| route.answer(request.method()))
     }
 
-    fn answer_preflight<B>(&self, request: Request<B>) -> Admission<B> {
+    fn answer_preflight<B>(&self, mut request: Request<B>) -> Admission<B> {
         if self.forwards_preflight {
+            request
+                .extensions_mut()
+                .insert(ForwardedPreflight::by_this_layer());
             ControlFlow::Continue(request)
         } else {
             ControlFlow::Break(grants_nothing())
@@ -94,6 +101,7 @@ impl<P: AuthProvider> Guard<P> {
         extensions.remove::<UserContext>();
         extensions.remove::<Permit>();
         extensions.remove::<AuthenticationOff>();
+        extensions.remove::<ForwardedPreflight>();
         if !self.provider.is_enabled() {
             extensions.insert(AuthenticationOff::of_this_layer());
         }
@@ -128,7 +136,22 @@ impl<P: AuthProvider> Guard<P> {
         }
         match (&self.budget, ClientAddress::of(parts)) {
             (Some(budget), Some(client)) => budget.spend(client, denial),
-            _ => denial,
+            (Some(_), None) => {
+                warn_of_no_address();
+                denial
+            }
+            (None, _) => denial,
         }
     }
+}
+
+/// Once a process: the mistake is in how the service is started, and each request would repeat it.
+fn warn_of_no_address() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "refused tokens are not counted, because requests come without a client address: serve with \
+             `into_make_service_with_connect_info::<SocketAddr>()`, or insert a `ClientAddress`"
+        );
+    });
 }

@@ -29,7 +29,9 @@
 //!    of [`oauthgate_core::Answer`], with a [`Reference`] that the log line carries too. The
 //!    [`Denial`] and the [`Reference`] ride in the response's extensions.
 //! 5. An address that sends too many *refused* tokens hears 429 instead of 401 for further bad ones
-//!    ([`rate_limit`]). Good tokens are never counted and never held up.
+//!    ([`rate_limit`]). Good tokens are never counted and never held up. The address comes from axum's
+//!    `into_make_service_with_connect_info::<SocketAddr>()` or from a [`ClientAddress`] that you insert;
+//!    without either nothing is counted, and a warning says so once.
 //!
 //! Bodies are neither read nor buffered, in either direction.
 //!
@@ -58,6 +60,7 @@ pub use future::ResponseFuture;
 pub use layer::ResourceServerLayer;
 pub use metadata_route::MetadataRoute;
 pub use oauthgate_core::{Denial, Permit, Requirement, UserContext};
+pub use preflight::ForwardedPreflight;
 pub use rate_limit::RefusedTokenBudget;
 pub use reference::Reference;
 pub use response::ResponseBody;

@@ -64,8 +64,14 @@ impl MetadataRoute {
     /// Whether this path is the document's: path-inserted or root form, with or without a last slash.
     #[must_use]
     pub fn serves(&self, path: &str) -> bool {
-        let path = path.strip_suffix('/').unwrap_or(path);
-        path == ROOT_PATH || path == self.path
+        without_last_slash(path) == ROOT_PATH || self.is_at(path)
+    }
+
+    /// Whether this path is the path-inserted form, with or without a last slash: clients write both,
+    /// and a resource's own identifier may end with one.
+    #[must_use]
+    pub fn is_at(&self, path: &str) -> bool {
+        without_last_slash(path) == without_last_slash(&self.path)
     }
 
     /// The path-inserted location.
@@ -112,18 +118,23 @@ impl MetadataRoute {
     /// Both locations as an axum router, to be merged into yours outside the protected part.
     #[cfg(feature = "axum")]
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> axum::Router<S> {
-        let mut paths = vec![
-            ROOT_PATH.to_owned(),
-            format!("{ROOT_PATH}/"),
-            self.path.clone(),
-            format!("{}/", self.path),
-        ];
+        let mut paths = Vec::new();
+        for path in [ROOT_PATH, without_last_slash(&self.path)] {
+            paths.extend([path.to_owned(), format!("{path}/")]);
+        }
+        // A resource at the root of its host has one place only.
+        paths.sort();
+        paths.dedup();
         paths.sort();
         paths.dedup();
         paths.into_iter().fold(axum::Router::new(), |router, path| {
             router.route_service(&path, self.clone())
         })
     }
+}
+
+fn without_last_slash(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 fn empty(status: StatusCode) -> Response<Full<Bytes>> {

@@ -112,14 +112,13 @@ impl Door {
 
     /// The root form belongs to the only resource, or to the one at the root of the host.
     fn owner_of_document(&self, path: &str) -> Option<&Site> {
-        let path = path.strip_suffix('/').unwrap_or(path);
         let mut sites = self.routes.values();
-        if let Some(site) = sites.find(|site| site.metadata.path() == path) {
+        if let Some(site) = sites.find(|site| site.metadata.is_at(path)) {
             return Some(site);
         }
         let mut sites = self.routes.values();
         match (sites.next(), sites.next()) {
-            (Some(only), None) if path == ROOT_PATH => Some(only),
+            (Some(only), None) if path.strip_suffix('/').unwrap_or(path) == ROOT_PATH => Some(only),
             _ => None,
         }
     }

@@ -206,6 +206,9 @@ impl<'de> Visitor<'de> for Checked {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Option<Value>, E> {
+        if self.keep {
+            refuse_nul(text)?;
+        }
         Ok(self.keep.then(|| text.into()))
     }
 
@@ -261,6 +264,7 @@ impl Members {
     }
 
     fn note<E: Error>(&mut self, name: &str) -> Result<(), E> {
+        refuse_nul(name)?;
         if self
             .matter
             .iter()
@@ -279,6 +283,14 @@ impl Members {
         }
         Ok(())
     }
+}
+
+/// Where strings end at a NUL, `delete\0` is `delete`: a reader in C would do what was not decided on.
+fn refuse_nul<E: Error>(text: &str) -> Result<(), E> {
+    if text.contains('\0') {
+        return Err(E::custom(format_args!("{:?} contains a NUL", cut(text))));
+    }
+    Ok(())
 }
 
 /// How readers that ignore case compare: ASCII, and the two letters that fold into it (U+017F, U+212A).

@@ -117,6 +117,24 @@ fn f23_refuses_a_member_that_differs_only_in_case(#[case] body: &str) {
     );
 }
 
+#[rstest]
+#[case(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call\u0000","params":{"name":"delete"}}"#)]
+#[case(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete\u0000"}}"#)]
+#[case(
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name\u0000":"delete","name":"x"}}"#
+)]
+#[case(r#"{"jsonrpc":"2.0","id":1,"method\u0000":"tools/call","method":"ping"}"#)]
+#[case(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":{"a\u0000":1}}}"#)]
+fn f23_refuses_a_nul_where_a_reader_in_c_would_stop(#[case] body: &str) {
+    assert!(refusal(body).contains("NUL"), "{body}");
+}
+
+#[test]
+fn leaves_a_nul_in_the_value_of_an_argument_alone() {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write","arguments":{"text":"a\u0000b"}}}"#;
+    assert_eq!(operation(body).name.as_deref(), Some("write"));
+}
+
 #[test]
 fn leaves_the_case_of_arguments_alone() {
     let body = r#"{"method":"tools/call","params":{"name":"a","arguments":{"Name":1,"name":2,"METHOD":3}}}"#;

@@ -248,3 +248,23 @@ async fn fails_loudly_without_the_layer_outside() {
     let response = service.oneshot(post(call("open"), "read")).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
+
+#[tokio::test]
+async fn a_forwarded_preflight_passes_and_carries_no_message() {
+    let server = Server::with(policy()).forwarding_preflights();
+    let preflight = |body: Body| {
+        Request::options("/mcp")
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "POST")
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap()
+    };
+    let passed = server.ask(preflight(Body::empty())).await;
+    assert_eq!(passed.status(), StatusCode::OK);
+    assert_eq!(server.received().len(), 1);
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write"}}"#;
+    let smuggled = server.ask(preflight(Body::from(call))).await;
+    assert!(!smuggled.status().is_success(), "{smuggled:?}");
+    assert_eq!(server.received().len(), 1);
+}

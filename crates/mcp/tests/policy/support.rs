@@ -82,6 +82,7 @@ pub(crate) struct Server {
     tools: ToolPolicyLayer,
     requirement: Requirement,
     enabled: bool,
+    forwards_preflight: bool,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -95,12 +96,18 @@ impl Server {
             tools,
             requirement: Requirement::authenticated(),
             enabled: true,
+            forwards_preflight: false,
             received: Arc::default(),
         }
     }
 
     pub(crate) fn requiring(mut self, requirement: Requirement) -> Self {
         self.requirement = requirement;
+        self
+    }
+
+    pub(crate) fn forwarding_preflights(mut self) -> Self {
+        self.forwards_preflight = true;
         self
     }
 
@@ -115,8 +122,13 @@ impl Server {
             enabled: self.enabled,
         };
         let received = Arc::clone(&self.received);
+        let layer = ResourceServerLayer::new(provider).require(self.requirement.clone());
         let service = ServiceBuilder::new()
-            .layer(ResourceServerLayer::new(provider).require(self.requirement.clone()))
+            .layer(if self.forwards_preflight {
+                layer.forward_unauthenticated_preflight()
+            } else {
+                layer
+            })
             .layer(self.tools.clone())
             .service(service_fn(move |request| {
                 receive(Arc::clone(&received), request)
@@ -137,10 +149,8 @@ async fn receive(
     let permitted = parts
         .extensions
         .get::<Permit>()
-        .unwrap()
-        .requirement()
-        .needed_scopes()
-        .clone();
+        .map(|permit| permit.requirement().needed_scopes().clone())
+        .unwrap_or_default();
     let body = body.collect().await.unwrap().to_bytes();
     received.lock().unwrap().push(Received {
         body,

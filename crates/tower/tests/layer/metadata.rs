@@ -174,9 +174,37 @@ fn at_the_root() -> ProtectedResource {
     )
 }
 
+fn with_a_last_slash() -> ProtectedResource {
+    let identifier = ResourceIdentifier::parse("https://mcp.example.com/mcp/").unwrap();
+    ProtectedResource::new(
+        identifier,
+        vec![Issuer::new("https://auth.example.com").unwrap()],
+    )
+}
+
+#[tokio::test]
+async fn serves_the_place_that_a_resource_with_a_last_slash_names() {
+    let provider = Provider {
+        resource: with_a_last_slash(),
+        ..Provider::default()
+    };
+    let server = Server::new(ResourceServerLayer::new(provider));
+    let named = server.ask(get("/mcp/")).await;
+    let url = named.challenge().split('"').nth(1).unwrap().to_owned();
+    for place in [url.as_str(), INSERTED] {
+        let answered = server.ask(get(place)).await;
+        assert_eq!(answered.status(), StatusCode::OK, "{place}");
+    }
+    let astray = server
+        .ask(get("/.well-known/oauth-protected-resource/mcp//"))
+        .await;
+    assert_eq!(astray.status(), StatusCode::UNAUTHORIZED);
+}
+
 #[rstest]
 #[case(resource(), &[INSERTED, ROOT])]
 #[case(at_the_root(), &[ROOT])]
+#[case(with_a_last_slash(), &[INSERTED, "/.well-known/oauth-protected-resource/mcp/", ROOT])]
 #[tokio::test]
 async fn mounts_as_an_axum_router(#[case] resource: ProtectedResource, #[case] paths: &[&str]) {
     let router: Router = Router::new().merge(MetadataRoute::new(&resource).into_router());
