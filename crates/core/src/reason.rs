@@ -155,6 +155,31 @@ reasons! {
     UpstreamTimeout, "upstream_timeout", UpstreamSlow;
 }
 
+impl Reason {
+    /// Whether a refusal for this reason comes after the signature verified: the issuer did issue the
+    /// token, and a stranger cannot make one like it. Its holder should learn what to do about it.
+    #[must_use]
+    pub const fn follows_a_verified_signature(self) -> bool {
+        matches!(
+            self,
+            Self::MissingExpiration
+                | Self::Expired
+                | Self::NotYetValid
+                | Self::IssuedInFuture
+                | Self::LifetimeTooLong
+                | Self::MissingAudience
+                | Self::WrongAudience
+                | Self::WrongResource
+                | Self::WrongType
+                | Self::WrongTokenUse
+                | Self::IdToken
+                | Self::ClientNotAllowed
+                | Self::MissingSubject
+                | Self::SenderProofMissing
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())

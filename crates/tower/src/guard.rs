@@ -129,9 +129,11 @@ impl<P: AuthProvider> Guard<P> {
         refusal(&parts.method, denial, self.provider.resource(), reference)
     }
 
-    /// Only a refused *token* costs anything; a good one never comes here.
+    /// Only a refused *token* costs anything, and only one that a stranger could make up: whoever holds
+    /// an expired one must hear 401 and its challenge, or would never fetch another.
     fn spend_budget(&self, parts: &Parts, denial: Denial) -> Denial {
-        if denial.reason().blame() != Blame::Token {
+        let reason = denial.reason();
+        if reason.blame() != Blame::Token || reason.follows_a_verified_signature() {
             return denial;
         }
         match (&self.budget, ClientAddress::of(parts)) {

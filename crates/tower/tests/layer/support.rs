@@ -104,6 +104,7 @@ impl AuthProvider for Provider {
             "good" => Ok(danger::caller("alice", scopes("notes:read"))),
             name if name.starts_with("user-") => Ok(danger::caller(name, scopes("notes:read"))),
             "stale" => Err(Denial::new(Reason::Expired)),
+            "forged" => Err(Denial::new(Reason::BadSignature)),
             token => Ok(issuer::verify(token)?),
         }
     }
