@@ -1,4 +1,5 @@
-//! `oauthgate serve` as a process: it says where it listens, drains on SIGTERM, and ends with 0.
+//! `oauthgate serve` as a process: it says where it listens, outlives SIGHUP, drains on SIGTERM, and ends
+//! with 0.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -137,6 +138,20 @@ fn serves_logs_and_ends_with_0_on_sigterm() {
         !format!("{line}{rest}").contains("canary"),
         "h2: {line}{rest}"
     );
+}
+
+#[test]
+fn a_hangup_is_answered_in_the_log_and_ends_nothing() {
+    let mut gate = Gate::start(&[("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1")]);
+    let (_, admin) = gate.addresses();
+    for _ in 0..2 {
+        gate.signal("-HUP");
+        let line = gate.line("reload is not supported yet; restart to apply changes");
+        assert_eq!(line["level"], "WARN");
+    }
+    assert!(ask(admin, "GET /livez HTTP/1.1").starts_with("HTTP/1.1 200"));
+    gate.signal("-TERM");
+    assert_eq!(gate.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

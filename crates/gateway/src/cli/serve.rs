@@ -2,7 +2,11 @@
 
 use clap::Args;
 
-use super::{Failure, block_on, signals::Signals, sources::SourceOptions};
+use super::{
+    Failure, block_on,
+    signals::{self, Signals},
+    sources::SourceOptions,
+};
 use crate::{
     config::{Environment, Loaded},
     gate::{Gate, GateError},
@@ -35,6 +39,7 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     }
     let mut signals = Signals::new().map_err(Failure::run)?;
     let mut again = Signals::new().map_err(Failure::run)?;
+    signals::outlive_hangups().map_err(Failure::run)?;
     let resources = loaded.settings.resources.clone();
     let gate = Gate::bind(loaded.settings)
         .await

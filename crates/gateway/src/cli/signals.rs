@@ -1,4 +1,4 @@
-//! The signals that end a command.
+//! The signals that end a command, and the one that does not.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,4 +28,19 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// From now on a hangup ends nothing. It is how one asks a daemon to read its configuration again (and what
+/// a closed terminal sends), so it is answered in the log.
+///
+/// # Errors
+/// The system has no place for another handler.
+pub(super) fn outlive_hangups() -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::warn!("reload is not supported yet; restart to apply changes");
+        }
+    });
+    Ok(())
 }
