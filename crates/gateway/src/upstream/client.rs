@@ -2,14 +2,20 @@
 //!
 //! hyper sends a request again only when the connection it was meant for turned out to be closed before
 //! any of it was written. Nothing else is ever sent twice, a `POST` least of all.
+//!
+//! All callers share the connections. An upstream that writes a body where HTTP allows none (after the
+//! answer to a `HEAD`, after 204 and 304) would answer the next caller with it, so such an answer is the
+//! last on its connection.
 
 use std::{error::Error, io, time::Duration};
 
-use http::Request;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, builderstates::WantsProtocols1};
 use hyper_util::{
     client::legacy::{
-        Builder, Client, Error as ClientError, ResponseFuture, connect::HttpConnector,
+        Builder, Client, Error as ClientError,
+        connect::{CaptureConnection, HttpConnector, capture_connection},
     },
     rt::{TokioExecutor, TokioTimer},
 };
@@ -72,12 +78,42 @@ impl UpstreamClient {
     }
 
     /// Sends a request; dropping the answer's future or its body takes the request back.
-    pub(super) fn send(&self, request: Request<GateBody>, upgrades: bool) -> ResponseFuture {
-        match self {
+    pub(super) async fn send(
+        &self,
+        mut request: Request<GateBody>,
+        upgrades: bool,
+    ) -> Result<Response<Incoming>, ClientError> {
+        if request.method() == Method::HEAD {
+            // Known beforehand, so that no other request can get hold of the connection at all.
+            let close = HeaderValue::from_static("close");
+            request.headers_mut().insert(header::CONNECTION, close);
+        }
+        let connection = capture_connection(&mut request);
+        let response = match self {
             Self::Plain(client) => client.request(request),
             Self::Tls { http1, .. } if upgrades => http1.request(request),
             Self::Tls { negotiated, .. } => negotiated.request(request),
+        };
+        let response = response.await?;
+        // In the turn that brings the head: a task that the pool gave the connection meanwhile looks
+        // whether it is still good before it writes.
+        if may_have_a_stray_body(&response) {
+            abandon(&connection);
         }
+        Ok(response)
+    }
+}
+
+/// HTTP/2 frames its messages, so what follows one of them there belongs to nobody else.
+fn may_have_a_stray_body(response: &Response<Incoming>) -> bool {
+    let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+    response.version() != Version::HTTP_2 && bodiless.contains(&response.status())
+}
+
+/// No further request goes over the connection.
+fn abandon(connection: &CaptureConnection) {
+    if let Some(connection) = connection.connection_metadata().as_ref() {
+        connection.poison();
     }
 }
 

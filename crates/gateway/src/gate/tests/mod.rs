@@ -8,6 +8,7 @@ mod lines;
 mod pages;
 mod recorder;
 mod replies;
+mod reuse;
 mod streams;
 mod support;
 mod through;
