@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     proxy::{
-        admission::{RequestPath, RequestTarget},
+        admission::{Authority, RequestPath, RequestTarget},
         client_address::client_address,
         cors,
         routes::Routes,
@@ -79,7 +79,10 @@ impl Door {
             Ok(target) => target,
             Err(denial) => return Answered::plain(refuse(&parts, denial, &self.first)),
         };
-        if let Some(response) = target.path().and_then(|path| self.document(path, &parts)) {
+        let document = target
+            .path()
+            .and_then(|path| self.document(path, target.host(), &parts));
+        if let Some(response) = document {
             return Answered::plain(response);
         }
         match target.path().and_then(|path| self.routes.find(path)) {
@@ -100,14 +103,30 @@ impl Door {
 
     /// The documents that lie outside every resource: metadata, and the hint that there is no
     /// authorization server here (unless a resource was put there on purpose).
-    fn document(&self, path: &RequestPath, parts: &Parts) -> Option<Response<Full<Bytes>>> {
+    fn document(
+        &self,
+        path: &RequestPath,
+        host: &Authority,
+        parts: &Parts,
+    ) -> Option<Response<Full<Bytes>>> {
         let decoded = path.decoded();
         if let Some(site) = self.owner_of_document(decoded) {
             return Some(site.metadata.answer(&parts.method));
         }
         let on_purpose = self.routes.find(path).is_some_and(|site| !site.is_root);
         let astray = hints::seeks_authorization_server(decoded) && !on_purpose;
-        astray.then(|| hints::not_here(&parts.method, &self.first, &Reference::of(parts)))
+        astray.then(|| {
+            let hint = hints::hint(decoded, self.resource_on(host));
+            hints::not_here(&parts.method, &self.first, &Reference::of(parts), &hint)
+        })
+    }
+
+    /// A resource that is served under this host.
+    fn resource_on(&self, host: &Authority) -> Option<&ProtectedResource> {
+        self.routes
+            .values()
+            .find(|site| site.hosts.admit(host).is_ok())
+            .map(|site| site.provider.resource())
     }
 
     /// The root form belongs to the only resource, or to the one at the root of the host.

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header};
 use http_body_util::Full;
 use oauthgate_core::{Answer, Denial, ProtectedResource, Reason};
-use oauthgate_tower::Reference;
+use oauthgate_tower::{Reference, metadata_route::ROOT_PATH};
 
 const DOCUMENTS: [&str; 3] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
-    "/.well-known/oauth-protected-resource",
+    ROOT_PATH,
 ];
 const ENDPOINTS: [&str; 3] = ["/authorize", "/token", "/register"];
 
@@ -28,17 +28,30 @@ pub(super) fn seeks_authorization_server(path: &str) -> bool {
     DOCUMENTS.iter().any(document) || ENDPOINTS.contains(&path)
 }
 
-/// 404 with the way to the metadata document.
+/// What to tell the client: what is not here, and where the metadata is of the resource that it may have
+/// meant. Without one nothing is told of the resources on other hosts.
+pub(super) fn hint(path: &str, meant: Option<&ProtectedResource>) -> String {
+    let url = meant.map(|resource| resource.identifier().metadata_url());
+    match (path.starts_with(ROOT_PATH), url) {
+        (true, Some(url)) => {
+            format!("no resource has its metadata here; {url} is the metadata of one on this host")
+        }
+        (true, None) => "no resource has its metadata here".to_owned(),
+        (false, Some(url)) => format!(
+            "this host is no authorization server; {url} names the authorization servers of this resource"
+        ),
+        (false, None) => "this host is no authorization server".to_owned(),
+    }
+}
+
+/// 404 with a hint. `resource` speaks for the gate.
 pub(super) fn not_here(
     method: &Method,
     resource: &ProtectedResource,
     reference: &Reference,
+    hint: &str,
 ) -> Response<Full<Bytes>> {
-    let hint = format!(
-        "this host is no authorization server; {} names the authorization servers of this resource",
-        resource.identifier().metadata_url()
-    );
-    let mut response = refusal(method, resource, reference, Some(&hint));
+    let mut response = refusal(method, resource, reference, Some(hint));
     response.headers_mut().insert(
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
         HeaderValue::from_static("*"),

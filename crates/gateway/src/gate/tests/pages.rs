@@ -98,6 +98,52 @@ async fn each_of_several_resources_has_its_own_document_and_nobody_the_root() {
     );
 }
 
+#[rstest]
+#[case(
+    "b.example.com",
+    "/.well-known/oauth-protected-resource",
+    Some("https://b.example.com/.well-known/oauth-protected-resource/b")
+)]
+#[case(
+    "mcp.example.com",
+    "/.well-known/oauth-protected-resource/x",
+    Some("https://mcp.example.com/.well-known/oauth-protected-resource/mcp")
+)]
+#[case(
+    "b.example.com",
+    "/register",
+    Some("https://b.example.com/.well-known/oauth-protected-resource/b")
+)]
+#[case("evil.test", "/.well-known/oauth-protected-resource", None)]
+#[case("evil.test", "/register", None)]
+#[tokio::test]
+async fn a_hint_names_a_resource_of_the_host_that_was_asked(
+    #[case] host: &str,
+    #[case] path: &str,
+    #[case] named: Option<&str>,
+) {
+    let two = |settings: &mut crate::config::Settings| {
+        let issuer = settings.resources[0].provider.issuers[0].issuer.to_string();
+        let mut second = resource("https://b.example.com/b", &issuer);
+        second.allowed_hosts = vec!["b.example.com".to_owned()];
+        settings.resources.push(second);
+    };
+    let gate = Running::with("test-1", two).await;
+    let lines = [&format!("Host: {host}")[..]];
+    let answer = exchange(gate.public, &format!("GET {path} HTTP/1.1"), &lines, "").await;
+    let hint = answer.json()["hint"].as_str().unwrap().to_owned();
+    assert_eq!(answer.status, 404);
+    match named {
+        Some(url) => assert!(hint.contains(url), "{hint}"),
+        None => assert!(!answer.body.contains("example.com"), "{answer:?}"),
+    }
+    assert_eq!(
+        hint.contains("no authorization server"),
+        path == "/register",
+        "{hint}"
+    );
+}
+
 #[tokio::test]
 async fn f26_a_preflight_is_answered_without_a_token_and_without_the_upstream() {
     let allow = |settings: &mut crate::config::Settings| {
