@@ -56,7 +56,7 @@ impl Passage {
     pub(crate) fn end<B>(&self, resource: Option<&str>, response: &Response<B>, metrics: &Metrics) {
         let duration = self.started.elapsed();
         let denial = response.extensions().get::<Denial>();
-        let (outcome, reason) = verdict(denial);
+        let (outcome, reason) = verdict(denial, self.caller.get().is_some());
         self.measure(resource, denial, duration, metrics);
         let resource = resource.unwrap_or("none");
         metrics
@@ -104,9 +104,11 @@ impl Passage {
     }
 }
 
-fn verdict(denial: Option<&Denial>) -> (&'static str, &'static str) {
+/// Nobody passes without a token, so what was not refused and has no caller is an answer of our own: a
+/// metadata document, a preflight.
+fn verdict(denial: Option<&Denial>, authenticated: bool) -> (&'static str, &'static str) {
     let Some(denial) = denial else {
-        return ("allowed", "ok");
+        return (if authenticated { "allowed" } else { "answered" }, "ok");
     };
     let outcome = match denial.reason().blame() {
         Blame::Surroundings | Blame::UpstreamUnreachable | Blame::UpstreamSlow => "failed",
@@ -204,16 +206,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case(None, "allowed", "ok")]
-    #[case(Some(Reason::Expired), "refused", "expired")]
-    #[case(Some(Reason::JwksUnavailable), "failed", "jwks_unavailable")]
-    #[case(Some(Reason::UpstreamTimeout), "failed", "upstream_timeout")]
+    #[case(None, true, "allowed", "ok")]
+    #[case(None, false, "answered", "ok")]
+    #[case(Some(Reason::Expired), false, "refused", "expired")]
+    #[case(Some(Reason::JwksUnavailable), false, "failed", "jwks_unavailable")]
+    #[case(Some(Reason::UpstreamTimeout), true, "failed", "upstream_timeout")]
     fn an_end_has_an_outcome_and_a_reason(
         #[case] reason: Option<Reason>,
+        #[case] authenticated: bool,
         #[case] outcome: &str,
         #[case] code: &str,
     ) {
         let denial = reason.map(Denial::new);
-        assert_eq!(verdict(denial.as_ref()), (outcome, code));
+        assert_eq!(verdict(denial.as_ref(), authenticated), (outcome, code));
     }
 }

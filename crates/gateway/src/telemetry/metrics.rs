@@ -22,7 +22,7 @@ use prometheus_client::{
 pub struct RequestLabels {
     /// The resource's name, or `none` where no resource lives.
     pub resource: String,
-    /// `allowed`, `refused` or `failed`.
+    /// `allowed`, `answered` (by the gate itself, to anybody), `refused` or `failed`.
     pub outcome: &'static str,
     /// The stable reason code, or `ok`.
     pub reason: &'static str,

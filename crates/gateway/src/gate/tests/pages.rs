@@ -232,6 +232,32 @@ async fn metrics_count_requests_by_outcome_and_reason() {
 }
 
 #[tokio::test]
+async fn what_the_gate_answers_to_anybody_is_not_counted_as_allowed() {
+    let allow = |settings: &mut crate::config::Settings| {
+        settings.resources[0].allowed_origins = vec!["https://app.example.com".to_owned()];
+    };
+    let gate = Running::with("test-1", allow).await;
+    let preflight = [
+        "Origin: https://app.example.com",
+        "Access-Control-Request-Method: POST",
+    ];
+    gate.ask("OPTIONS /mcp HTTP/1.1", &preflight).await;
+    for method in ["GET", "PATCH"] {
+        let document = "/.well-known/oauth-protected-resource/mcp";
+        gate.ask(&format!("{method} {document} HTTP/1.1"), &[])
+            .await;
+    }
+    let text = gate.ask_admin("/metrics").await.body;
+    for line in [
+        "oauthgate_requests_total{resource=\"mcp\",outcome=\"answered\",reason=\"ok\"} 1",
+        "oauthgate_requests_total{resource=\"none\",outcome=\"answered\",reason=\"ok\"} 2",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("allowed"), "{text}");
+}
+
+#[tokio::test]
 async fn h8_strangers_cannot_make_new_series() {
     let gate = Running::start().await;
     gate.ready().await;
