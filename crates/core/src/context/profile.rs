@@ -13,6 +13,9 @@ pub struct Profile {
     pub token_types: TokenTypes,
     /// Claims that must have one of these values: they tell access tokens from ID and refresh tokens (R16).
     pub required_claims: Vec<RequiredClaim>,
+    /// Claims of which an access token carries one at least, whatever its value; none is needed when
+    /// no place is named (R16).
+    pub one_required: Vec<ClaimPointer>,
     /// Where a token without `aud` may name its audience (R19).
     pub client_audience: ClientAudience,
     /// Where the scopes are (R24).
@@ -135,6 +138,7 @@ impl Profile {
             name: "generic",
             token_types: TokenTypes::Common,
             required_claims: Vec::new(),
+            one_required: Vec::new(),
             client_audience: ClientAudience::Unexpected,
             scopes: claims(&["scope", "scp", "scopes"]),
             scope_places: ScopePlaces::First,

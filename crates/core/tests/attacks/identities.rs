@@ -56,7 +56,7 @@ fn c14_an_empty_identity_is_nobody() {
 #[test]
 fn c14_a_mistyped_subject_is_refused_where_it_is_not_the_identity() {
     for sub in [json!(1), json!([]), json!({}), json!(true)] {
-        let claims = json!({"sub": sub, "oid": "6902", "azp": "app"});
+        let claims = json!({"sub": sub, "oid": "6902", "azp": "app", "scp": "tools.read"});
         assert_eq!(
             context(Profile::entra(), &claims),
             Err(Reason::MalformedClaims),

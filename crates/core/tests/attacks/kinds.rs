@@ -1,6 +1,6 @@
 //! Tokens of another kind (RFC 8725 §3.11, §3.12).
 
-use oauthgate_core::{Audience, Profile, Reason, Verifier};
+use oauthgate_core::{Audience, CompactJws, Profile, Reason, UnixTime, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -202,6 +202,47 @@ fn b8_refuses_tokens_of_another_use_per_profile() {
                 "{claim} {value}"
             );
         }
+    }
+}
+
+/// Neither an ID token nor the token of a program without any right carries `scp` or `roles`.
+#[test]
+fn b8_refuses_entra_tokens_that_grant_nothing() {
+    let verifier = verifier_with(Profile::entra());
+    let entra = |more: &Value| {
+        let claims = json!({"client_id": null, "scope": null, "oid": "6902", "tid": "72f9"});
+        let claims = claims_with(&merged(claims, more));
+        sign(&P256, "ES256", &json!({"kid": "key-1"}), &claims)
+    };
+    let good = [
+        json!({"azp": "1111", "scp": "tools.read"}),
+        json!({"azp": "1111", "roles": ["Tools.Read.All"]}),
+    ];
+    for more in good {
+        assert!(
+            verify_with(&verifier, &keys(), &entra(&more), NOW).is_ok(),
+            "{more}"
+        );
+    }
+    let bad = [
+        json!({"name": "Ana"}),
+        json!({"azp": "1111", "sub": "6902"}),
+        json!({"azp": "1111", "sub": "6902", "idtyp": "app"}),
+    ];
+    for more in bad {
+        let token = entra(&more);
+        let refused = verify_with(&verifier, &keys(), &token, NOW).unwrap_err();
+        assert_eq!(refused.reason(), Reason::WrongTokenUse, "{more}");
+        assert!(
+            refused.detail().contains("none of /scp, /roles"),
+            "{refused}"
+        );
+        let verified = verifier
+            .verify_signature(&CompactJws::parse(&token).unwrap(), &keys())
+            .unwrap();
+        let outcomes = verifier.explain(&verified, UnixTime::from_secs(NOW));
+        let token_use = outcomes.iter().find(|check| check.name == "token_use");
+        assert_eq!(token_use.unwrap().result, Err(refused), "{more}");
     }
 }
 

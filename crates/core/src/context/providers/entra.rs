@@ -9,11 +9,14 @@ use crate::{
 impl Profile {
     /// Microsoft Entra ID, v1.0 and v2.0 tokens. `sub` differs from application to application, so the
     /// user's id is `oid` within the tenant `tid`; app-only tokens say `idtyp` = `app`.
+    /// Every access token carries `scp` or `roles`; one with neither is an ID token, or the token of a
+    /// program that was assigned nothing.
     #[must_use]
     pub fn entra() -> Self {
         Self {
             name: "entra",
             token_types: TokenTypes::Untyped,
+            one_required: claims(&["scp", "roles"]),
             scopes: claims(&["scp"]),
             user: claims(&["oid"]),
             client: claims(&["azp", "appid"]),

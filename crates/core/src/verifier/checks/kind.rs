@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::{
     Reason, TokenError,
-    claims::text,
+    claims::{ClaimPointer, text},
     context::{ClientAudience, RequiredClaim, mapping},
     text::Printable,
 };
@@ -26,12 +26,23 @@ pub(super) fn token_type(subject: &Subject<'_>) -> Result<(), TokenError> {
 
 /// Rule R16.
 pub(super) fn required_claims(subject: &Subject<'_>) -> Result<(), TokenError> {
-    subject
-        .rules
-        .profile
+    let profile = &subject.rules.profile;
+    profile
         .required_claims
         .iter()
-        .try_for_each(|required| required_claim(subject, required))
+        .try_for_each(|required| required_claim(subject, required))?;
+    one_claim_of(subject, &profile.one_required)
+}
+
+fn one_claim_of(subject: &Subject<'_>, places: &[ClaimPointer]) -> Result<(), TokenError> {
+    if places.is_empty() || subject.token.claims().first(places).is_some() {
+        return Ok(());
+    }
+    let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+    Err(TokenError::new(
+        Reason::WrongTokenUse,
+        format!("the token carries none of {}", places.join(", ")),
+    ))
 }
 
 fn required_claim(subject: &Subject<'_>, required: &RequiredClaim) -> Result<(), TokenError> {
