@@ -122,13 +122,17 @@ fn principal<'claims>(
 }
 
 fn is_shown(sign: &MachineSign, claims: &Claims) -> bool {
-    let value = |place: &ClaimPointer| place.find(claims.as_map()).and_then(Value::as_str);
+    let value = |place: &ClaimPointer| place.find(claims.as_map());
+    let text = |place: &ClaimPointer| value(place).and_then(Value::as_str);
     match sign {
-        MachineSign::Equals(place, expected) => value(place) == Some(expected),
+        MachineSign::Equals(place, expected) => text(place) == Some(expected),
         MachineSign::StartsWith(place, start) => {
-            value(place).is_some_and(|text| text.starts_with(start))
+            text(place).is_some_and(|text| text.starts_with(start))
         }
-        MachineSign::EndsWith(place, end) => value(place).is_some_and(|text| text.ends_with(end)),
+        MachineSign::EndsWith(place, end) => text(place).is_some_and(|text| text.ends_with(end)),
+        MachineSign::PresentWithout(present, absent) => {
+            value(present).is_some() && value(absent).is_none()
+        }
     }
 }
 

@@ -128,6 +128,8 @@ pub enum MachineSign {
     StartsWith(ClaimPointer, String),
     /// The claim ends like this.
     EndsWith(ClaimPointer, String),
+    /// The first claim is present, and the second is not.
+    PresentWithout(ClaimPointer, ClaimPointer),
 }
 
 impl Profile {

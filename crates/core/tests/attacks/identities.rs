@@ -246,6 +246,23 @@ fn groups_may_be_the_member_names_of_an_object() {
     }
 }
 
+/// Without the optional claim `idtyp`, only the shape of a token tells that a program got it (R27).
+#[test]
+fn c15_entra_roles_without_scopes_are_a_programs() {
+    let entra = |more: &Value| {
+        let claims = json!({"sub": "0222", "oid": "0222", "azp": "75db", "client_id": null, "scope": null, "roles": ["Tools.Read.All"]});
+        let user = context(Profile::entra(), &merged(claims, more)).unwrap();
+        (user.user_id().to_owned(), user.kind())
+    };
+    let program = ("75db".to_owned(), PrincipalKind::Service);
+    let person = ("0222".to_owned(), PrincipalKind::User);
+    assert_eq!(entra(&json!({})), program);
+    assert_eq!(entra(&json!({"sub": "HKZp"})), program);
+    assert_eq!(entra(&json!({"scp": "tools.read"})), person);
+    let without_roles = json!({"scp": "tools.read", "roles": null});
+    assert_eq!(entra(&without_roles), person);
+}
+
 /// Sample tokens of the providers, with invented values.
 #[test]
 fn presets_read_identities_where_their_providers_write_them() {

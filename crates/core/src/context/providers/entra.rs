@@ -8,7 +8,8 @@ use crate::{
 
 impl Profile {
     /// Microsoft Entra ID, v1.0 and v2.0 tokens. `sub` differs from application to application, so the
-    /// user's id is `oid` within the tenant `tid`; app-only tokens say `idtyp` = `app`.
+    /// user's id is `oid` within the tenant `tid`; app-only tokens say `idtyp` = `app`,
+    /// where the application asked for that claim, and carry `roles` without `scp` in any case.
     /// Every access token carries `scp` or `roles`; one with neither is an ID token, or the token of a
     /// program that was assigned nothing.
     #[must_use]
@@ -22,10 +23,13 @@ impl Profile {
             client: claims(&["azp", "appid"]),
             tenant: claims(&["tid"]),
             groups: claims(&["roles"]),
-            machine_signs: vec![MachineSign::Equals(
-                ClaimPointer::claim("idtyp"),
-                "app".to_owned(),
-            )],
+            machine_signs: vec![
+                MachineSign::Equals(ClaimPointer::claim("idtyp"), "app".to_owned()),
+                MachineSign::PresentWithout(
+                    ClaimPointer::claim("roles"),
+                    ClaimPointer::claim("scp"),
+                ),
+            ],
             ..Self::generic()
         }
     }
