@@ -108,7 +108,7 @@ fn principal<'claims>(
             if profile
                 .machine_signs
                 .iter()
-                .any(|sign| is_shown(sign, claims)) =>
+                .any(|sign| is_shown(sign, claims, client)) =>
         {
             Ok((client.unwrap_or(user), PrincipalKind::Service))
         }
@@ -121,14 +121,15 @@ fn principal<'claims>(
     }
 }
 
-fn is_shown(sign: &MachineSign, claims: &Claims) -> bool {
+fn is_shown(sign: &MachineSign, claims: &Claims, client_id: Option<&str>) -> bool {
     let value = |place: &ClaimPointer| place.find(claims.as_map());
     let text = |place: &ClaimPointer| value(place).and_then(Value::as_str);
     match sign {
         MachineSign::Equals(place, expected) => text(place) == Some(expected),
-        MachineSign::StartsWith(place, start) => {
-            text(place).is_some_and(|text| text.starts_with(start))
-        }
+        MachineSign::NamesClient(place, start) => text(place)
+            .and_then(|text| text.strip_prefix(start.as_str()))
+            .zip(client_id)
+            .is_some_and(|(named, client)| named.eq_ignore_ascii_case(client)),
         MachineSign::EndsWith(place, end) => text(place).is_some_and(|text| text.ends_with(end)),
         MachineSign::PresentWithout(present, absent) => {
             value(present).is_some() && value(absent).is_none()

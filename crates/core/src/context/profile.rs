@@ -124,8 +124,8 @@ pub enum GroupForm {
 pub enum MachineSign {
     /// The claim has this value.
     Equals(ClaimPointer, String),
-    /// The claim starts like this.
-    StartsWith(ClaimPointer, String),
+    /// The claim is this, followed by the id of the token's client in whatever ASCII case.
+    NamesClient(ClaimPointer, String),
     /// The claim ends like this.
     EndsWith(ClaimPointer, String),
     /// The first claim is present, and the second is not.

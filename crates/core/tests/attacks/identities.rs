@@ -263,6 +263,36 @@ fn c15_entra_roles_without_scopes_are_a_programs() {
     assert_eq!(entra(&without_roles), person);
 }
 
+/// Anybody may pick a name in a realm where people register themselves.
+#[test]
+fn c15_a_keycloak_user_is_no_service_account_by_a_name_it_chose() {
+    let keycloak = |more: &Value| {
+        let claims = json!({"sub": "5a2f", "typ": "Bearer", "azp": "Scheduler", "client_id": null});
+        let user = context(Profile::keycloak(), &merged(claims, more)).unwrap();
+        (user.user_id().to_owned(), user.kind())
+    };
+    let person = ("5a2f".to_owned(), PrincipalKind::User);
+    for name in [
+        "service-account-",
+        "service-account-ana",
+        "service-account-scheduler2",
+        "service-account-service-account-scheduler",
+        "xservice-account-scheduler",
+        "scheduler",
+    ] {
+        let named = json!({"preferred_username": name});
+        assert_eq!(keycloak(&named), person, "{name}");
+    }
+    let clientless = json!({"preferred_username": "service-account-scheduler", "azp": null});
+    assert_eq!(keycloak(&clientless), person);
+    // Keycloak writes names of users in lower case, and those of clients as they are.
+    for name in ["service-account-scheduler", "service-account-Scheduler"] {
+        let named = json!({"preferred_username": name});
+        let program = ("Scheduler".to_owned(), PrincipalKind::Service);
+        assert_eq!(keycloak(&named), program, "{name}");
+    }
+}
+
 /// Sample tokens of the providers, with invented values.
 #[test]
 fn presets_read_identities_where_their_providers_write_them() {

@@ -8,11 +8,12 @@ use crate::{
 
 impl Profile {
     /// Keycloak. The *claim* `typ` tells access tokens (`Bearer`, `DPoP`) from ID and refresh tokens,
-    /// which are signed with the same key; service accounts are users with a reserved name. The audience
+    /// which are signed with the same key. A service account is a user named after its client, in lower
+    /// case; the prefix alone tells nothing, because a person may pick such a name. The audience
     /// `account` is the user's own account page, in nearly every token of a realm.
     #[must_use]
     pub fn keycloak() -> Self {
-        let service_account = MachineSign::StartsWith(
+        let service_account = MachineSign::NamesClient(
             ClaimPointer::claim("preferred_username"),
             "service-account-".to_owned(),
         );
