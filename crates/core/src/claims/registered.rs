@@ -65,14 +65,20 @@ impl Claims {
         self.0.get(name).map(|value| texts(value, name)).transpose()
     }
 
-    /// The first of these claims that is present, and where it was found.
+    /// The claim, if it says something: many issuers write `null` where they have nothing to say. The
+    /// readers of registered claims above refuse it.
+    pub(crate) fn find(&self, pointer: &ClaimPointer) -> Option<&Value> {
+        pointer.find(&self.0).filter(|value| !value.is_null())
+    }
+
+    /// The first of these claims that says something, and where it was found.
     pub(crate) fn first<'all>(
         &'all self,
         pointers: &'all [ClaimPointer],
     ) -> Option<(&'all Value, &'all ClaimPointer)> {
         pointers
             .iter()
-            .find_map(|pointer| pointer.find(&self.0).map(|value| (value, pointer)))
+            .find_map(|pointer| self.find(pointer).map(|value| (value, pointer)))
     }
 }
 

@@ -56,7 +56,7 @@ fn scopes(claims: &Claims, profile: &Profile) -> Result<ScopeSet, TokenError> {
     let places = profile
         .scopes
         .iter()
-        .filter_map(|place| Some((place.find(claims.as_map())?, place)));
+        .filter_map(|place| Some((claims.find(place)?, place)));
     let wanted = match profile.scope_places {
         ScopePlaces::First => 1,
         ScopePlaces::All => usize::MAX,
@@ -122,8 +122,7 @@ fn principal<'claims>(
 }
 
 fn is_shown(sign: &MachineSign, claims: &Claims, client_id: Option<&str>) -> bool {
-    let value = |place: &ClaimPointer| place.find(claims.as_map());
-    let text = |place: &ClaimPointer| value(place).and_then(Value::as_str);
+    let text = |place: &ClaimPointer| claims.find(place).and_then(Value::as_str);
     match sign {
         MachineSign::Equals(place, expected) => text(place) == Some(expected),
         MachineSign::NamesClient(place, start) => text(place)
@@ -132,7 +131,7 @@ fn is_shown(sign: &MachineSign, claims: &Claims, client_id: Option<&str>) -> boo
             .is_some_and(|(named, client)| named.eq_ignore_ascii_case(client)),
         MachineSign::EndsWith(place, end) => text(place).is_some_and(|text| text.ends_with(end)),
         MachineSign::PresentWithout(present, absent) => {
-            value(present).is_some() && value(absent).is_none()
+            claims.find(present).is_some() && claims.find(absent).is_none()
         }
     }
 }

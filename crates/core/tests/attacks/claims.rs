@@ -1,7 +1,7 @@
 //! Claims that are missing or mistyped: never the same as checked.
 
-use oauthgate_core::Reason;
-use serde_json::json;
+use oauthgate_core::{PrincipalKind, Profile, Reason, UserContext, claims::ClaimPointer};
+use serde_json::{Value, json};
 
 use crate::support::*;
 
@@ -122,6 +122,73 @@ fn c3_refuses_missing_null_and_empty_claims() {
     assert_eq!(refusal_of(&json!({"exp": ""})), Reason::MalformedClaims);
     assert_eq!(refusal_of(&json!({"iss": ""})), Reason::UnknownIssuer);
     assert_eq!(refusal_of(&json!({"aud": ""})), Reason::WrongAudience);
+}
+
+fn user_of(profile: Profile, claims: &Value) -> Result<UserContext, Reason> {
+    let token = sign(&P256, "ES256", &json!({"kid": "key-1"}), claims);
+    verify_with(&verifier_with(profile), &keys(), &token, NOW).map_err(|error| error.reason())
+}
+
+/// Many issuers write `null` for what they do not know.
+#[test]
+fn c3_null_is_absent_where_a_claim_may_be_absent() {
+    let profile = || Profile::generic().with_groups(vec![ClaimPointer::claim("groups")]);
+    let names = ["tier", "tenant_id", "email", "groups", "scope", "client_id"];
+    let absent = merged(claims(), &json!({"scope": null, "client_id": null}));
+    let plain = user_of(profile(), &absent).unwrap();
+    assert_eq!(user_of(profile(), &with_nulls(claims(), &names)), Ok(plain));
+    let mut nested = claims();
+    nested["realm_access"] = json!({"roles": null});
+    let roles = vec![ClaimPointer::parse("/realm_access/roles").unwrap()];
+    let user = user_of(Profile::generic().with_groups(roles), &nested).unwrap();
+    assert!(user.groups().is_empty());
+}
+
+#[test]
+fn c3_the_place_after_a_null_counts() {
+    let more = json!({"scp": ["a"], "azp": "app"});
+    let nulled = with_nulls(claims_with(&more), &["scope", "client_id"]);
+    let user = user_of(Profile::generic(), &nulled).unwrap();
+    assert_eq!(
+        (user.scopes().to_string().as_str(), user.client_id()),
+        ("a", Some("app"))
+    );
+    let user = user_of(Profile::okta(), &with_nulls(claims(), &["uid"])).unwrap();
+    assert_eq!(user.user_id(), "user-1");
+}
+
+#[test]
+fn c3_null_opens_nothing() {
+    let nobody = claims_with(&json!({"sub": null}));
+    assert_eq!(
+        user_of(Profile::generic(), &with_nulls(nobody, &["client_id"])),
+        Err(Reason::MissingSubject)
+    );
+    let id_token = claims_with(&json!({"nonce": "n"}));
+    assert_eq!(
+        user_of(Profile::generic(), &with_nulls(id_token, &["scope"])),
+        Err(Reason::IdToken)
+    );
+    let entra = || claims_with(&json!({"client_id": null, "oid": "0222", "azp": "75db"}));
+    assert_eq!(
+        user_of(Profile::entra(), &with_nulls(entra(), &["scp", "roles"])),
+        Err(Reason::WrongTokenUse)
+    );
+    let program = merged(entra(), &json!({"roles": ["Tools.Read.All"]}));
+    assert_eq!(
+        user_of(Profile::entra(), &with_nulls(program, &["scp"])).map(|user| user.kind()),
+        Ok(PrincipalKind::Service)
+    );
+    for name in ["iss", "sub", "aud", "exp", "nbf", "iat"] {
+        for profile in [Profile::generic(), Profile::okta()] {
+            let claims = claims_with(&json!({"uid": "00ui"}));
+            assert_eq!(
+                user_of(profile, &with_nulls(claims, &[name])),
+                Err(Reason::MalformedClaims),
+                "{name}"
+            );
+        }
+    }
 }
 
 /// The claims are compared as strings, in time that grows with their length and nothing else.

@@ -219,8 +219,12 @@ fn b15_refuses_registered_claims_of_another_type() {
 fn is_right(name: &str, value: &Value) -> bool {
     match name {
         "scope" => {
-            value == "" || value == &json!([]) || value.as_str().is_some_and(|text| text.len() > 1)
+            value.is_null()
+                || value == ""
+                || value == &json!([])
+                || value.as_str().is_some_and(|text| text.len() > 1)
         }
+        "client_id" | "tenant_id" | "tier" => value.is_null(),
         _ => false,
     }
 }

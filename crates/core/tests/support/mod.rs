@@ -173,6 +173,14 @@ pub fn claims_with(more: &Value) -> Value {
     merged(claims(), more)
 }
 
+/// Claims in which these members are there and say `null`.
+pub fn with_nulls(mut claims: Value, names: &[&str]) -> Value {
+    for name in names {
+        claims[*name] = Value::Null;
+    }
+    claims
+}
+
 /// Signs header and payload, whatever they say.
 pub fn sign_raw(pair: &KeyPair, algorithm: &str, header: &[u8], payload: &[u8]) -> String {
     let message = format!("{}.{}", b64(header), b64(payload));
