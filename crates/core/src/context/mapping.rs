@@ -32,9 +32,7 @@ pub(crate) fn user_context(
         client_id: client_id.map(str::to_owned),
         email: email(claims, &profile.email),
         email_verified: email_is_verified(claims),
-        tier: name(claims, &profile.tier)?
-            .unwrap_or(DEFAULT_TIER)
-            .to_owned(),
+        tier: tier(claims, profile)?.to_owned(),
         tenant_id: name(claims, &profile.tenant)?.map(str::to_owned),
         groups: groups(claims, profile)?,
         scopes: scopes(claims, profile)?,
@@ -136,15 +134,30 @@ fn is_shown(sign: &MachineSign, claims: &Claims, client_id: Option<&str>) -> boo
     }
 }
 
-/// A value that names somebody: printable ASCII, no blank at either end.
+/// A tier decorates: one of another type is no tier, and refuses nothing.
+fn tier<'claims>(
+    claims: &'claims Claims,
+    profile: &'claims Profile,
+) -> Result<&'claims str, TokenError> {
+    match claims.first(&profile.tier) {
+        Some((Value::String(tier), place)) => checked_name(tier, place),
+        _ => Ok(DEFAULT_TIER),
+    }
+}
+
 fn name<'claims>(
     claims: &'claims Claims,
     places: &'claims [ClaimPointer],
 ) -> Result<Option<&'claims str>, TokenError> {
-    let Some((value, place)) = claims.first(places) else {
-        return Ok(None);
-    };
-    let name = text(value, place)?;
+    let name = |(value, place)| checked_name(text(value, place)?, place);
+    claims.first(places).map(name).transpose()
+}
+
+/// A value that names somebody: printable ASCII, no blank at either end.
+fn checked_name<'claims>(
+    name: &'claims str,
+    place: &ClaimPointer,
+) -> Result<&'claims str, TokenError> {
     if name.is_empty() || name.trim_ascii() != name {
         return Err(malformed(format!(
             "`{place}` is empty, or starts or ends with a blank"
@@ -155,7 +168,7 @@ fn name<'claims>(
             "`{place}` is longer than {LONGEST_NAME} bytes or holds more than printable ASCII"
         )));
     }
-    Ok(Some(name))
+    Ok(name)
 }
 
 /// The address is a label: one that is no printable text is left out, and refuses nothing.

@@ -224,7 +224,8 @@ fn is_right(name: &str, value: &Value) -> bool {
                 || value == &json!([])
                 || value.as_str().is_some_and(|text| text.len() > 1)
         }
-        "client_id" | "tenant_id" | "tier" => value.is_null(),
+        "client_id" | "tenant_id" => value.is_null(),
+        "tier" => !value.is_string(),
         _ => false,
     }
 }

@@ -180,6 +180,20 @@ fn the_seeds_fields_have_the_seeds_names_and_defaults() {
     );
 }
 
+/// A tier decorates, and the default is the least that there is.
+#[test]
+fn a_mistyped_tier_is_the_default_tier() {
+    for tier in [
+        json!(3),
+        json!(true),
+        json!(["gold"]),
+        json!({"name": "gold"}),
+    ] {
+        let user = generic(&json!({ "tier": tier })).unwrap();
+        assert_eq!(user.tier(), "free", "{tier}");
+    }
+}
+
 #[test]
 fn the_client_is_found_under_its_four_names() {
     for name in ["client_id", "azp", "cid", "appid"] {
