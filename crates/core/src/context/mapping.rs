@@ -1,5 +1,6 @@
-//! Claims → [`UserContext`]. Values that name somebody must fit an HTTP header as they are, because
-//! they will stand in one; values that only decorate are left out when they do not.
+//! Claims → [`UserContext`]. Values that name somebody are refused when no two readers could be trusted
+//! to read them alike; values that only decorate are left out then. Whether a name fits an HTTP header
+//! is the business of whoever writes one.
 
 use serde_json::{Map, Value};
 
@@ -153,19 +154,19 @@ fn name<'claims>(
     claims.first(places).map(name).transpose()
 }
 
-/// A value that names somebody: printable ASCII, no blank at either end.
+/// A value that names somebody, in any script: no control character, no blank at either end.
 fn checked_name<'claims>(
     name: &'claims str,
     place: &ClaimPointer,
 ) -> Result<&'claims str, TokenError> {
-    if name.is_empty() || name.trim_ascii() != name {
+    if name.is_empty() || name.trim() != name {
         return Err(malformed(format!(
             "`{place}` is empty, or starts or ends with a blank"
         )));
     }
-    if name.len() > LONGEST_NAME || !name.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+    if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(malformed(format!(
-            "`{place}` is longer than {LONGEST_NAME} bytes or holds more than printable ASCII"
+            "`{place}` is longer than {LONGEST_NAME} bytes or holds a control character"
         )));
     }
     Ok(name)

@@ -17,8 +17,8 @@
 //! | RSA exponent | odd, 3 to 2^33 | 3 is legal for verification |
 //! | `typ` | absent, `JWT`, `at+jwt` | RFC 9068 is young: most providers write the first two; [`crate::Profile::requiring_at_jwt`] is stricter |
 //! | missing `aud` | refused | only listed clients may lack it, and Cognito, where the client stands in for it |
-//! | user id, tenant, client, tier | printable ASCII, 1024 bytes | they stand in headers as they are |
-//! | tier | `free` | the contract of the Python class that this product grew from |
+//! | user id, tenant, client, tier | 1024 bytes, no control character, no blank at either end | names come in every script; the gateway refuses those that fit no header |
+//! | tier | `free`, also for one that is no string | the contract of the Python class that this product grew from |
 //! | groups | none | a claim is trusted as a group only where the profile says so |
 //! | e-mail | a label | addresses change hands, and few issuers verify them |
 //! | `Retry-After` | 60 s on 429, 10 s on 503 | the window of the limit; one cooldown of the key fetcher |

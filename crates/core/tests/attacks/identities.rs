@@ -27,6 +27,8 @@ fn c14_an_empty_identity_is_nobody() {
         json!("\t"),
         json!(" a"),
         json!("a "),
+        json!("\u{a0}"),
+        json!("\u{3000}a"),
     ] {
         assert_eq!(
             generic(&json!({ "sub": sub })),
@@ -123,16 +125,14 @@ fn c16_an_email_address_is_verified_only_by_true() {
 }
 
 #[test]
-fn f18_identities_fit_a_header_as_they_are() {
+fn f18_no_identity_holds_a_control_character() {
     let hostile = [
         "a\r\nX-Admin: 1",
         "a\nb",
         "a\tb",
+        "a\u{1b}[2Jb",
         "\u{7f}",
-        "Örjan",
-        "ana🦀",
-        "a\u{2028}b",
-        "\u{202e}nimda",
+        "a\u{85}b",
         "a\u{0}",
     ];
     for value in hostile
@@ -150,6 +150,9 @@ fn f18_identities_fit_a_header_as_they_are() {
         "CN=Ana Doe,O=Acme",
         "11e0e928-7102-45b2-a966-8a7db1233bf7",
         "a=b+c@d",
+        "samlp|adfs|jürgen@x.de",
+        "山田",
+        "ana🦀",
     ] {
         let user = generic(&json!({"sub": value, "tenant_id": value})).unwrap();
         assert_eq!((user.user_id(), user.tenant_id()), (value, Some(value)));
