@@ -1,10 +1,10 @@
-//! Bodies on their way through, and when they last moved.
+//! Bodies on their way through, and how they fare.
 
 use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -23,21 +23,21 @@ pin_project! {
     pub(super) struct Passing<B> {
         #[pin]
         body: B,
-        moved: Option<LastMove>,
+        upload: Option<Upload>,
     }
 }
 
 impl<B> Passing<B> {
     /// A body.
     pub(super) fn new(body: B) -> Self {
-        Self { body, moved: None }
+        Self { body, upload: None }
     }
 
-    /// The body, noting when it moves.
-    pub(super) fn noting(body: B, moved: LastMove) -> Self {
+    /// The body of a request, noting how it fares.
+    pub(super) fn noting(body: B, upload: Upload) -> Self {
         Self {
             body,
-            moved: Some(moved),
+            upload: Some(upload),
         }
     }
 }
@@ -52,8 +52,11 @@ impl<B: Body<Data = Bytes>> Body for Passing<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         let mut frame = ready!(this.body.poll_frame(cx));
-        if let Some(moved) = this.moved {
-            moved.now();
+        if let Some(upload) = this.upload {
+            upload.moved();
+            if matches!(frame, Some(Err(_))) {
+                upload.failed.store(true, Ordering::Relaxed);
+            }
         }
         if let Some(Ok(frame)) = &mut frame
             && let Some(trailers) = frame.trailers_mut()
@@ -72,25 +75,33 @@ impl<B: Body<Data = Bytes>> Body for Passing<B> {
     }
 }
 
-/// When a body last moved. An upload may take as long as it likes; it is what comes after it that has a
+/// How a request's body fares. It may take as long as it likes; it is what comes after it that has a
 /// limit, and a pause within it.
 #[derive(Debug, Clone)]
-pub(super) struct LastMove {
+pub(super) struct Upload {
     began: Instant,
-    /// Milliseconds since then.
+    /// When it last moved, in milliseconds since then.
     last: Arc<AtomicU64>,
+    /// Kept here because an error of a body does not come back from an HTTP/2 connection.
+    failed: Arc<AtomicBool>,
 }
 
-impl LastMove {
+impl Upload {
     /// Begins now.
     pub(super) fn begin() -> Self {
         Self {
             began: Instant::now(),
             last: Arc::default(),
+            failed: Arc::default(),
         }
     }
 
-    fn now(&self) {
+    /// Whether the client broke it off, or sent what is no body.
+    pub(super) fn failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    fn moved(&self) {
         let elapsed = self.began.elapsed().as_millis();
         self.last
             .store(elapsed.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -130,17 +141,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_has_an_end() {
-        let moved = LastMove::begin();
+        let upload = Upload::begin();
         assert_eq!(
-            moved.within(LIMIT, std::future::pending::<()>()).await,
+            upload.within(LIMIT, std::future::pending::<()>()).await,
             None
         );
-        assert_eq!(moved.began.elapsed().as_secs(), 10);
+        assert_eq!(upload.began.elapsed().as_secs(), 10);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_moves_may_take_its_time() {
-        let moved = LastMove::begin();
+        let upload = Upload::begin();
         let frames = stream::unfold((), |()| async {
             sleep(Duration::from_secs(9)).await;
             Some((
@@ -148,15 +159,15 @@ mod tests {
                 (),
             ))
         });
-        let mut body = pin!(Passing::noting(StreamBody::new(frames), moved.clone()));
-        let upload = async {
+        let mut body = pin!(Passing::noting(StreamBody::new(frames), upload.clone()));
+        let sending = async {
             for _ in 0..5 {
                 body.frame().await.unwrap().unwrap();
             }
             std::future::pending::<()>().await;
         };
-        assert_eq!(moved.within(LIMIT, upload).await, None);
-        assert_eq!(moved.began.elapsed().as_secs(), 5 * 9 + 10);
+        assert_eq!(upload.within(LIMIT, sending).await, None);
+        assert_eq!(upload.began.elapsed().as_secs(), 5 * 9 + 10);
     }
 
     #[tokio::test]

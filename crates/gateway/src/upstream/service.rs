@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, Version, request::Parts};
 use http_body::Body;
+use hyper_util::client::legacy::Error as ClientError;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext};
 use oauthgate_remote::{ConfigurationError, error::Mistake};
 use oauthgate_tower::{ClientAddress, Reference, response::refusal};
@@ -23,7 +24,7 @@ use super::{
     client::{UpstreamClient, unanswered},
     destination::Destination,
     headers::{Provenance, to_upstream},
-    passing::{LastMove, Passing},
+    passing::{Passing, Upload},
     response::finished,
     upgrade::Upgrade,
 };
@@ -95,18 +96,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
-        let moved = LastMove::begin();
-        let request = request.map(|body| boxed(Passing::noting(body, moved.clone())));
-        Box::pin(async move { Ok(shared.answer(request, &moved).await) })
+        let upload = Upload::begin();
+        let request = request.map(|body| boxed(Passing::noting(body, upload.clone())));
+        Box::pin(async move { Ok(shared.answer(request, &upload).await) })
     }
 }
 
 impl Shared {
-    async fn answer(&self, request: Request<GateBody>, moved: &LastMove) -> Response<GateBody> {
+    async fn answer(&self, request: Request<GateBody>, upload: &Upload) -> Response<GateBody> {
         let method = request.method().clone();
         let reference = request.extensions().get::<Reference>().cloned();
         let reference = reference.unwrap_or_else(Reference::random);
-        match self.forward(request, moved, &reference).await {
+        match self.forward(request, upload, &reference).await {
             Ok(response) => response,
             Err(denial) => refusal(&method, denial, &self.resource, reference).map(boxed),
         }
@@ -115,7 +116,7 @@ impl Shared {
     async fn forward(
         &self,
         mut request: Request<GateBody>,
-        moved: &LastMove,
+        upload: &Upload,
         reference: &Reference,
     ) -> Result<Response<GateBody>, Denial> {
         let upgrade = Upgrade::asked_for(&mut request);
@@ -126,9 +127,9 @@ impl Shared {
         }
         let request = Request::from_parts(parts, body);
         let sent = self.client.send(request, upgrade.is_some());
-        let response = moved.within(self.response_timeout, sent).await;
+        let response = upload.within(self.response_timeout, sent).await;
         let response = response.ok_or_else(|| Denial::new(Reason::UpstreamTimeout))?;
-        let response = response.map_err(|error| unanswered(&error))?;
+        let response = response.map_err(|error| failure(&error, upload))?;
         finished(response, upgrade, &self.destination, reference)
     }
 
@@ -154,4 +155,13 @@ impl Shared {
         parts.version = Version::HTTP_11;
         Ok(())
     }
+}
+
+/// Whose fault it is that there is no answer: a body that the client spoils ends the upstream's side, too.
+fn failure(error: &ClientError, upload: &Upload) -> Denial {
+    if upload.failed() {
+        return Denial::new(Reason::MalformedRequest)
+            .with_detail("the request's body is broken or ends too early");
+    }
+    unanswered(error)
 }

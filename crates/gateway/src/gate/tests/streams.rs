@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use rstest::rstest;
 use serde_json::json;
 use tokio::{
     io::AsyncWriteExt,
@@ -104,6 +105,32 @@ async fn an_upload_that_breaks_off_never_looks_whole() {
     let rest = timeout(Duration::from_secs(1), rest(&mut upstream)).await;
     let rest = rest.expect("the upstream learns it within a second");
     assert!(!rest.contains("0\r\n"), "{rest:?}");
+}
+
+#[rstest]
+#[case::no_chunk("Transfer-Encoding: chunked", "zz\r\n")]
+#[case::half_a_chunk("Transfer-Encoding: chunked", "4\r\nha")]
+#[case::half_the_length("Content-Length: 100", "abc")]
+#[tokio::test]
+async fn f19_a_body_that_the_client_spoils_is_no_fault_of_the_upstream(
+    #[case] framing: &str,
+    #[case] body: &str,
+) {
+    let between = Between::start().await;
+    let lines = format!("POST /mcp HTTP/1.1\r\n{framing}\r\n");
+    let (mut client, mut upstream, _) = between.request(&lines).await;
+    write(&mut client, body).await;
+    client.shutdown().await.unwrap();
+    let answer = rest(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer:?}");
+    assert!(!rest(&mut upstream).await.contains("0\r\n\r\n"));
+    let metrics = between.gate.ask_admin("/metrics").await.body;
+    let counted = |reason: &str| {
+        let line = |line: &str| line.contains(reason) && line.ends_with(" 1");
+        metrics.lines().any(line)
+    };
+    assert!(counted("\"malformed_request\""), "{metrics}");
+    assert!(!counted("\"upstream_unreachable\""), "{metrics}");
 }
 
 #[tokio::test]
