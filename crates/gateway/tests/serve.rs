@@ -24,8 +24,23 @@ impl Drop for Gate {
 
 impl Gate {
     fn start(environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_oauthgate"))
-            .arg("serve")
+        Self::spawn(
+            Command::new(env!("CARGO_BIN_EXE_oauthgate")).arg("serve"),
+            environment,
+        )
+    }
+
+    /// A gate that may not have more descriptors than this.
+    fn start_within(descriptors: u32) -> Self {
+        let within = format!("ulimit -n {descriptors} && exec \"$0\" serve");
+        Self::spawn(
+            Command::new("/bin/sh").args(["-c", &within, env!("CARGO_BIN_EXE_oauthgate")]),
+            &[("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1")],
+        )
+    }
+
+    fn spawn(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env_clear()
             .env("OAUTHGATE_LISTEN", "127.0.0.1:0")
             .env("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:0")
@@ -163,4 +178,27 @@ fn an_address_that_is_taken_ends_with_1() {
         ("OAUTHGATE_LISTEN", &address),
     ]);
     assert_eq!(gate.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_stranger_cannot_take_the_last_descriptors() {
+    let mut gate = Gate::start_within(128);
+    let (listen, admin) = gate.addresses();
+    let warning =
+        gate.line("fewer connections than wanted: raise the limit of open files (ulimit -n)");
+    assert_eq!(
+        (&warning["setting"], &warning["connections"]),
+        (&"OAUTHGATE_MAX_CONNECTIONS".into(), &32.into())
+    );
+    let silent: Vec<_> = (0..140)
+        .map(|_| TcpStream::connect(listen).unwrap())
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let probe = ask(admin, "GET /livez HTTP/1.1");
+    assert!(probe.starts_with("HTTP/1.1 200"), "{probe}");
+    let metrics = ask(admin, "GET /metrics HTTP/1.1");
+    assert!(metrics.contains("oauthgate_connections 32\n"), "{metrics}");
+    drop(silent);
+    let answer = ask(listen, "GET /mcp HTTP/1.1");
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
 }

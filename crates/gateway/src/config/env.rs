@@ -171,7 +171,7 @@ variables! {
 
     "OAUTHGATE_MAX_CONNECTIONS", "max_connections", Gate, Some("10000"),
     "a number of connections, 1 to 1000000",
-    "How many connections may be open at a time. Further ones wait in the kernel's queue.";
+    "How many connections may be open at a time. Further ones wait in the kernel's queue. Each may take two descriptors: with fewer than that, and 64 to spare, under the hard limit (`ulimit -Hn`), a warning says how many connections are served.";
 
     "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "danger_accept_dev_issuer", Process, Some("false"),
     "true or false",

@@ -176,7 +176,8 @@ impl Default for UpstreamTimeouts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections open at a time; further ones wait in the kernel's queue.
+    /// Connections open at a time; further ones wait in the kernel's queue. Fewer are served where the
+    /// process may not have two descriptors for each.
     pub connections: usize,
     /// From a connection, or the last response on it, to the end of the next request's head.
     pub header_read: Duration,

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{door::Door, patience::Patience, place::Place};
+use super::{descriptors, door::Door, patience::Patience, place::Place};
 use crate::{config::Limits, telemetry::metrics::Underway};
 
 /// How long accepting pauses when the system has no more descriptors.
@@ -34,13 +34,17 @@ pub(super) struct Public {
 impl Public {
     /// Serves until `drain`; then lets what is in flight end, until the limit or `cut`.
     pub(super) async fn run(self, drain: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
-        let connections = Connections::new(self.door, self.limits);
+        let limits = Limits {
+            connections: descriptors::affordable(self.limits.connections),
+            ..self.limits
+        };
+        let connections = Connections::new(self.door, limits);
         tokio::select! {
             never = connections.accept(&self.listener) => match never {},
             () = drain => {}
         }
         drop(self.listener);
-        connections.end(self.limits.drain, cut).await;
+        connections.end(limits.drain, cut).await;
     }
 }
 

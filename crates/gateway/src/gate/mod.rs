@@ -5,6 +5,7 @@
 //! answered; then authentication, the tools, and the service behind.
 
 mod body;
+mod descriptors;
 mod door;
 mod hints;
 mod listener;
