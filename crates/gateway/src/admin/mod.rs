@@ -1,5 +1,5 @@
-//! The admin listener: probes, metrics, version. Never on the public address, and without a check of
-//! its own: whoever reaches it may read it.
+//! The admin listener: probes, metrics, version. Never on the public address. Whoever reaches it may read
+//! it; on loopback those are the programs of this machine, but not the web pages in its browser.
 
 use std::sync::{
     Arc,
@@ -7,13 +7,18 @@ use std::sync::{
 };
 
 use axum::{
-    Json, Router, extract::State, http::StatusCode, http::header, response::IntoResponse,
+    Json, Router,
+    extract::{Request, State},
+    http::StatusCode,
+    http::header,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use oauthgate_remote::{KeyStatus, OAuth21Provider};
 use serde_json::{Value, json};
 
-use crate::telemetry::metrics::Metrics;
+use crate::{proxy::admission::Authority, telemetry::metrics::Metrics};
 
 /// What the probes look at.
 #[derive(Debug, Clone)]
@@ -76,6 +81,33 @@ fn issuer(resource: &str, status: &KeyStatus) -> Value {
         "last_failure": status.last_failure,
         "failure_detail": status.failure_detail,
     })
+}
+
+/// The pages of the admin listener, when it listens on loopback.
+pub fn loopback_router(health: Health, metrics: Arc<Metrics>) -> Router {
+    router(health, metrics).layer(middleware::from_fn(refuse_foreign_hosts))
+}
+
+/// A page whose name was rebound to this machine still sends its own name as the host.
+async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
+    if asks_this_machine(&request) {
+        next.run(request).await
+    } else {
+        let told = "the admin listener answers to the names of this machine only\n";
+        (StatusCode::FORBIDDEN, told).into_response()
+    }
+}
+
+/// Whether the target and every `Host` name this machine, and at least one of them is there.
+fn asks_this_machine(request: &Request) -> bool {
+    let hosts = request.headers().get_all(header::HOST);
+    let mut named = hosts
+        .iter()
+        .map(|host| host.to_str().unwrap_or_default())
+        .chain(request.uri().authority().map(|target| target.as_str()))
+        .peekable();
+    named.peek().is_some()
+        && named.all(|host| Authority::parse(host).is_some_and(|host| host.is_loopback()))
 }
 
 /// The pages of the admin listener.

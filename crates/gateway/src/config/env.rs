@@ -151,7 +151,7 @@ variables! {
 
     "OAUTHGATE_ADMIN_LISTEN", "admin_listen", Gate, Some("127.0.0.1:9090"),
     "an address with a port, for example 127.0.0.1:9090",
-    "Where `/livez`, `/readyz`, `/metrics` and `/version` are answered. Keep it off the public network.";
+    "Where `/livez`, `/readyz`, `/metrics` and `/version` are answered. Keep it off the public network. On loopback, requests for a `Host` that is not this machine get 403.";
 
     "OAUTHGATE_TRUSTED_PROXIES", "trusted_proxies", Gate, None,
     "addresses or networks, for example 10.0.0.0/8 192.168.1.7",

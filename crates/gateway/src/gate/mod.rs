@@ -173,7 +173,11 @@ impl Gate {
         cut: impl Future<Output = ()>,
     ) {
         let health = self.health.clone();
-        let pages = admin::router(self.health, self.metrics);
+        let pages = if self.admin_addr.ip().is_loopback() {
+            admin::loopback_router(self.health, self.metrics)
+        } else {
+            admin::router(self.health, self.metrics)
+        };
         let admin = tokio::spawn(async move { axum::serve(self.admin, pages).await });
         let warming = tokio::spawn(warm_up(self.providers));
         let drain = async {

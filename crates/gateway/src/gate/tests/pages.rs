@@ -205,6 +205,32 @@ async fn the_admin_pages_tell_how_the_gate_is_doing() {
     assert_eq!(gate.ask_admin("/mcp").await.status, 404);
 }
 
+#[rstest]
+#[case("/metrics", "Host: localhost:9090", 200)]
+#[case("/metrics", "Host: 127.0.0.1", 200)]
+#[case("/livez", "Host: [::1]:9090", 200)]
+#[case("http://localhost/livez", "Host: localhost", 200)]
+#[case("/metrics", "Host: evil.test", 403)]
+#[case("/readyz", "Host: localhost.evil.test:9090", 403)]
+#[case("/nowhere", "Host: 127.0.0.1.nip.io", 403)]
+#[case("/livez", "Host: localhost\r\nHost: evil.test", 403)]
+#[case("/livez", "X: no-host", 403)]
+#[case("http://evil.test/livez", "Host: localhost", 403)]
+#[tokio::test]
+async fn g10_a_page_that_was_rebound_to_loopback_cannot_read_the_admin_pages(
+    #[case] target: &str,
+    #[case] host: &str,
+    #[case] expected: u16,
+) {
+    let gate = Running::start().await;
+    let answer = exchange(gate.admin, &format!("GET {target} HTTP/1.1"), &[host], "").await;
+    assert_eq!(answer.status, expected, "{answer:?}");
+    assert_eq!(
+        answer.body.contains("oauthgate_"),
+        target == "/metrics" && expected == 200
+    );
+}
+
 #[tokio::test]
 async fn metrics_count_requests_by_outcome_and_reason() {
     let gate = Running::start().await;
