@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use oauthgate_core::{Audience, Issuer, Profile, ResourceIdentifier, SettingError};
+use oauthgate_core::{
+    Audience, Issuer, Profile, ResourceIdentifier, SettingError, context::providers,
+};
 use url::Url;
 
 use crate::{
@@ -24,6 +26,8 @@ pub const OAUTH_ISSUER_URL: &str = "OAUTH_ISSUER_URL";
 pub const USER_POOL_ID: &str = "USER_POOL_ID";
 /// The region of the user pool; its own prefix by default.
 pub const AWS_REGION: &str = "AWS_REGION";
+/// How the issuer writes its tokens; by default what follows from the issuer.
+pub const OAUTHGATE_PRESET: &str = "OAUTHGATE_PRESET";
 /// The ceiling of a key set's life, in seconds.
 pub const OAUTH_JWKS_CACHE_TTL: &str = "OAUTH_JWKS_CACHE_TTL";
 /// How many prepared keys may be held per issuer.
@@ -127,6 +131,19 @@ pub fn audiences(text: &str) -> Result<Vec<Audience>, SettingError> {
         .filter(|part| !part.is_empty())
         .map(Audience::new)
         .collect()
+}
+
+/// `OAUTHGATE_PRESET`: the name of a profile.
+///
+/// # Errors
+/// When no profile has this name; the names that there are.
+pub fn preset(text: &str) -> Result<Profile, SettingError> {
+    Profile::named(plain(text)?).ok_or_else(|| {
+        SettingError::new(
+            "no preset of this name",
+            providers::names().collect::<Vec<_>>().join(", "),
+        )
+    })
 }
 
 /// `OAUTH_JWKS_CACHE_TTL`: whole seconds, from 1 to a day.
@@ -288,12 +305,13 @@ pub fn settings_from(
         "the canonical URI of your server, for example https://mcp.example.com/mcp",
         resource,
     );
-    let (issuer, pool) = reader.issuer_and_pool();
+    let issuer = reader.issuer();
     let audiences = reader.required(
         OAUTH_AUDIENCE,
         "what your tokens carry in `aud` (for Cognito: the app client's id)",
         audiences,
     );
+    let preset = reader.optional(OAUTHGATE_PRESET, preset);
     let ttl = reader.optional(OAUTH_JWKS_CACHE_TTL, jwks_ttl);
     let max_keys = reader.optional(OAUTH_JWKS_MAX_KEYS, jwks_max_keys);
     let (Some(resource), Some(issuer), Some(audiences), true) =
@@ -303,10 +321,9 @@ pub fn settings_from(
             mistakes: reader.mistakes,
         });
     };
+    let profile = preset.unwrap_or_else(|| Profile::for_issuer(&issuer));
     let mut settings = IssuerSettings::new(issuer, audiences);
-    if pool.is_some() {
-        settings.profile = Profile::cognito();
-    }
+    settings.profile = profile;
     if let Some(ttl) = ttl {
         settings = settings.with_explicit_jwks_ttl(ttl);
     }
@@ -362,7 +379,7 @@ impl<Lookup: Fn(&str) -> Option<String>> Reader<Lookup> {
         ));
     }
 
-    fn issuer_and_pool(&mut self) -> (Option<Issuer>, Option<UserPool>) {
+    fn issuer(&mut self) -> Option<Issuer> {
         if (self.lookup)(OAUTH_ISSUER_URL).is_none() && (self.lookup)(USER_POOL_ID).is_none() {
             self.missing(
                 OAUTH_ISSUER_URL,
@@ -375,10 +392,10 @@ impl<Lookup: Fn(&str) -> Option<String>> Reader<Lookup> {
         match (issuer, pool) {
             (Some(issuer), Some(pool)) if !pool.is_named_by(&issuer) => {
                 self.contradiction(&issuer);
-                (None, None)
+                None
             }
-            (None, Some(pool)) => (self.optional(USER_POOL_ID, |_| pool.issuer()), Some(pool)),
-            other => other,
+            (None, Some(pool)) => self.optional(USER_POOL_ID, |_| pool.issuer()),
+            (issuer, _) => issuer,
         }
     }
 

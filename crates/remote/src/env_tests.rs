@@ -6,7 +6,7 @@ use rstest::rstest;
 
 use super::{
     AWS_REGION, MCP_SERVER_URL, OAUTH_AUDIENCE, OAUTH_ISSUER_URL, OAUTH_JWKS_CACHE_TTL,
-    OAUTH_JWKS_MAX_KEYS, USER_POOL_ID, settings_from,
+    OAUTH_JWKS_MAX_KEYS, OAUTHGATE_PRESET, USER_POOL_ID, settings_from,
 };
 use crate::{ConfigurationError, OAuth21Provider, ProviderSettings};
 
@@ -96,6 +96,36 @@ fn a_user_pool_switches_the_cognito_preset_on() {
     assert_eq!(issuer.profile.name(), "cognito");
 }
 
+#[rstest]
+#[case("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab12Cd34E")]
+#[case("https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab12Cd34E")]
+fn an_issuer_at_cognito_switches_the_cognito_preset_on(#[case] issuer: &str) {
+    let settings = read(&GOOD, &[(OAUTH_ISSUER_URL, issuer)]).unwrap();
+    assert_eq!(settings.issuers[0].profile.name(), "cognito");
+}
+
+#[test]
+fn a_preset_that_is_named_comes_before_the_issuers_own() {
+    let preset = |base: &[(&str, &str)], name| {
+        let settings = read(base, &[(OAUTHGATE_PRESET, name)]).unwrap();
+        settings.issuers[0].profile.name()
+    };
+    assert_eq!(preset(&GOOD, "keycloak"), "keycloak");
+    assert_eq!(preset(&COGNITO, "generic"), "generic");
+}
+
+#[test]
+fn a_preset_that_nobody_knows_is_a_mistake_that_lists_the_known_ones() {
+    let error = read(&GOOD, &[(OAUTHGATE_PRESET, "keyclock")]).unwrap_err();
+    let [mistake] = error.mistakes.as_slice() else {
+        panic!("{error}")
+    };
+    assert_eq!(mistake.setting, OAUTHGATE_PRESET);
+    for name in oauthgate_core::context::providers::names() {
+        assert!(mistake.expected.contains(name), "{error}");
+    }
+}
+
 #[test]
 fn the_region_is_the_pools_own_unless_it_is_set() {
     let of = |more: &[(&str, &str)]| {
@@ -153,6 +183,7 @@ fn h7_no_variable_may_be_empty_blank_or_quoted(
         MCP_SERVER_URL,
         OAUTH_ISSUER_URL,
         OAUTH_AUDIENCE,
+        OAUTHGATE_PRESET,
         OAUTH_JWKS_CACHE_TTL,
         OAUTH_JWKS_MAX_KEYS
     )]

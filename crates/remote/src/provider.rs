@@ -85,7 +85,7 @@ impl Drop for Shared {
 
 impl OAuth21Provider {
     /// Reads `MCP_SERVER_URL`, `OAUTH_ISSUER_URL` (or `USER_POOL_ID` and `AWS_REGION`), `OAUTH_AUDIENCE`,
-    /// `OAUTH_JWKS_CACHE_TTL`, `OAUTH_JWKS_MAX_KEYS` from the environment.
+    /// `OAUTHGATE_PRESET`, `OAUTH_JWKS_CACHE_TTL`, `OAUTH_JWKS_MAX_KEYS` from the environment.
     ///
     /// # Errors
     /// Every mistake at once, each with name, value and what was expected.
