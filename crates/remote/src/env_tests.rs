@@ -210,7 +210,6 @@ fn h7_no_cognito_variable_may_be_empty_blank_or_quoted(
 #[case(OAUTH_ISSUER_URL, "file:///etc/passwd")]
 #[case(OAUTH_ISSUER_URL, "ftp://auth.example.com")]
 #[case(OAUTH_ISSUER_URL, "data:application/json,{}")]
-#[case(OAUTH_ISSUER_URL, "https://user:secret@auth.example.com")]
 #[case(OAUTH_ISSUER_URL, "https://auth.example.com https://b.example")]
 #[case(OAUTH_AUDIENCE, "*")]
 #[case(OAUTH_AUDIENCE, "a,")]
@@ -249,6 +248,14 @@ fn c4_d11_values_that_cannot_be_used_are_mistakes(#[case] name: &str, #[case] va
 #[case("us-east-1_Ab12@evil.test")]
 fn c10_a_pool_id_that_is_none_is_a_mistake(#[case] id: &str) {
     assert_eq!(wrong(&COGNITO, &[(USER_POOL_ID, id)]), [USER_POOL_ID]);
+}
+
+#[test]
+fn c4_h2_credentials_in_an_issuer_are_a_mistake_and_are_not_repeated() {
+    let issuer = (OAUTH_ISSUER_URL, "https://user:s3cret@auth.example.com");
+    let error = read(&GOOD, &[issuer]).unwrap_err();
+    assert_eq!(error.mistakes[0].setting, OAUTH_ISSUER_URL);
+    assert!(!error.to_string().contains("s3cret"), "{error}");
 }
 
 #[test]
