@@ -198,7 +198,11 @@ impl KeyStore {
         let Ok(_waiting) = self.first_requests.try_acquire() else {
             return Err(self.unavailable());
         };
-        if let Some(attempt) = self.demand(Demand::Stranger) {
+        // Upkeep first: after a failed first fetch it rests for a second, strangers for a cooldown.
+        let attempt = self
+            .demand(Demand::Upkeep)
+            .or_else(|| self.demand(Demand::Stranger));
+        if let Some(attempt) = attempt {
             self.wait(attempt, FIRST_WAIT).await;
         }
         let held = self.servable().ok_or_else(|| self.unavailable())?;
