@@ -3,14 +3,17 @@
 use std::{
     future::Future,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use futures_util::future::join_all;
 use http::request::Parts;
-use oauthgate_core::{BearerToken, Denial, ProtectedResource, UserContext};
-use tokio::task::AbortHandle;
+use oauthgate_core::{BearerToken, Blame, Denial, ProtectedResource, UserContext};
+use tokio::{runtime::Handle, task::AbortHandle};
 
 use crate::{
     ConfigurationError, ProviderSettings, authenticator::Authenticator, clock::SystemClock, env,
@@ -70,6 +73,8 @@ pub struct OAuth21Provider {
 struct Shared {
     authenticator: Authenticator,
     upkeep: Mutex<Vec<AbortHandle>>,
+    /// Read on every request, so kept outside the lock.
+    upkeep_was_started: AtomicBool,
 }
 
 impl Drop for Shared {
@@ -123,7 +128,7 @@ impl OAuth21Provider {
     pub async fn warm_up(&self) -> Vec<KeyStatus> {
         let stores = self.shared.authenticator.stores();
         join_all(stores.iter().map(KeyStore::upkeep_and_wait)).await;
-        self.start_upkeep(stores);
+        self.start_upkeep();
         self.key_status()
     }
 
@@ -133,12 +138,17 @@ impl OAuth21Provider {
         self.shared.authenticator.key_status()
     }
 
-    /// Validates a bare token: for callers that hold no HTTP request.
+    /// Validates a bare token: for callers that hold no HTTP request. The first token that needs keys
+    /// starts their upkeep, unless [`Self::warm_up`] did.
     ///
     /// # Errors
     /// The refusal.
     pub async fn validate(&self, token: &str) -> Result<UserContext, Denial> {
-        self.shared.authenticator.validate(token).await
+        let result = self.shared.authenticator.validate(token).await;
+        if !self.shared.upkeep_was_started.load(Ordering::Relaxed) && needed_keys(&result) {
+            self.start_upkeep();
+        }
+        result
     }
 
     /// Who is calling. The peer's address goes into the log line of a refusal and nowhere else.
@@ -172,7 +182,14 @@ impl OAuth21Provider {
         &self.shared.authenticator
     }
 
-    fn start_upkeep(&self, stores: &[Arc<KeyStore>]) {
+    /// Does nothing where there is no Tokio runtime to keep the upkeep.
+    fn start_upkeep(&self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        self.shared
+            .upkeep_was_started
+            .store(true, Ordering::Relaxed);
         let mut upkeep = self
             .shared
             .upkeep
@@ -182,11 +199,21 @@ impl OAuth21Provider {
         if upkeep.iter().all(AbortHandle::is_finished) {
             upkeep.clear();
             upkeep.extend(
-                stores
+                self.shared
+                    .authenticator
+                    .stores()
                     .iter()
-                    .map(|store| tokio::spawn(Arc::clone(store).keep_warm()).abort_handle()),
+                    .map(|store| runtime.spawn(Arc::clone(store).keep_warm()).abort_handle()),
             );
         }
+    }
+}
+
+/// Whether the token was good, or may have been: junk starts no upkeep.
+fn needed_keys(result: &Result<UserContext, Denial>) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(denial) => denial.reason().blame() == Blame::Surroundings,
     }
 }
 
@@ -196,6 +223,7 @@ impl From<Authenticator> for OAuth21Provider {
             shared: Arc::new(Shared {
                 authenticator,
                 upkeep: Mutex::new(Vec::new()),
+                upkeep_was_started: AtomicBool::new(false),
             }),
         }
     }

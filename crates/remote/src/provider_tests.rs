@@ -30,9 +30,15 @@ fn request(authorization: Option<&str>) -> http::request::Parts {
     request.body(()).unwrap().into_parts().0
 }
 
+const SCRIPTED: &str = "https://auth.example.com";
+
 fn scripted() -> (Arc<ScriptedSource>, OAuth21Provider) {
-    let source = Arc::new(ScriptedSource::serving(jwks(&[&TestKey::new("1")])));
-    let settings = settings("https://auth.example.com");
+    scripted_with(&TestKey::new("1"))
+}
+
+fn scripted_with(key: &TestKey) -> (Arc<ScriptedSource>, OAuth21Provider) {
+    let source = Arc::new(ScriptedSource::serving(jwks(&[key])));
+    let settings = settings(SCRIPTED);
     let authenticator = Authenticator::with_sources(
         &settings,
         vec![source.clone()],
@@ -110,6 +116,54 @@ async fn upkeep_lives_as_long_as_the_last_clone() {
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     assert_eq!(source.fetches(), fetches);
     assert_eq!(Arc::strong_count(&source), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn upkeep_starts_with_the_first_token_and_lives_as_long_as_the_last_clone() {
+    let key = TestKey::new("1");
+    let (source, provider) = scripted_with(&key);
+    let clone = provider.clone();
+    for _ in 0..3 {
+        assert!(provider.validate(&key.token(SCRIPTED)).await.is_ok());
+    }
+    assert_eq!(provider.shared.upkeep.lock().unwrap().len(), 1);
+    drop(provider);
+    tokio::time::sleep(Duration::from_secs(7_200)).await;
+    let fetches = source.fetches();
+    assert!((3..=4).contains(&fetches), "{fetches}");
+    drop(clone);
+    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    assert_eq!(source.fetches(), fetches);
+    assert_eq!(Arc::strong_count(&source), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn upkeep_starts_with_a_first_token_that_found_no_keys() {
+    let key = TestKey::new("1");
+    let (source, provider) = scripted_with(&key);
+    source.now_failing();
+    assert!(provider.validate(&key.token(SCRIPTED)).await.is_err());
+    source.now(jwks(&[&key]));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(provider.key_status()[0].is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn c10_junk_starts_no_upkeep() {
+    let key = TestKey::new("1");
+    let (source, provider) = scripted_with(&key);
+    for junk in ["opaque", &key.token("https://other.example.com")] {
+        assert!(provider.validate(junk).await.is_err());
+    }
+    tokio::time::sleep(Duration::from_secs(7_200)).await;
+    assert_eq!(source.fetches(), 0);
+}
+
+#[test]
+fn without_a_runtime_no_upkeep_starts_and_nothing_panics() {
+    let (_, provider) = scripted();
+    provider.start_upkeep();
+    assert!(provider.shared.upkeep.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
