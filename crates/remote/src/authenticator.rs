@@ -140,6 +140,9 @@ async fn verified_signature(
     {
         return Ok(verifier.verify_signature(jws, &newer)?);
     }
+    if hint.key_id.is_some() && refused.reason() == Reason::BadSignature {
+        store.look_again();
+    }
     Err(refused.into())
 }
 

@@ -549,6 +549,40 @@ async fn keys_without_kids_rotate_as_well() {
 }
 
 #[tokio::test]
+async fn a_key_replaced_under_its_kid_is_found_without_a_wait() {
+    let (old, issuer, gate) = warm().await;
+    let new = TestKey::new("1");
+    issuer.rotate_to(&[&new]);
+    assert_eq!(
+        gate.refusal(&new.token(issuer.name())).await,
+        Reason::BadSignature
+    );
+    gate.after(Duration::ZERO).await;
+    assert!(gate.admits(&new.token(issuer.name())).await);
+    assert_eq!(
+        gate.refusal(&old.token(issuer.name())).await,
+        Reason::BadSignature
+    );
+}
+
+#[tokio::test]
+async fn d3_forged_signatures_cost_one_fetch_per_cooldown_and_no_wait() {
+    let (_, issuer, gate) = warm().await;
+    let forged = token_for(issuer.name(), "1");
+    issuer.set_jwks(Reply::Hang);
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(gate.refusal(&forged).await, Reason::BadSignature);
+    }
+    assert!(
+        started.elapsed() < crate::http::TIME_LIMIT,
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(gate.authenticator.key_status()[0].fetches, 2);
+}
+
+#[tokio::test]
 async fn known_keys_verify_while_the_endpoint_hangs() {
     let (key, issuer, gate) = warm().await;
     issuer.set_jwks(Reply::Hang);

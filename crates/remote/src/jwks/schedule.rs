@@ -4,8 +4,8 @@
 //!
 //! - **Upkeep** renews a set before its life ends, and backs off after failures. Nothing that a
 //!   stranger sends makes it later.
-//! - **Strangers** (tokens with an unknown `kid`, or any token while no set is held) may start one
-//!   attempt per cooldown. Attempts count, not successes: an outage or an empty set changes nothing.
+//! - **Strangers** (tokens with an unknown `kid` or a wrong signature, or any token while no set is
+//!   held) may start one attempt per cooldown. Attempts count, not successes: an outage or an empty set changes nothing.
 //!
 //! There is one attempt at a time; whoever comes during it joins it. Every attempt has a number, and
 //! an answer whose number is not the current one is dropped: a late old answer never replaces a newer.

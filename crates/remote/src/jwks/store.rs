@@ -139,6 +139,12 @@ impl KeyStore {
         self.other_than(hint, tried)
     }
 
+    /// Fetches the set if the strangers' budget allows it, without waiting for it: for a signature that
+    /// a held key does not verify. It is forged, or another key took this one's `kid`.
+    pub fn look_again(self: &Arc<Self>) {
+        self.demand(Demand::Stranger);
+    }
+
     /// Renews the set if that is due, without waiting for it.
     pub fn upkeep(self: &Arc<Self>) {
         if self.milliseconds() >= self.upkeep_at.load(Ordering::Relaxed) {
