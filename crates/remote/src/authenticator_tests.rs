@@ -598,6 +598,35 @@ async fn known_keys_verify_while_the_endpoint_hangs() {
     );
 }
 
+/// An issuer with a path, so with four places for its metadata, and a gate that holds its keys.
+async fn warm_realm() -> (TestKey, FakeIssuer, String, Gate) {
+    let key = TestKey::new("1");
+    let fake = FakeIssuer::serving(&[&key]).await;
+    let name = format!("{}/realms/a", fake.name());
+    let keys = format!("{}/keys", fake.name());
+    fake.set_metadata_path("/.well-known/openid-configuration/realms/a");
+    fake.set_metadata(Reply::Json(metadata(&name, &keys)));
+    let gate = Gate::new(vec![issuer(&name)]);
+    assert!(gate.admits(&key.token(&name)).await);
+    (key, fake, name, gate)
+}
+
+#[tokio::test]
+async fn keys_are_renewed_while_all_metadata_hangs() {
+    let (_, fake, name, gate) = warm_realm().await;
+    let new = TestKey::new("2");
+    fake.set_metadata(Reply::Hang);
+    fake.set_elsewhere(Reply::Hang);
+    fake.rotate_to(&[&new]);
+    gate.after(HOUR).await;
+    let status = &gate.authenticator.key_status()[0];
+    assert_eq!(
+        (status.age, status.last_failure),
+        (Some(Duration::ZERO), None)
+    );
+    assert!(gate.admits(&new.token(&name)).await);
+}
+
 #[tokio::test]
 async fn requests_name_us_and_carry_no_credentials() {
     let (_, issuer, _gate) = warm().await;

@@ -1,6 +1,8 @@
 //! Finds an issuer's key set: the metadata candidates in order (rule R3), each held to name the very
 //! issuer that is configured (rule R4; RFC 8414 §3.3, OpenID Connect Discovery §4.3).
 
+use std::time::Duration;
+
 use oauthgate_core::{Issuer, SettingError, json::strict_object, text::Printable};
 use serde_json::{Map, Value};
 use url::Url;
@@ -10,6 +12,8 @@ use crate::{
     jwks::KeySourceError,
 };
 
+/// The time for all candidates together: hanging ones leave the rest of an attempt to the key set.
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(9);
 const OPENID: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
@@ -74,16 +78,34 @@ pub(crate) async fn discover(
     expected: &Issuer,
 ) -> Result<Url, KeySourceError> {
     let mut misses = Misses::default();
+    let search = search(http, candidates, expected, &mut misses);
+    match tokio::time::timeout(TIME_LIMIT, search).await {
+        Ok(Some(jwks_uri)) => return Ok(jwks_uri),
+        Ok(None) => {}
+        Err(_) => misses.details.push(format!(
+            "no valid document within {} s",
+            TIME_LIMIT.as_secs()
+        )),
+    }
+    Err(misses.into_error())
+}
+
+async fn search(
+    http: &HttpFetcher,
+    candidates: &[Url],
+    expected: &Issuer,
+    misses: &mut Misses,
+) -> Option<Url> {
     for candidate in candidates {
         match ask(http, candidate, expected).await {
-            Ok(jwks_uri) => return Ok(jwks_uri),
+            Ok(jwks_uri) => return Some(jwks_uri),
             Err(miss) => misses.add(candidate, miss),
         }
         if misses.host_is_gone {
             break;
         }
     }
-    Err(misses.into_error())
+    None
 }
 
 async fn ask(http: &HttpFetcher, candidate: &Url, expected: &Issuer) -> Result<Url, Miss> {
@@ -153,7 +175,7 @@ struct Misses {
     details: Vec<String>,
     other_issuer: bool,
     host_is_gone: bool,
-    retry_after: Option<std::time::Duration>,
+    retry_after: Option<Duration>,
 }
 
 impl Misses {

@@ -9,15 +9,19 @@ use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::Issuer;
 use url::Url;
 
-use super::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
+use super::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator, store::ATTEMPT_TIME};
 use crate::{
     clock::Clock,
     discovery,
-    http::{FetchError, HttpAnswer, HttpFetcher},
+    http::{FetchError, HttpAnswer, HttpFetcher, TIME_LIMIT},
 };
 
 /// How long a discovered `jwks_uri` is believed without asking again.
 const METADATA_LIFE: Duration = Duration::from_secs(60 * 60);
+const _: () = assert!(
+    discovery::TIME_LIMIT.as_secs() + TIME_LIMIT.as_secs() < ATTEMPT_TIME.as_secs(),
+    "after a discovery in vain there is time for the remembered place"
+);
 
 /// Where one issuer's key set lies.
 #[derive(Debug)]

@@ -35,7 +35,7 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
 pub(super) const FIRST_WAITING: usize = 4_096;
 /// The time a whole attempt may take, metadata and keys together; less than [`ATTEMPT_LIMIT`], so
 /// that an attempt reports its end before it is given up for lost.
-const ATTEMPT_TIME: Duration = Duration::from_secs(15);
+pub(super) const ATTEMPT_TIME: Duration = Duration::from_secs(15);
 const NEVER: u64 = u64::MAX;
 
 /// One issuer's keys.

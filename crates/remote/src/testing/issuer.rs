@@ -42,6 +42,7 @@ struct Script {
     metadata_path: String,
     metadata: Reply,
     jwks: Reply,
+    elsewhere: Reply,
 }
 
 /// A running authorization server.
@@ -62,6 +63,7 @@ impl FakeIssuer {
             metadata_path: OPENID.to_owned(),
             metadata: Reply::Json(metadata(&origin, &format!("{origin}/keys"))),
             jwks: Reply::Json(super::jwks(keys)),
+            elsewhere: Reply::Status(404, Vec::new()),
         };
         let issuer = Self {
             origin,
@@ -90,6 +92,11 @@ impl FakeIssuer {
 
     pub(crate) fn set_metadata(&self, reply: Reply) {
         self.script.lock().unwrap().metadata = reply;
+    }
+
+    /// What every path answers that is neither the metadata's nor the keys'.
+    pub(crate) fn set_elsewhere(&self, reply: Reply) {
+        self.script.lock().unwrap().elsewhere = reply;
     }
 
     pub(crate) fn set_metadata_path(&self, path: &str) {
@@ -123,7 +130,7 @@ impl FakeIssuer {
             self.metadata_requests.fetch_add(1, Ordering::SeqCst);
             script.metadata.clone()
         } else {
-            Reply::Status(404, Vec::new())
+            script.elsewhere.clone()
         }
     }
 }
