@@ -184,10 +184,11 @@ impl HttpFetcher {
         if let Some(refused) = refusal_behind(&error) {
             return FetchError::Refused(refused);
         }
-        if error.is_timeout() {
-            FetchError::Timeout(self.time_limit)
-        } else if error.is_connect() {
+        // A connection that took too long is both.
+        if error.is_connect() {
             FetchError::Connect(causes(&error))
+        } else if error.is_timeout() {
+            FetchError::Timeout(self.time_limit)
         } else {
             FetchError::Broken(causes(&error))
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::{net::TcpStream, time::timeout};
 use url::Url;
 
 use super::{BODY_LIMIT, FetchError, HttpAnswer, HttpFetcher, freshness};
@@ -144,6 +145,37 @@ async fn nobody_listening_is_told_apart_from_a_slow_server() {
     assert!(
         matches!(&gone, Err(error @ FetchError::Connect(_)) if error.concerns_the_host()),
         "{gone:?}"
+    );
+}
+
+/// A port whose queue of connections is full and never emptied, and the connections that fill it.
+async fn full_port() -> (
+    std::net::SocketAddr,
+    tokio::net::TcpListener,
+    Vec<TcpStream>,
+) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let patience = Duration::from_millis(200);
+    while let Ok(connected) = timeout(patience, TcpStream::connect(address)).await {
+        waiting.push(connected.unwrap());
+    }
+    (address, listener, waiting)
+}
+
+#[tokio::test]
+async fn a_host_that_takes_no_connection_in_time_is_gone_for_all_its_paths() {
+    let (address, _listener, _waiting) = full_port().await;
+    let name = format!("http://{address}");
+    let full = fetcher(&name)
+        .get(&url(&format!("{name}/keys")), None)
+        .await;
+    assert!(
+        matches!(&full, Err(error) if error.concerns_the_host()),
+        "{full:?}"
     );
 }
 
