@@ -8,7 +8,8 @@ use http::HeaderName;
 
 /// Names under which somebody's upstream learns who is calling; a trailing hyphen marks a family.
 /// Every preset of ours is in here, and what other gates and clouds call theirs: an upstream that
-/// stood behind one of them yesterday still believes its headers today.
+/// stood behind one of them yesterday still believes its headers today. The guide for operators
+/// (`docs/guides/protect-an-mcp-server.md`) says whose names these are.
 const IDENTITY: &[&str] = &[
     "x-auth-",
     "x-authenticated-",
@@ -25,25 +26,49 @@ const IDENTITY: &[&str] = &[
     "x-user-id",
     "x-user-name",
     "x-user-email",
+    "x-user-group",
     "x-user-groups",
+    "x-user-role",
     "x-user-roles",
+    "x-user-scopes",
+    "x-user-tenant",
+    "x-user-info",
     "x-userinfo",
+    "x-username",
+    "x-email",
+    "x-groups",
+    "x-roles",
+    "x-scopes",
+    "x-tenant",
+    "x-tenant-id",
+    "x-proxy-user",
     "x-id-token",
     "x-access-token",
     "x-jwt-",
     "x-oidc-",
     "oidc-",
+    "shib-",
+    "eppn",
+    "x-token-subject",
+    "x-token-user-",
     "x-pomerium-",
     "cf-access-",
     "x-goog-iap-",
     "x-goog-authenticated-user-",
+    "x-apigateway-api-userinfo",
+    "x-endpoint-api-userinfo",
     "x-amzn-oidc-",
+    "x-amzn-request-context",
+    "x-amzn-lambda-context",
     "x-ms-client-principal",
     "x-ms-client-principal-",
     "x-ms-token-",
     "x-consumer-",
     "x-credential-",
     "x-anonymous-consumer",
+    "x-hasura-",
+    "x-scope-orgid",
+    "impersonate-",
     "x-tailscale-",
     "tailscale-",
     "x-mcp-auth",
@@ -85,8 +110,15 @@ const ROUTING: &[&str] = &[
     "proxy",
 ];
 
-/// Credentials for us, which end here.
-const CREDENTIALS: &[&str] = &["authorization", "proxy-authorization", "dpop"];
+/// Credentials for us, which end here; also under the names that stand in for `Authorization` where that
+/// is taken.
+const CREDENTIALS: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "x-authorization",
+    "x-serverless-authorization",
+    "dpop",
+];
 
 /// Whether a header, however it is spelled, tells who is calling.
 #[must_use]
@@ -129,7 +161,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Header names that must never reach an upstream as the client wrote them.
-    pub(crate) const NAMES: [&str; 30] = [
+    pub(crate) const NAMES: [&str; 68] = [
         "X-Auth-Request-User",
         "X-Auth-Request-Email",
         "X-Auth-Request-Groups",
@@ -160,6 +192,44 @@ pub(crate) mod tests {
         "X-User-Email",
         "X-MS-CLIENT-PRINCIPAL-ID",
         "X-MCP-Auth-Token",
+        "X-Apigateway-Api-Userinfo",
+        "X-Endpoint-API-UserInfo",
+        "X-Serverless-Authorization",
+        "X-Authorization",
+        "X-Amzn-Request-Context",
+        "X-Amzn-Lambda-Context",
+        "X-Token-Subject",
+        "X-Token-User-Name",
+        "X-Token-User-Email",
+        "X-Token-User-Roles",
+        "X-Scope-OrgID",
+        "X-Hasura-Role",
+        "X-Hasura-User-Id",
+        "X-Hasura-Admin-Secret",
+        "Impersonate-User",
+        "Impersonate-Group",
+        "Impersonate-Uid",
+        "Impersonate-Extra-Scopes",
+        "Shib-Session-ID",
+        "Shib-Identity-Provider",
+        "eppn",
+        "X-Proxy-User",
+        "X-Email",
+        "X-Username",
+        "X-User",
+        "X-User-Id",
+        "X-User-Name",
+        "X-User-Role",
+        "X-User-Roles",
+        "X-User-Groups",
+        "X-User-Info",
+        "X-User-Scopes",
+        "X-User-Tenant",
+        "X-Tenant",
+        "X-Tenant-Id",
+        "X-Groups",
+        "X-Roles",
+        "X-Scopes",
     ];
 
     /// Other spellings of a name that HTTP lets through.
@@ -248,6 +318,9 @@ pub(crate) mod tests {
     #[case("cookie")]
     #[case("x-api-key")]
     #[case("x-user-agent")]
+    #[case("x-user-timezone")]
+    #[case("x-groupware")]
+    #[case("x-amzn-trace-id")]
     #[case("x-author")]
     #[case("x-authority")]
     #[case("x-request-id")]
