@@ -41,9 +41,9 @@ const HEAD: &str = "\
 
 # Settings
 
-Precedence: flag, environment, file, default. Every mistake is reported at once, and the process ends with exit
-code 78. Empty values, quotes left inside a value and unknown names that begin with `OAUTHGATE_` are mistakes.
-Lists are separated by blanks or commas; booleans are `true` or `false`.
+Precedence: flag, environment, file, default. Every mistake is reported at once; then `serve` and `config show` end
+with exit code 78, `config check` with 1. Empty values, quotes left inside a value and unknown names that begin with
+`OAUTHGATE_` are mistakes. Lists are separated by blanks or commas; booleans are `true` or `false`.
 
 `RUST_LOG` chooses what is logged (`info` by default), `NO_COLOR` turns colour off, `SSL_CERT_FILE` names the
 certificate authorities that authorization servers and upstreams are checked against. `HTTPS_PROXY` is not used:
