@@ -64,10 +64,11 @@ impl Door {
         let mut answered = self
             .route(with_extensions(request, client, reference, &passage))
             .await;
+        // Before the rest of the body is awaited: how slow its client is says nothing about us.
+        passage.end(answered.site.as_deref(), &answered.response, &self.metrics);
         if !unread.read_away().await || ends_connection {
             end_connection(&mut answered.response);
         }
-        passage.end(answered.site.as_deref(), &answered.response, &self.metrics);
         Ok(counted(answered.response, underway, &self.metrics))
     }
 

@@ -3,9 +3,14 @@
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex, Once},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tracing::{Event, Metadata, Subscriber, dispatcher::DefaultGuard, span, subscriber::Interest};
 
 use super::{
@@ -254,4 +259,22 @@ async fn an_upstream_that_wants_credentials_of_its_own_is_told() {
     );
     assert_eq!(line["upstream"], recorder.address.to_string());
     assert_eq!(line["reference"], log.access()[0]["reference"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_when_it_is_decided_not_when_its_client_has_sent_all() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let gate = Running::start().await;
+    let mut client = TcpStream::connect(gate.public).await.unwrap();
+    let head = "POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\nContent-Length: 10\r\n\r\n";
+    write(&mut client, head).await;
+    let told = timeout(Duration::from_secs(1), async {
+        while log.access().is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    told.await
+        .expect("the line, while the body is still awaited");
+    let took = log.access()[0]["duration_ms"].as_f64().unwrap();
+    assert!(took < 1e3, "{took} ms");
 }
