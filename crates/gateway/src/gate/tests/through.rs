@@ -154,6 +154,18 @@ async fn the_upstream_sees_its_own_path_and_who_is_calling_and_no_token() {
     );
 }
 
+/// A name in another script is good, but a header could only carry it changed.
+#[tokio::test]
+async fn f18_a_caller_whose_name_fits_no_header_stops_at_the_gate() {
+    let gate = Running::before(&upstream(Seen::default()).await, |_| {}).await;
+    for claim in ["sub", "tenant_id", "client_id"] {
+        let caller = gate.bearer(json!({ claim: "samlp|adfs|jürgen@x.de" }));
+        let answer = gate.ask("GET /mcp/ HTTP/1.1", &[&caller]).await;
+        assert_eq!(answer.status, 401, "{claim}: {answer:?}");
+        assert_eq!(answer.json()["error"], "invalid_token", "{claim}");
+    }
+}
+
 #[tokio::test]
 async fn an_upstream_without_a_path_gets_the_path_as_it_is() {
     let address = upstream(Seen::default()).await;
