@@ -1,7 +1,7 @@
 //! Claims that are missing or mistyped: never the same as checked.
 
-use oauthgate_core::{PrincipalKind, Profile, Reason, UserContext, claims::ClaimPointer};
-use serde_json::{Value, json};
+use oauthgate_core::{PrincipalKind, Profile, Reason, claims::ClaimPointer};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -122,11 +122,6 @@ fn c3_refuses_missing_null_and_empty_claims() {
     assert_eq!(refusal_of(&json!({"exp": ""})), Reason::MalformedClaims);
     assert_eq!(refusal_of(&json!({"iss": ""})), Reason::UnknownIssuer);
     assert_eq!(refusal_of(&json!({"aud": ""})), Reason::WrongAudience);
-}
-
-fn user_of(profile: Profile, claims: &Value) -> Result<UserContext, Reason> {
-    let token = sign(&P256, "ES256", &json!({"kid": "key-1"}), claims);
-    verify_with(&verifier_with(profile), &keys(), &token, NOW).map_err(|error| error.reason())
 }
 
 /// Many issuers write `null` for what they do not know.

@@ -16,6 +16,7 @@ mod identities;
 mod issuers;
 mod key_choice;
 mod kinds;
+mod machines;
 mod scopes;
 mod signatures;
 mod times;
