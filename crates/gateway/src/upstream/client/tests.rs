@@ -128,6 +128,21 @@ async fn speaks_what_the_upstream_offers_and_http1_for_upgrades(
 }
 
 #[tokio::test]
+async fn a_head_that_is_the_last_on_its_connection_passes_over_http2_too() {
+    let url = serve(&["h2"]).await;
+    let client = client();
+    for method in [http::Method::HEAD, http::Method::GET] {
+        let mut request = request(&url);
+        *request.method_mut() = method;
+        let response = client.send(request, false).await.unwrap();
+        assert_eq!(
+            (response.status(), response.version()),
+            (StatusCode::OK, Version::HTTP_2)
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_that_the_system_does_not_trust_ends_it() {
     let url = serve(&["h2", "http/1.1"]).await;
     let client = UpstreamClient::new(&url, Duration::from_secs(5)).unwrap();
