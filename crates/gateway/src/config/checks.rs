@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use oauthgate_remote::ProviderSettings;
 use url::{Host, Url};
 
 use super::{
@@ -159,5 +160,29 @@ fn warnings(settings: &Settings) -> Vec<String> {
                 .to_owned(),
         );
     }
+    for resource in &settings.resources {
+        warnings.extend(last_slashes(&resource.provider));
+    }
     warnings
+}
+
+/// Clients ask for tokens for the resource, byte for byte, and audiences are compared byte for byte.
+fn last_slashes(provider: &ProviderSettings) -> Option<String> {
+    let resource = provider.resource.as_str();
+    let without = |text: &str| text.strip_suffix('/').unwrap_or(text).to_owned();
+    let audiences = provider
+        .issuers
+        .iter()
+        .map(|issuer| &issuer.audiences)
+        .filter(|audiences| {
+            audiences
+                .iter()
+                .all(|audience| audience.as_str() != resource)
+        });
+    let near = audiences
+        .flatten()
+        .find(|audience| without(audience.as_str()) == without(resource))?;
+    Some(format!(
+        "the resource {resource} and the audience {near} differ in the last slash only: a token for the one is no token for the other"
+    ))
 }

@@ -50,11 +50,11 @@ pub(super) const FILE_ONLY: &[(Level, &str, &str)] = &[
     ),
 ];
 
-/// Reads the text of a file.
-pub(super) fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Sections {
+/// Reads the text of a file; `None` when it is no TOML, so that nobody can tell what it sets.
+pub(super) fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Sections> {
     let reader = Reader { path, text };
     match DeTable::parse(text) {
-        Ok(table) => reader.top(table.get_ref(), mistakes),
+        Ok(table) => Some(reader.top(table.get_ref(), mistakes)),
         Err(error) => {
             let line = reader.line(error.span().map_or(0, |span| span.start));
             mistakes.add(
@@ -63,7 +63,7 @@ pub(super) fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Section
                 format!("not TOML: {}", shown(error.message())),
                 "a file as https://toml.io describes it",
             );
-            Sections::default()
+            None
         }
     }
 }

@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf};
 use oauthgate_core::SettingError;
 use oauthgate_remote::{ConfigurationError, error::Mistake};
 
+use super::env::PREFIX;
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -127,12 +129,20 @@ fn hide_user_info(text: &str) -> String {
     hidden
 }
 
+/// The part of a name that tells it from others.
+fn distinctive(name: &str) -> &str {
+    match name.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+        _ => name,
+    }
+}
+
 /// The known name nearest to a misspelt one, when it is near enough to be meant.
 pub(super) fn nearest<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let near_enough = 2 + wrong.len() / 8;
+    let near_enough = 1 + distinctive(wrong).len() / 8;
     known
         .into_iter()
         .map(|name| {
@@ -180,5 +190,23 @@ mod tests {
             Some("upstream")
         );
         assert_eq!(nearest("something_else", ["upstream", "listen"]), None);
+    }
+
+    #[test]
+    fn a_shared_prefix_does_not_bring_names_nearer() {
+        let known = [
+            "OAUTHGATE_JWKS_URL",
+            "OAUTHGATE_UPSTREAM",
+            "OAUTHGATE_LISTEN",
+        ];
+        assert_eq!(nearest("OAUTHGATE_REDIS_URL", known), None);
+        assert_eq!(nearest("OAUTHGATE_TOKEN", known), None);
+        for slip in [
+            "OAUTHGATE_JWK_URL",
+            "OAUTHGATE_JKWS_URI",
+            "oauthgate_jwks_url",
+        ] {
+            assert_eq!(nearest(slip, known), Some("OAUTHGATE_JWKS_URL"), "{slip}");
+        }
     }
 }

@@ -54,7 +54,9 @@ impl Sources {
     pub fn load(&self) -> Result<Loaded, ConfigurationError> {
         let mut mistakes = Mistakes::default();
         let given = self.environment.given(&mut mistakes);
-        let mut sections = self.file(&given, &mut mistakes);
+        let Some(mut sections) = self.file(&given, &mut mistakes) else {
+            return Err(mistakes.into_error());
+        };
         merge(&mut sections, given, &mut mistakes);
         merge(&mut sections, self.given_by_flags(), &mut mistakes);
         let resolved = resolve::resolve(&sections, &self.environment, &mut mistakes);
@@ -106,8 +108,13 @@ impl Sources {
         self.flags.iter().filter_map(given).collect()
     }
 
-    /// The file's sections; none when nobody names a file and there is none.
-    fn file(&self, given: &[(&'static Variable, Given)], mistakes: &mut Mistakes) -> Sections {
+    /// The file's sections; empty when nobody names a file and there is none. `None` when there is one that
+    /// cannot be read: whatever else seems to be missing may stand in it.
+    fn file(
+        &self,
+        given: &[(&'static Variable, Given)],
+        mistakes: &mut Mistakes,
+    ) -> Option<Sections> {
         let by_environment = given
             .iter()
             .find(|(variable, _)| variable.key == "config")
@@ -123,7 +130,9 @@ impl Sources {
         };
         match read(&path) {
             Ok(text) => file::parse(&path, &text, mistakes),
-            Err(error) if error.kind() == ErrorKind::NotFound && !named => Sections::default(),
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => {
+                Some(Sections::default())
+            }
             Err(error) => {
                 mistakes.add(
                     label,
@@ -131,7 +140,7 @@ impl Sources {
                     format!("the file cannot be read: {error}"),
                     "the path of a readable TOML file",
                 );
-                Sections::default()
+                None
             }
         }
     }

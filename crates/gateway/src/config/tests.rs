@@ -536,6 +536,42 @@ fn h7_a_mistake_in_the_file_is_told_with_its_line(
     assert!(hit, "{report}");
 }
 
+#[test]
+fn a_file_that_is_no_toml_is_the_only_mistake() {
+    let report = Setup::of_file("listen = \n[[resource]]\n").report();
+    assert!(
+        report.starts_with("1 mistake") && report.contains("not TOML"),
+        "{report}"
+    );
+}
+
+#[rstest]
+#[case("https://mcp.example.com/mcp/", "https://mcp.example.com/mcp", true)]
+#[case(
+    "https://mcp.example.com/mcp",
+    "other https://mcp.example.com/mcp/",
+    true
+)]
+#[case("https://mcp.example.com/mcp/", "https://mcp.example.com/mcp/", false)]
+#[case(
+    "https://mcp.example.com/mcp",
+    "https://mcp.example.com/mcp https://mcp.example.com/mcp/",
+    false
+)]
+#[case("https://mcp.example.com/mcp", "other", false)]
+fn an_audience_that_differs_by_a_last_slash_is_legal_and_warned_about(
+    #[case] resource: &str,
+    #[case] audience: &str,
+    #[case] expected: bool,
+) {
+    let loaded = Setup::new(&[("MCP_SERVER_URL", resource), ("OAUTH_AUDIENCE", audience)]).load();
+    let warned = loaded
+        .warnings
+        .iter()
+        .any(|line| line.contains("last slash") && line.contains(resource));
+    assert_eq!(warned, expected, "{:?}", loaded.warnings);
+}
+
 #[rstest]
 #[case::path("path = \"/same\"", "claims the same")]
 #[case::name("name = \"same\"", "claims the same")]
