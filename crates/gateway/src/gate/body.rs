@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use pin_project_lite::pin_project;
 
+use super::activity::Work;
 use crate::telemetry::metrics::{Metrics, Underway};
 
 /// What goes wrong while a body is under way; the connection ends with it.
@@ -35,20 +36,26 @@ pin_project! {
         #[pin]
         body: GateBody,
         underway: Vec<Underway>,
+        work: Option<Work>,
     }
 }
 
-/// Counts a response until its body ends; an event stream is counted as such, too.
+/// Counts a response, and the work on it, until its body ends; an event stream is counted as such, too.
 pub(super) fn counted(
     response: Response<GateBody>,
     request: Underway,
+    work: Work,
     metrics: &Metrics,
 ) -> Response<CountedBody> {
     let mut underway = vec![request];
     if is_event_stream(response.headers()) {
         underway.push(Underway::of(&metrics.open_streams));
     }
-    response.map(|body| CountedBody { body, underway })
+    response.map(|body| CountedBody {
+        body,
+        underway,
+        work: Some(work),
+    })
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
@@ -75,6 +82,7 @@ impl Body for CountedBody {
         let frame = this.body.poll_frame(cx);
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
             this.underway.clear();
+            *this.work = None;
         }
         frame
     }

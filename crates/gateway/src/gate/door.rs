@@ -15,6 +15,7 @@ use oauthgate_tower::{ClientAddress, Reference, metadata_route::ROOT_PATH, respo
 use tower::ServiceExt;
 
 use super::{
+    activity::Work,
     body::{CountedBody, GateBody, boxed, counted},
     hints,
     request_body::{self, RequestBody},
@@ -54,6 +55,7 @@ impl Door {
         &self,
         request: Request<Incoming>,
         peer: IpAddr,
+        work: Work,
     ) -> Result<Response<CountedBody>, Infallible> {
         let underway = Underway::of(&self.metrics.in_flight);
         let client = client_address(request.headers(), peer, &self.trusted_proxies);
@@ -69,7 +71,7 @@ impl Door {
         if !unread.read_away().await || ends_connection {
             end_connection(&mut answered.response);
         }
-        Ok(counted(answered.response, underway, &self.metrics))
+        Ok(counted(answered.response, underway, work, &self.metrics))
     }
 
     /// The order matters: what is ambiguous is refused before anything is looked up; documents are for

@@ -1,6 +1,8 @@
 //! Accepts connections, serves them, and brings them to an end.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, fmt::Display, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -8,7 +10,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
         conn::auto::Builder,
-        graceful::{GracefulShutdown, Watcher},
+        graceful::{GracefulConnection, GracefulShutdown},
     },
 };
 use tokio::{
@@ -18,11 +20,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{descriptors, door::Door, patience::Patience, place::Place};
+use super::{activity::Activity, descriptors, door::Door, patience::Patience, place::Place};
 use crate::{config::Limits, telemetry::metrics::Underway};
 
 /// How long accepting pauses when the system has no more descriptors.
 const BREATH: Duration = Duration::from_millis(100);
+/// How long a connection that was told to end may be without work.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The public listener.
 pub(super) struct Public {
@@ -55,6 +59,7 @@ struct Connections {
     builder: Builder<TokioExecutor>,
     places: Arc<Semaphore>,
     graceful: GracefulShutdown,
+    draining: CancellationToken,
     cut: CancellationToken,
 }
 
@@ -66,6 +71,7 @@ impl Connections {
             builder: builder(&limits),
             places: Arc::new(Semaphore::new(limits.connections)),
             graceful: GracefulShutdown::new(),
+            draining: CancellationToken::new(),
             cut: CancellationToken::new(),
         }
     }
@@ -87,17 +93,24 @@ impl Connections {
         let counted = Underway::of(&self.door.metrics.connections);
         let place = Place::new(permit, counted, self.graceful.watcher(), self.cut.clone());
         let (door, held) = (Arc::clone(&self.door), place.clone());
+        let activity = Activity::default();
+        let busy = activity.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(held.clone());
-            let door = Arc::clone(&door);
-            async move { door.answer(request, peer.ip()).await }
+            let (door, work) = (Arc::clone(&door), busy.begin());
+            async move { door.answer(request, peer.ip(), work).await }
         });
-        let io = TokioIo::new(Patience::new(stream, self.limits.header_read));
+        let io = TokioIo::new(Patience::new(
+            stream,
+            self.limits.header_read,
+            activity.clone(),
+        ));
         let connection = self
             .builder
             .serve_connection_with_upgrades(io, service)
             .into_owned();
-        let connection = watched(self.graceful.watcher(), connection);
+        let (draining, idle) = (self.draining.clone(), self.limits.header_read);
+        let connection = lasting(connection, activity, idle, draining);
         tokio::spawn(async move {
             tokio::select! {
                 () = connection => {}
@@ -111,6 +124,7 @@ impl Connections {
             seconds = patience.as_secs(),
             "draining: no new connections, requests in flight may end"
         );
+        self.draining.cancel();
         tokio::select! {
             ended = timeout(patience, self.graceful.shutdown()) => match ended {
                 Ok(()) => tracing::info!("drained"),
@@ -122,13 +136,29 @@ impl Connections {
     }
 }
 
-/// A connection that ends badly is the client's affair, and told to nobody but the curious.
-async fn watched<C>(watcher: Watcher, connection: C)
+/// Serves a connection. It is told to end when it was idle for too long, or when a drain begins; then it
+/// may finish its work, but one that has none (half a request, perhaps) is not waited for.
+async fn lasting<C>(connection: C, activity: Activity, idle: Duration, draining: CancellationToken)
 where
-    C: hyper_util::server::graceful::GracefulConnection,
-    C::Error: std::fmt::Display,
+    C: GracefulConnection,
+    C::Error: Display,
 {
-    if let Err(error) = watcher.watch(connection).await {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        result = &mut connection => return tell(result),
+        () = draining.cancelled() => {}
+        () = activity.idle_for(idle) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        result = &mut connection => tell(result),
+        () = activity.idle_for(FAREWELL) => {}
+    }
+}
+
+/// A connection that ends badly is the client's affair, and told to nobody but the curious.
+fn tell<E: Display>(result: Result<(), E>) {
+    if let Err(error) = result {
         tracing::debug!(%error, "a connection ended badly");
     }
 }

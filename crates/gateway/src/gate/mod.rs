@@ -4,6 +4,7 @@
 //! everybody; the path picks the resource; a foreign host or origin is refused (403); preflights are
 //! answered; then authentication, the tools, and the service behind.
 
+mod activity;
 mod body;
 mod descriptors;
 mod door;

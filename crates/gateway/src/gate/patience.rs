@@ -1,4 +1,4 @@
-//! A connection whose client must begin to speak.
+//! A connection whose client must begin to speak, and is waited for while it takes what was written.
 //!
 //! hyper limits how long a request's head may take, but only once it knows which protocol is spoken. A
 //! client that sends nothing, or half of the HTTP/2 preface, would hold its connection for ever.
@@ -15,6 +15,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use super::activity::{Activity, Work};
+
 /// The HTTP/2 preface: after as many bytes the protocol is known. No HTTP/1 request is shorter, either.
 const PREFACE: usize = 24;
 
@@ -25,16 +27,30 @@ pub(super) struct Patience<S> {
     /// Boxed, because hyper wants a stream that may move; gone once the first bytes are there.
     deadline: Option<Pin<Box<Sleep>>>,
     missing: usize,
+    activity: Activity,
+    /// While the client has not taken what was written.
+    writing: Option<Work>,
 }
 
 impl<S> Patience<S> {
     /// Waits so long for the first bytes.
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+    pub(super) fn new(stream: S, patience: Duration, activity: Activity) -> Self {
         Self {
             stream,
             deadline: Some(Box::pin(sleep(patience))),
             missing: PREFACE,
+            activity,
+            writing: None,
         }
+    }
+
+    fn written<T>(&mut self, result: Poll<T>) -> Poll<T> {
+        if result.is_ready() {
+            self.writing = None;
+        } else if self.writing.is_none() {
+            self.writing = Some(self.activity.begin());
+        }
+        result
     }
 
     fn arrived(&mut self, bytes: usize) {
@@ -74,7 +90,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         cx: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buffer)
+        let result = Pin::new(&mut self.stream).poll_write(cx, buffer);
+        self.written(result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -90,7 +107,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        self.written(result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -109,7 +127,7 @@ mod tests {
         for first in [&b""[..], b"PRI * HTTP"] {
             let (mut client, server) = duplex(64);
             client.write_all(first).await.unwrap();
-            let mut patient = Patience::new(server, Duration::from_secs(30));
+            let mut patient = Patience::new(server, Duration::from_secs(30), Activity::default());
             let error = patient.read_exact(&mut [0; PREFACE]).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut);
         }
@@ -118,7 +136,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_spoke_may_be_silent_for_long() {
         let (mut client, server) = duplex(64);
-        let mut patient = Patience::new(server, Duration::from_secs(30));
+        let mut patient = Patience::new(server, Duration::from_secs(30), Activity::default());
         client.write_all(&[b'x'; PREFACE]).await.unwrap();
         patient.read_exact(&mut [0; PREFACE]).await.unwrap();
         let late = tokio::spawn(async move {

@@ -58,6 +58,24 @@ async fn a_drain_lets_requests_end_and_takes_no_new_ones() {
 }
 
 #[tokio::test]
+async fn a_drain_does_not_wait_for_requests_that_are_only_begun() {
+    for begun in ["GET /mcp HTTP/1.1\r\nHost: 127", "PRI * HT", ""] {
+        let mut gate = Running::start().await;
+        let mut stream = TcpStream::connect(gate.public).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut slow = open(&gate, "/mcp/slow").await;
+        gate.stop();
+        let mut answer = String::new();
+        slow.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        timeout(Duration::from_secs(2), &mut gate.ended)
+            .await
+            .unwrap_or_else(|_| panic!("{begun:?} holds the drain"))
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_drain_timeout_cuts_what_is_left() {
     let quick =
         |settings: &mut crate::config::Settings| settings.limits.drain = Duration::from_millis(300);
@@ -125,6 +143,25 @@ async fn a_client_that_says_nothing_is_left_alone() {
         let end = timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
         assert!(end.is_ok(), "{first:?} keeps its connection");
     }
+}
+
+#[tokio::test]
+async fn f20_an_http2_connection_without_streams_ends_like_any_other() {
+    let hasty = |settings: &mut crate::config::Settings| {
+        settings.limits.header_read = Duration::from_millis(200);
+    };
+    let gate = Running::with("test-1", hasty).await;
+    let mut stream = TcpStream::connect(gate.public).await.unwrap();
+    let empty_settings = b"\0\0\0\x04\0\0\0\0\0";
+    stream
+        .write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &empty_settings[..]].concat())
+        .await
+        .unwrap();
+    let mut frames = Vec::new();
+    let end = timeout(Duration::from_secs(5), stream.read_to_end(&mut frames)).await;
+    assert!(end.is_ok(), "it keeps its place");
+    let goaway = b"\0\0\x08\x07\0\0\0\0\0";
+    assert!(frames.windows(9).any(|frame| frame == goaway), "{frames:?}");
 }
 
 #[tokio::test]
