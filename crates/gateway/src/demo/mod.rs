@@ -57,6 +57,7 @@ pub enum DemoError {
 pub struct Demo {
     base: String,
     admin: SocketAddr,
+    auto_consent: bool,
     issuer: DevIssuer,
     sample: JoinHandle<io::Result<()>>,
 }
@@ -86,6 +87,7 @@ impl Demo {
         let demo = Self {
             base,
             admin,
+            auto_consent,
             issuer,
             sample,
         };

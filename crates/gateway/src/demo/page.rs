@@ -23,15 +23,24 @@ Give this URL to your MCP client:
 
   {mcp}
 
-It is sent to a login, where you are Ada Example, and asked for consent. The tools whoami, search_notes and
+{login} The tools whoami, search_notes and
 long_report need notes:read, add_note needs notes:write, delete_all_notes needs notes:admin. A second resource,
 a plain HTTP API that needs reports:read, is {reports}
 The authorization server is {issuer}
 ",
         mcp = demo.mcp_url(),
+        login = login(demo.auto_consent),
         reports = demo.reports_url(),
         issuer = demo.issuer.issuer(),
     )
+}
+
+fn login(auto_consent: bool) -> &'static str {
+    if auto_consent {
+        "Every login is granted at once, to Ada Example, and nobody is asked."
+    } else {
+        "It is sent to a login, where you are Ada Example, and asked for consent."
+    }
 }
 
 /// Assignments to copy: the commands use the names.
@@ -86,3 +95,22 @@ Next: README.md, \"Protect your own server\". The whole loop without a client: o
 
 /// What the 2026-07-28 revision wants in every request.
 const META: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"curl","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    #[tokio::test]
+    async fn the_page_tells_of_consent_only_where_somebody_is_asked() {
+        for (auto_consent, expected) in [(false, "asked for consent"), (true, "nobody is asked")] {
+            let mut settings = Settings::new(Vec::new());
+            settings.listen.set_port(0);
+            settings.admin_listen.set_port(0);
+            let (demo, _gate) = Demo::start(settings, auto_consent).await.unwrap();
+            let page = demo.page();
+            assert!(page.contains(expected), "{page}");
+            assert_eq!(page.contains("consent"), !auto_consent, "{page}");
+        }
+    }
+}
