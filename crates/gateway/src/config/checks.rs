@@ -13,13 +13,20 @@ use super::{
     settings::{ResourceSettings, Settings},
 };
 
-/// Adds every contradiction, and warns about what is legal and risky.
-pub(super) fn check(settings: &Settings, mistakes: &mut Mistakes) -> Vec<String> {
+/// Adds every contradiction, and warns about what is legal and risky. Resources are compared with each
+/// other only when all are there: a report names them by position.
+pub(super) fn check(
+    settings: &Settings,
+    has_every_resource: bool,
+    mistakes: &mut Mistakes,
+) -> Vec<String> {
     listeners(settings, mistakes);
     for resource in &settings.resources {
         refuse_loop(settings, resource, mistakes);
     }
-    refuse_collisions(&settings.resources, mistakes);
+    if has_every_resource {
+        refuse_collisions(&settings.resources, mistakes);
+    }
     if mistakes.is_empty() {
         refuse_what_the_validator_refuses(&settings.resources, mistakes);
     }

@@ -61,10 +61,11 @@ impl Sources {
         merge(&mut sections, self.given_by_flags(), &mut mistakes);
         let resolved = resolve::resolve(&sections, &self.environment, &mut mistakes);
         let settings = resolved.settings.as_ref();
-        let warnings =
-            settings.map_or_else(Vec::new, |settings| checks::check(settings, &mut mistakes));
+        let warnings = settings.map_or_else(Vec::new, |settings| {
+            checks::check(settings, resolved.is_complete, &mut mistakes)
+        });
         match resolved.settings {
-            Some(settings) if mistakes.is_empty() => Ok(Loaded {
+            Some(settings) if mistakes.is_empty() && resolved.is_complete => Ok(Loaded {
                 settings,
                 effective: resolved.effective,
                 warnings,

@@ -16,10 +16,13 @@ use super::{
     values,
 };
 
-/// What the sections come to; settings only when nothing is wrong so far.
+/// What the sections come to.
 #[derive(Default)]
 pub(super) struct Resolved {
+    /// Those of the gate with the resources that could be read.
     pub(super) settings: Option<Settings>,
+    /// Whether no resource is left out.
+    pub(super) is_complete: bool,
     pub(super) effective: Vec<Effective>,
 }
 
@@ -44,9 +47,11 @@ pub(super) fn resolve(
             .read(&mut resolved.effective, mistakes)
         })
         .collect();
-    if let (Some(gate), Some(resources)) = (gate, resources.into_iter().collect()) {
-        resolved.settings = Some(Settings { resources, ..gate });
-    }
+    resolved.is_complete = resources.iter().all(Option::is_some);
+    resolved.settings = gate.map(|gate| Settings {
+        resources: resources.into_iter().flatten().collect(),
+        ..gate
+    });
     resolved
 }
 

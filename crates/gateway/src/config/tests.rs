@@ -545,6 +545,19 @@ fn a_file_that_is_no_toml_is_the_only_mistake() {
     );
 }
 
+#[test]
+fn the_listeners_are_compared_though_a_resource_has_mistakes() {
+    let report = Setup::new(&[
+        ("-OAUTHGATE_UPSTREAM", ""),
+        ("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:8080"),
+    ])
+    .report();
+    assert!(
+        report.contains("required and not set") && report.contains("cannot share an address"),
+        "{report}"
+    );
+}
+
 #[rstest]
 #[case("https://mcp.example.com/mcp/", "https://mcp.example.com/mcp", true)]
 #[case(
