@@ -104,7 +104,12 @@ fn asks_this_machine(request: &Request) -> bool {
     let mut named = hosts
         .iter()
         .map(|host| host.to_str().unwrap_or_default())
-        .chain(request.uri().authority().map(|target| target.as_str()))
+        .chain(
+            request
+                .uri()
+                .authority()
+                .map(axum::http::uri::Authority::as_str),
+        )
         .peekable();
     named.peek().is_some()
         && named.all(|host| Authority::parse(host).is_some_and(|host| host.is_loopback()))
