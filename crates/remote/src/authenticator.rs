@@ -191,8 +191,8 @@ fn http_source(
     let base = discovery::base_of(&issuer.issuer);
     let rule = AddressRule::new(
         base.iter()
-            .chain(&issuer.metadata_url)
-            .chain(&issuer.jwks_url),
+            .chain(&issuer.keys.metadata_url)
+            .chain(&issuer.keys.jwks_url),
     );
     let http = HttpFetcher::new(rule).map_err(|error| {
         mistake(oauthgate_core::SettingError::new(
@@ -200,12 +200,13 @@ fn http_source(
             "a readable trust store (SSL_CERT_FILE, or the system's)",
         ))
     })?;
-    let location = match &issuer.jwks_url {
+    let location = match &issuer.keys.jwks_url {
         Some(url) => Location::Explicit(url.clone()),
         None => Location::Discovered {
-            candidates: discovery::candidates(&issuer.issuer, issuer.metadata_url.as_ref())
+            candidates: discovery::candidates(&issuer.issuer, issuer.keys.metadata_url.as_ref())
                 .map_err(mistake)?,
             expected_issuer: issuer
+                .keys
                 .metadata_issuer
                 .as_ref()
                 .unwrap_or(&issuer.issuer)
@@ -224,8 +225,8 @@ fn store(
     source: Arc<dyn JwksSource>,
     clock: &Arc<dyn Clock>,
 ) -> Arc<KeyStore> {
-    let timing = Timing::new(issuer.jwks_ttl, issuer.jwks_ttl_is_explicit);
-    let source = match issuer.refuses_dev_keys {
+    let timing = Timing::new(issuer.keys.ttl, issuer.keys.ttl_is_explicit);
+    let source = match issuer.keys.refuses_dev_keys {
         true => Arc::new(WithoutDevKeys(source)),
         false => source,
     };
@@ -233,7 +234,7 @@ fn store(
         issuer.issuer.clone(),
         source,
         timing,
-        issuer.jwks_max_keys,
+        issuer.keys.max_prepared,
         Arc::clone(clock),
     ))
 }

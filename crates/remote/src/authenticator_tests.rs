@@ -165,7 +165,7 @@ async fn an_issuer_that_is_no_url_works_with_an_explicit_key_set() {
     let key = TestKey::new("1");
     let fake = FakeIssuer::serving(&[&key]).await;
     let mut stytch = issuer("stytch.com/project-test");
-    stytch.jwks_url = Some(format!("{}/keys", fake.name()).parse().unwrap());
+    stytch.keys.jwks_url = Some(format!("{}/keys", fake.name()).parse().unwrap());
     assert!(
         Gate::new(vec![stytch])
             .admits(&key.token("stytch.com/project-test"))
@@ -183,12 +183,12 @@ async fn a_named_metadata_issuer_is_compared_instead() {
         &format!("{}/keys", fake.name()),
     )));
     let mut entra = issuer("https://sts.example.com/t/");
-    entra.metadata_url = Some(
+    entra.keys.metadata_url = Some(
         format!("{}/.well-known/openid-configuration", fake.name())
             .parse()
             .unwrap(),
     );
-    entra.metadata_issuer = Some(Issuer::new("https://template/{tid}").unwrap());
+    entra.keys.metadata_issuer = Some(Issuer::new("https://template/{tid}").unwrap());
     assert!(
         Gate::new(vec![entra])
             .admits(&key.token("https://sts.example.com/t/"))
@@ -687,7 +687,7 @@ async fn r5_c11_a_template_takes_the_tokens_of_its_tenants_only() {
             .unwrap()
             .for_tenants([tenant.to_owned()]),
     );
-    entra.metadata_issuer = Some(Issuer::new(&text).unwrap());
+    entra.keys.metadata_issuer = Some(Issuer::new(&text).unwrap());
     let gate = Gate::new(vec![entra]);
     let token = |path: &str, tid: &str| {
         let mut claims = claims(&format!("{}/{path}/v2.0", fake.name()));

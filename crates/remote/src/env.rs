@@ -325,9 +325,9 @@ pub fn settings_from(
     let mut settings = IssuerSettings::new(issuer, audiences);
     settings.profile = profile;
     if let Some(ttl) = ttl {
-        settings = settings.with_explicit_jwks_ttl(ttl);
+        settings.keys = settings.keys.with_explicit_ttl(ttl);
     }
-    settings.jwks_max_keys = max_keys.unwrap_or(settings.jwks_max_keys);
+    settings.keys.max_prepared = max_keys.unwrap_or(settings.keys.max_prepared);
     Ok(ProviderSettings::new(resource, settings))
 }
 

@@ -50,9 +50,9 @@ fn the_names_of_the_seed_are_enough() {
     assert_eq!(issuer.issuer.as_str(), "https://auth.example.com/");
     assert_eq!(
         (
-            issuer.jwks_ttl,
-            issuer.jwks_ttl_is_explicit,
-            issuer.jwks_max_keys
+            issuer.keys.ttl,
+            issuer.keys.ttl_is_explicit,
+            issuer.keys.max_prepared
         ),
         (Duration::from_secs(3_600), false, 16)
     );
@@ -66,8 +66,8 @@ fn an_explicit_ttl_is_marked_as_explicit_even_when_it_is_the_default() {
         &[(OAUTH_JWKS_CACHE_TTL, "3600"), (OAUTH_JWKS_MAX_KEYS, "4")],
     )
     .unwrap();
-    assert!(settings.issuers[0].jwks_ttl_is_explicit);
-    assert_eq!(settings.issuers[0].jwks_max_keys, 4);
+    assert!(settings.issuers[0].keys.ttl_is_explicit);
+    assert_eq!(settings.issuers[0].keys.max_prepared, 4);
 }
 
 #[rstest]

@@ -52,12 +52,14 @@ pub mod env;
 pub mod error;
 mod http;
 pub mod jwks;
+mod key_settings;
 pub mod provider;
 pub mod settings;
 #[cfg(test)]
 mod testing;
 
 pub use error::ConfigurationError;
+pub use key_settings::{KeySettings, LONGEST_STALE_LIMIT};
 pub use oauthgate_core as core;
 pub use provider::{AuthProvider, KeyStatus, OAuth21Provider};
 pub use settings::{IssuerSettings, ProviderSettings};

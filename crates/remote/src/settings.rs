@@ -6,9 +6,8 @@ use oauthgate_core::{
     Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SigningAlgorithm,
     claims::IssuerTemplate,
 };
-use url::Url;
 
-use crate::{discovery, env, error::Mistake};
+use crate::{error::Mistake, key_settings::KeySettings};
 
 /// One trusted issuer.
 #[derive(Debug, Clone)]
@@ -27,22 +26,10 @@ pub struct IssuerSettings {
     pub missing_audience_clients: Vec<String>,
     /// The algorithms allowed.
     pub algorithms: Vec<SigningAlgorithm>,
-    /// The metadata document, when it is not where R3 looks for it.
-    pub metadata_url: Option<Url>,
-    /// The `issuer` that the metadata document names, when it is another one (R4).
-    pub metadata_issuer: Option<Issuer>,
-    /// The key set, when metadata is not to be asked.
-    pub jwks_url: Option<Url>,
     /// The tolerated clock skew.
     pub skew: Duration,
-    /// The ceiling of a key set's life; `OAUTH_JWKS_CACHE_TTL`, 3600 s by default.
-    pub jwks_ttl: Duration,
-    /// Whether `jwks_ttl` was set explicitly, and so is obeyed as it is.
-    pub jwks_ttl_is_explicit: bool,
-    /// How many prepared keys may be held; `OAUTH_JWKS_MAX_KEYS`, 16 by default. A larger set still works.
-    pub jwks_max_keys: usize,
-    /// Whether a key set with a throw-away key of `dev-issuer` is refused; a gate sets it.
-    pub refuses_dev_keys: bool,
+    /// Where its keys come from, and how long they are held.
+    pub keys: KeySettings,
 }
 
 impl IssuerSettings {
@@ -56,89 +43,28 @@ impl IssuerSettings {
             audiences,
             missing_audience_clients: Vec::new(),
             algorithms: SigningAlgorithm::ALL.to_vec(),
-            metadata_url: None,
-            metadata_issuer: None,
-            jwks_url: None,
             skew: Duration::from_secs(60),
-            jwks_ttl: Duration::from_secs(3600),
-            jwks_ttl_is_explicit: false,
-            jwks_max_keys: 16,
-            refuses_dev_keys: false,
+            keys: KeySettings::default(),
         }
-    }
-
-    /// The life of a key set, obeyed as it is.
-    #[must_use]
-    pub fn with_explicit_jwks_ttl(mut self, ttl: Duration) -> Self {
-        self.jwks_ttl = ttl;
-        self.jwks_ttl_is_explicit = true;
-        self
     }
 
     /// What is wrong with these settings, if anything.
     #[must_use]
     pub fn mistakes(&self) -> Vec<Mistake> {
-        let mut mistakes = Vec::new();
-        let mut check = |setting: &str, value: Option<&str>, result: Result<(), SettingError>| {
-            mistakes.extend(
-                result
-                    .err()
-                    .map(|error| Mistake::new(setting, value, error)),
-            );
-        };
-        check(
-            "issuer",
-            Some(self.issuer.as_str()),
-            self.issuer_can_be_found(),
-        );
-        for (setting, url) in [
-            ("metadata_url", &self.metadata_url),
-            ("jwks_url", &self.jwks_url),
-        ] {
-            if let Some(url) = url {
-                check(setting, Some(url.as_str()), env::fetchable(url));
-            }
-        }
-        check(
-            "audiences",
-            None,
-            at_least_one(self.audiences.len(), "audience"),
-        );
-        check(
-            "algorithms",
-            None,
-            at_least_one(self.algorithms.len(), "algorithm"),
-        );
-        check("jwks_ttl", None, life_in_range(self.jwks_ttl));
-        check(
-            "jwks_max_keys",
-            None,
-            at_least_one(self.jwks_max_keys, "key"),
-        );
+        let lists = [
+            ("audiences", at_least_one(self.audiences.len(), "audience")),
+            (
+                "algorithms",
+                at_least_one(self.algorithms.len(), "algorithm"),
+            ),
+        ];
+        let lists = lists
+            .into_iter()
+            .filter_map(|(setting, result)| Some(Mistake::new(setting, None, result.err()?)));
+        let mut mistakes = self.keys.mistakes(&self.issuer);
+        mistakes.extend(lists);
         mistakes
     }
-
-    /// With an explicit key set URL nothing is derived from the issuer, which may then be any text.
-    fn issuer_can_be_found(&self) -> Result<(), SettingError> {
-        if self.jwks_url.is_some() {
-            return Ok(());
-        }
-        let candidates = discovery::candidates(&self.issuer, self.metadata_url.as_ref())?;
-        if self.metadata_url.is_some() {
-            return Ok(());
-        }
-        candidates.iter().try_for_each(env::fetchable)
-    }
-}
-
-fn life_in_range(ttl: Duration) -> Result<(), SettingError> {
-    if (Duration::from_secs(1)..=env::LONGEST_TTL).contains(&ttl) {
-        return Ok(());
-    }
-    Err(SettingError::new(
-        "the life of a key set is out of range",
-        "from 1 second to a day",
-    ))
 }
 
 fn at_least_one(count: usize, what: &str) -> Result<(), SettingError> {

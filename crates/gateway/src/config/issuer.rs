@@ -73,15 +73,15 @@ pub(super) fn read(
 
     let mut settings = IssuerSettings::new(issuer, audiences);
     settings.profile = profile?;
-    settings.jwks_url = jwks_url;
-    settings.metadata_url = metadata_url;
-    settings.metadata_issuer = metadata_issuer;
+    settings.keys.jwks_url = jwks_url;
+    settings.keys.metadata_url = metadata_url;
+    settings.keys.metadata_issuer = metadata_issuer;
     settings.missing_audience_clients = missing_audience_clients;
     settings.algorithms = algorithms;
     settings.skew = skew?;
-    settings.jwks_ttl = jwks_ttl?;
-    settings.jwks_ttl_is_explicit = section.values.contains_key("jwks_cache_ttl");
-    settings.jwks_max_keys = jwks_max_keys?;
+    settings.keys.ttl = jwks_ttl?;
+    settings.keys.ttl_is_explicit = section.values.contains_key("jwks_cache_ttl");
+    settings.keys.max_prepared = jwks_max_keys?;
     Some(settings)
 }
 

@@ -108,9 +108,9 @@ fn four_variables_are_enough() {
     let [issuer] = &resource.provider.issuers[..] else {
         panic!("one issuer")
     };
-    assert_eq!(issuer.jwks_ttl.as_secs(), 3600);
-    assert!(!issuer.jwks_ttl_is_explicit);
-    assert_eq!((issuer.jwks_max_keys, issuer.skew.as_secs()), (16, 60));
+    assert_eq!(issuer.keys.ttl.as_secs(), 3600);
+    assert!(!issuer.keys.ttl_is_explicit);
+    assert_eq!((issuer.keys.max_prepared, issuer.skew.as_secs()), (16, 60));
     assert_eq!(loaded.warnings, [""; 0]);
 }
 
@@ -212,16 +212,16 @@ fn every_variable_takes_effect() {
         format!(
             "{} {:?} {:?}",
             issuer.profile.name(),
-            issuer.jwks_url.as_ref().map(url::Url::as_str),
-            issuer.metadata_url.as_ref().map(url::Url::as_str)
+            issuer.keys.jwks_url.as_ref().map(url::Url::as_str),
+            issuer.keys.metadata_url.as_ref().map(url::Url::as_str)
         ),
         format!(
             "{:?} {:?} {:?}",
-            issuer.metadata_issuer, issuer.missing_audience_clients, issuer.algorithms
+            issuer.keys.metadata_issuer, issuer.missing_audience_clients, issuer.algorithms
         ),
         format!(
             "{:?} {:?} {} {}",
-            issuer.skew, issuer.jwks_ttl, issuer.jwks_ttl_is_explicit, issuer.jwks_max_keys
+            issuer.skew, issuer.keys.ttl, issuer.keys.ttl_is_explicit, issuer.keys.max_prepared
         ),
     ];
     insta::assert_snapshot!(shown.join("\n"));

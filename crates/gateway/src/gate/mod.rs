@@ -218,7 +218,7 @@ fn provider(
 ) -> Result<OAuth21Provider, ConfigurationError> {
     let mut settings = resource.provider.clone();
     for issuer in &mut settings.issuers {
-        issuer.refuses_dev_keys = !accept_dev_issuer;
+        issuer.keys.refuses_dev_keys = !accept_dev_issuer;
     }
     OAuth21Provider::new(settings)
 }

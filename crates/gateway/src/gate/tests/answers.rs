@@ -239,7 +239,7 @@ async fn f16_a_path_beside_every_resource_is_not_served(#[case] path: &str) {
 #[tokio::test]
 async fn c9_without_keys_the_answer_is_503_and_never_401() {
     let mut dead = resource("https://mcp.example.com/mcp", "http://127.0.0.1:9");
-    dead.provider.issuers[0].jwks_url = Some("http://127.0.0.1:9/keys".parse().unwrap());
+    dead.provider.issuers[0].keys.jwks_url = Some("http://127.0.0.1:9/keys".parse().unwrap());
     let signer = std::sync::Arc::new(super::support::Signer::new(
         "k",
         "http://127.0.0.1:9".to_owned(),

@@ -316,7 +316,7 @@ async fn one_issuer_that_is_away_does_not_close_the_gate() {
         let provider = &mut settings.resources[0].provider;
         let mut away = provider.issuers[0].clone();
         away.issuer = oauthgate_core::Issuer::new("http://127.0.0.1:9").unwrap();
-        away.jwks_url = Some("http://127.0.0.1:9/keys".parse().unwrap());
+        away.keys.jwks_url = Some("http://127.0.0.1:9/keys".parse().unwrap());
         provider.issuers.push(away);
     };
     let gate = Running::with("test-1", second).await;

@@ -211,7 +211,7 @@ pub(super) fn resource(identifier: &str, issuer: &str) -> ResourceSettings {
         Issuer::new(issuer).unwrap(),
         vec![Audience::new("https://mcp.example.com/mcp").unwrap()],
     );
-    issuer_settings.jwks_url = Some(format!("{issuer}/keys").parse().unwrap());
+    issuer_settings.keys.jwks_url = Some(format!("{issuer}/keys").parse().unwrap());
     let mut provider = ProviderSettings::new(
         ResourceIdentifier::parse(identifier).unwrap(),
         issuer_settings,

@@ -1,0 +1,158 @@
+//! Where an issuer's keys come from, and how long they are held.
+
+use std::time::Duration;
+
+use oauthgate_core::{Issuer, SettingError, keys::KeyId};
+use url::Url;
+
+use crate::{discovery, env, error::Mistake, jwks::schedule::STALE_LIMIT};
+
+/// The longest that keys may be served which their issuer cannot confirm, in seconds: 30 days.
+pub const LONGEST_STALE_LIMIT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Where an issuer's keys come from, and how long they are held. Resources whose issuer has equal key
+/// settings share one key store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeySettings {
+    /// The metadata document, when it is not where R3 looks for it.
+    pub metadata_url: Option<Url>,
+    /// The `issuer` that the metadata document names, when it is another one (R4).
+    pub metadata_issuer: Option<Issuer>,
+    /// The key set, when metadata is not to be asked.
+    pub jwks_url: Option<Url>,
+    /// Whether the `jwks_uri` of a metadata document must lie on the issuer's own site.
+    pub jwks_same_site: bool,
+    /// The ceiling of a key set's life; `OAUTH_JWKS_CACHE_TTL`, 3600 s by default.
+    pub ttl: Duration,
+    /// Whether `ttl` was set explicitly, and so is obeyed as it is.
+    pub ttl_is_explicit: bool,
+    /// How many prepared keys may be held; `OAUTH_JWKS_MAX_KEYS`, 16 by default. A larger set still works.
+    pub max_prepared: usize,
+    /// How long a set is served that its issuer cannot confirm, 24 h by default. A set is served for its
+    /// own life in any case; with zero, for no longer.
+    pub stale_limit: Duration,
+    /// The only keys that are used, by `kid` or RFC 7638 thumbprint; empty for all.
+    pub pinned_kids: Vec<String>,
+    /// Keys that are never used, by `kid` or RFC 7638 thumbprint.
+    pub withdrawn_kids: Vec<String>,
+    /// Whether a key set with a throw-away key of `dev-issuer` is refused; a gate sets it.
+    pub refuses_dev_keys: bool,
+}
+
+impl Default for KeySettings {
+    fn default() -> Self {
+        Self {
+            metadata_url: None,
+            metadata_issuer: None,
+            jwks_url: None,
+            jwks_same_site: false,
+            ttl: Duration::from_secs(3600),
+            ttl_is_explicit: false,
+            max_prepared: 16,
+            stale_limit: STALE_LIMIT,
+            pinned_kids: Vec::new(),
+            withdrawn_kids: Vec::new(),
+            refuses_dev_keys: false,
+        }
+    }
+}
+
+impl KeySettings {
+    /// The life of a key set, obeyed as it is.
+    #[must_use]
+    pub fn with_explicit_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self.ttl_is_explicit = true;
+        self
+    }
+
+    /// What is wrong with these settings for this issuer, if anything.
+    #[must_use]
+    pub fn mistakes(&self, issuer: &Issuer) -> Vec<Mistake> {
+        let urls = [
+            ("metadata_url", &self.metadata_url),
+            ("jwks_url", &self.jwks_url),
+        ];
+        let urls = urls.iter().filter_map(|(setting, url)| {
+            let url = url.as_ref()?;
+            Some((*setting, Some(url.as_str()), env::fetchable(url)))
+        });
+        let lists = [
+            ("pinned_kids", &self.pinned_kids),
+            ("withdrawn_kids", &self.withdrawn_kids),
+        ];
+        let lists = lists.iter().flat_map(|(setting, names)| {
+            names
+                .iter()
+                .map(|name| (*setting, Some(name.as_str()), can_name_a_key(name)))
+        });
+        let figures = [
+            (
+                "issuer",
+                Some(issuer.as_str()),
+                self.can_be_found_for(issuer),
+            ),
+            ("jwks_cache_ttl", None, life_in_range(self.ttl)),
+            ("jwks_max_keys", None, some_key(self.max_prepared)),
+            ("jwks_stale_limit", None, stale_in_range(self.stale_limit)),
+        ];
+        figures
+            .into_iter()
+            .chain(urls)
+            .chain(lists)
+            .filter_map(|(setting, value, result)| {
+                Some(Mistake::new(setting, value, result.err()?))
+            })
+            .collect()
+    }
+
+    /// With an explicit key set URL nothing is derived from the issuer, which may then be any text.
+    fn can_be_found_for(&self, issuer: &Issuer) -> Result<(), SettingError> {
+        if self.jwks_url.is_some() {
+            return Ok(());
+        }
+        let candidates = discovery::candidates(issuer, self.metadata_url.as_ref())?;
+        if self.metadata_url.is_some() {
+            return Ok(());
+        }
+        candidates.iter().try_for_each(env::fetchable)
+    }
+}
+
+fn can_name_a_key(name: &str) -> Result<(), SettingError> {
+    match KeyId::new(name) {
+        Some(_) if !name.is_empty() => Ok(()),
+        _ => Err(SettingError::new(
+            "this names no key",
+            format!("a `kid` or thumbprint of 1 to {} bytes", KeyId::MAX_LENGTH),
+        )),
+    }
+}
+
+fn life_in_range(ttl: Duration) -> Result<(), SettingError> {
+    if (Duration::from_secs(1)..=env::LONGEST_TTL).contains(&ttl) {
+        return Ok(());
+    }
+    Err(SettingError::new(
+        "the life of a key set is out of range",
+        "from 1 second to a day",
+    ))
+}
+
+fn stale_in_range(limit: Duration) -> Result<(), SettingError> {
+    if limit <= LONGEST_STALE_LIMIT {
+        return Ok(());
+    }
+    Err(SettingError::new(
+        "keys would be served too long without word from their issuer",
+        "from 0 seconds to 30 days",
+    ))
+}
+
+fn some_key(count: usize) -> Result<(), SettingError> {
+    if count > 0 {
+        return Ok(());
+    }
+    Err(SettingError::new("there is no key", "at least one key"))
+}
