@@ -15,6 +15,7 @@ use crate::{
     error::Mistake,
     http::HttpFetcher,
     jwks::{HttpJwksSource, JwksSource, KeyStore, Location, WithoutDevKeys, schedule::Timing},
+    outbound::Outbound,
 };
 
 /// One protected resource, the rules of its issuers, and their keys.
@@ -194,7 +195,7 @@ fn http_source(
             .chain(&issuer.keys.metadata_url)
             .chain(&issuer.keys.jwks_url),
     );
-    let http = HttpFetcher::new(rule).map_err(|error| {
+    let http = HttpFetcher::new(rule, &Outbound::default()).map_err(|error| {
         mistake(oauthgate_core::SettingError::new(
             format!("TLS cannot be set up: {error}"),
             "a readable trust store (SSL_CERT_FILE, or the system's)",

@@ -17,13 +17,16 @@ use std::{
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use oauthgate_core::text::Printable;
 use reqwest::{
-    Client, Response,
+    Certificate, Client, Response,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
 use url::Url;
 
-use crate::address::{AddressRule, Refused};
+use crate::{
+    address::{AddressRule, Refused},
+    outbound::Outbound,
+};
 
 /// The largest body that is read.
 pub(crate) const BODY_LIMIT: usize = 512 * 1024;
@@ -95,12 +98,13 @@ impl HttpFetcher {
     ///
     /// # Errors
     /// When TLS cannot be set up (no trust store, for example).
-    pub(crate) fn new(rule: AddressRule) -> Result<Self, reqwest::Error> {
-        Self::with_time_limit(rule, TIME_LIMIT)
+    pub(crate) fn new(rule: AddressRule, outbound: &Outbound) -> Result<Self, reqwest::Error> {
+        Self::with_time_limit(rule, outbound, TIME_LIMIT)
     }
 
     pub(crate) fn with_time_limit(
         rule: AddressRule,
+        outbound: &Outbound,
         time_limit: Duration,
     ) -> Result<Self, reqwest::Error> {
         let rule = Arc::new(rule);
@@ -115,6 +119,7 @@ impl HttpFetcher {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(time_limit)
             .pool_max_idle_per_host(1)
+            .tls_certs_merge(authorities(outbound)?)
             .dns_resolver(Arc::new(JudgingResolver {
                 rule: Arc::clone(&rule),
             }))
@@ -212,6 +217,14 @@ impl Resolve for JudgingResolver {
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
+}
+
+fn authorities(outbound: &Outbound) -> Result<Vec<Certificate>, reqwest::Error> {
+    let certificates = outbound.certificate_authorities.certificates();
+    certificates
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate))
+        .collect()
 }
 
 fn unmapped(address: IpAddr) -> IpAddr {

@@ -8,6 +8,7 @@ use url::Url;
 use super::{BODY_LIMIT, FetchError, HttpAnswer, HttpFetcher, freshness};
 use crate::{
     address::{AddressRule, Refused},
+    outbound::Outbound,
     testing::{FakeIssuer, Reply},
 };
 
@@ -16,7 +17,7 @@ fn url(text: &str) -> Url {
 }
 
 fn fetcher(named: &str) -> HttpFetcher {
-    HttpFetcher::new(AddressRule::new([&url(named)])).unwrap()
+    HttpFetcher::new(AddressRule::new([&url(named)]), &Outbound::default()).unwrap()
 }
 
 async fn answer(reply: Reply) -> Result<HttpAnswer, FetchError> {
@@ -35,7 +36,7 @@ async fn answer_to(
 
 fn impatient(named: &str) -> HttpFetcher {
     let rule = AddressRule::new([&url(named)]);
-    HttpFetcher::with_time_limit(rule, Duration::from_millis(500)).unwrap()
+    HttpFetcher::with_time_limit(rule, &Outbound::default(), Duration::from_millis(500)).unwrap()
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ pub mod error;
 mod http;
 pub mod jwks;
 mod key_settings;
+pub mod outbound;
 pub mod provider;
 pub mod settings;
 #[cfg(test)]
@@ -61,5 +62,6 @@ mod testing;
 pub use error::ConfigurationError;
 pub use key_settings::{KeySettings, LONGEST_STALE_LIMIT};
 pub use oauthgate_core as core;
+pub use outbound::Outbound;
 pub use provider::{AuthProvider, KeyStatus, OAuth21Provider};
 pub use settings::{IssuerSettings, ProviderSettings};

@@ -15,7 +15,7 @@ use tokio_rustls::{
 use url::Url;
 
 use super::{FetchError, HttpFetcher};
-use crate::address::AddressRule;
+use crate::{address::AddressRule, outbound::Outbound};
 
 /// A certificate for localhost that nobody signed but its own key; both were made for this test.
 const CERTIFICATE: &[&str] = &[
@@ -64,7 +64,7 @@ async fn d15_a_certificate_that_nobody_vouches_for_is_refused() {
         let port = listener.local_addr().unwrap().port();
         let served = tokio::spawn(serve(listener, acceptor()));
         let url = Url::parse(&format!("https://{host}:{port}/keys")).unwrap();
-        let fetcher = HttpFetcher::new(AddressRule::new([&url])).unwrap();
+        let fetcher = HttpFetcher::new(AddressRule::new([&url]), &Outbound::default()).unwrap();
         let refused = fetcher.get(&url, None).await.unwrap_err();
         let FetchError::Connect(why) = &refused else {
             panic!("{refused:?}")
@@ -81,7 +81,8 @@ async fn d15_a_server_without_tls_is_refused() {
     let url = Url::parse(&format!("https://127.0.0.1:{port}/keys")).unwrap();
     tokio::spawn(async move { axum::serve(listener, axum::Router::new()).await });
     let rule = AddressRule::new([&url]);
-    let fetcher = HttpFetcher::with_time_limit(rule, Duration::from_secs(5)).unwrap();
+    let fetcher =
+        HttpFetcher::with_time_limit(rule, &Outbound::default(), Duration::from_secs(5)).unwrap();
     let refused = fetcher.get(&url, None).await;
     assert!(
         matches!(refused, Err(FetchError::Connect(_))),
