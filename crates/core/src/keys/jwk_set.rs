@@ -1,8 +1,10 @@
 //! A JWK set (RFC 7517 §5).
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
-use super::{Jwk, KeyId, SigningAlgorithm};
+use super::{Jwk, KeyId, SigningAlgorithm, public};
 use crate::{json, text::Printable};
 
 /// What a token's header says about the key it wants; only a hint until the signature verifies.
@@ -82,14 +84,7 @@ impl JwkSet {
     /// # Errors
     /// When the document is no set, or no member is a usable signing key.
     pub fn parse(document: &[u8]) -> Result<Self, JwkSetError> {
-        let members = json::strict_object(document, Self::MAX_LENGTH)
-            .map_err(|error| JwkSetError::Malformed(error.to_string()))?;
-        let Some(Value::Array(members)) = members.get("keys") else {
-            return Err(JwkSetError::MissingKeys);
-        };
-        if members.len() > Self::MAX_KEYS {
-            return Err(JwkSetError::TooManyKeys(members.len()));
-        }
+        let members = Self::members(document)?;
         let mut set = Self {
             keys: Vec::new(),
             skipped: Vec::new(),
@@ -98,6 +93,81 @@ impl JwkSet {
             set.add(position, member);
         }
         set.or_no_usable_key()
+    }
+
+    /// Writes the usable keys of a document that are not barred out again: their public members and nothing
+    /// else, in one order. What is skipped, unknown members, certificates and comments stay behind.
+    ///
+    /// ```
+    /// use oauthgate_core::JwkSet;
+    ///
+    /// let document = br#"{"odd": 1, "keys": [{"kid":"1","x5u":"http://evil.test/",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","crv":"Ed25519","kty":"OKP"}]}"#;
+    /// assert_eq!(
+    ///     JwkSet::public_document(document, |_| false)?,
+    ///     br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1"}]}"#
+    /// );
+    /// # Ok::<(), oauthgate_core::keys::JwkSetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the document is no set, or no usable key is left to write.
+    pub fn public_document(
+        document: &[u8],
+        barred: impl Fn(&Jwk) -> bool,
+    ) -> Result<Vec<u8>, JwkSetError> {
+        let members = Self::members(document)?;
+        let usable: Vec<_> = members
+            .iter()
+            .filter_map(Value::as_object)
+            .filter(|members| Jwk::parse(members).is_ok_and(|key| !barred(&key)))
+            .collect();
+        if usable.is_empty() {
+            return Err(JwkSetError::NoUsableKeys {
+                skipped: members.len(),
+                first: "every key is barred or cannot be used".to_owned(),
+            });
+        }
+        Ok(public::document(&usable))
+    }
+
+    /// The members of the set, not yet looked at.
+    fn members(document: &[u8]) -> Result<Vec<Value>, JwkSetError> {
+        let mut document = json::strict_object(document, Self::MAX_LENGTH)
+            .map_err(|error| JwkSetError::Malformed(error.to_string()))?;
+        let Some(Value::Array(members)) = document.remove("keys") else {
+            return Err(JwkSetError::MissingKeys);
+        };
+        if members.len() > Self::MAX_KEYS {
+            return Err(JwkSetError::TooManyKeys(members.len()));
+        }
+        Ok(members)
+    }
+
+    /// The set less the barred keys, which become skipped members with this reason. Nothing may be left:
+    /// such a set verifies no token.
+    #[must_use]
+    pub fn without(self, why: &str, barred: impl Fn(&Jwk) -> bool) -> Self {
+        let skipped: HashSet<usize> = self.skipped.iter().map(|key| key.position).collect();
+        // Each member is either a key or skipped, and both lists are in the order of the document.
+        let positions = (0..).filter(|position| !skipped.contains(position));
+        let mut left = Self {
+            keys: Vec::new(),
+            skipped: self.skipped,
+        };
+        for (position, key) in positions.zip(self.keys) {
+            if barred(&key) {
+                left.skipped.push(SkippedKey {
+                    position,
+                    key_id: key.id().map(KeyId::to_string),
+                    why: why.to_owned(),
+                });
+            } else {
+                left.keys.push(key);
+            }
+        }
+        left.skipped.sort_by_key(|key| key.position);
+        left
     }
 
     fn add(&mut self, position: usize, member: &Value) {
@@ -175,5 +245,96 @@ impl JwkSet {
     #[must_use]
     pub fn contains(&self, key_id: &KeyId) -> bool {
         self.keys.iter().any(|key| key.id() == Some(key_id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The key of RFC 8037, appendix A.2.
+    const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    fn key(kid: &str) -> Value {
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": X})
+    }
+
+    fn document(keys: &[Value]) -> Vec<u8> {
+        json!({ "keys": keys }).to_string().into_bytes()
+    }
+
+    fn named(kid: &str) -> impl Fn(&Jwk) -> bool {
+        move |key| key.id().is_some_and(|id| id.as_str() == kid)
+    }
+
+    #[test]
+    fn a_barred_key_is_skipped_at_its_place_in_the_document() {
+        let secret = json!({"kty": "oct", "k": "c2VjcmV0", "kid": "s"});
+        let keys = [key("a"), secret, key("b"), json!(7), key("c")];
+        let set = JwkSet::parse(&document(&keys)).unwrap();
+        let set = set
+            .without("withdrawn", named("b"))
+            .without("not pinned", named("c"));
+        let kids: Vec<_> = set.keys().iter().filter_map(Jwk::id).collect();
+        assert_eq!(kids, [&KeyId::new("a").unwrap()]);
+        let skipped: Vec<_> = set
+            .skipped()
+            .iter()
+            .map(|key| (key.position, key.why.as_str()))
+            .collect();
+        assert_eq!(
+            skipped[1..],
+            [(2, "withdrawn"), (3, "it is no object"), (4, "not pinned")]
+        );
+        assert_eq!(set.skipped()[1].key_id.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn every_key_may_be_barred() {
+        let set = JwkSet::parse(&document(&[key("a")])).unwrap();
+        let set = set.without("withdrawn", |_| true);
+        assert!(set.keys().is_empty() && set.skipped().len() == 1);
+    }
+
+    #[test]
+    fn a_public_document_holds_the_usable_keys_that_are_not_barred() {
+        let mut annotated = key("a");
+        annotated["x5c"] = json!(["MIIB"]);
+        annotated["use"] = json!("sig");
+        annotated["key_ops"] = json!(["verify", "x", 7]);
+        annotated["alg"] = json!("EdDSA");
+        annotated["issuer"] = json!("https://auth.example.com/");
+        annotated["iat"] = json!(1);
+        let mut private = key("p");
+        private["d"] = json!("c2VjcmV0");
+        let keys = [annotated, private, key("b"), json!(7)];
+        let written = JwkSet::public_document(&document(&keys), named("b")).unwrap();
+        let expected = json!({"keys": [{
+            "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "a", "alg": "EdDSA", "use": "sig",
+            "key_ops": ["verify"], "issuer": "https://auth.example.com/"
+        }]});
+        assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_public_document_written_again_is_the_same() {
+        let keys = [key("a\"\\\u{1}\u{7f}ö"), key("b")];
+        let once = JwkSet::public_document(&document(&keys), |_| false).unwrap();
+        let twice = JwkSet::public_document(&once, |_| false).unwrap();
+        assert_eq!(once, twice);
+        let set = JwkSet::parse(&once).unwrap();
+        assert_eq!(set.keys()[0].id().unwrap().as_str(), "a\"\\\u{1}\u{7f}ö");
+        assert!(set.skipped().is_empty());
+    }
+
+    #[test]
+    fn a_document_without_a_key_to_write_is_refused() {
+        let error = JwkSet::public_document(&document(&[key("a")]), |_| true).unwrap_err();
+        assert!(matches!(
+            error,
+            JwkSetError::NoUsableKeys { skipped: 1, .. }
+        ));
     }
 }

@@ -3,6 +3,7 @@
 mod algorithm;
 mod jwk;
 mod jwk_set;
+mod public;
 mod rsa;
 mod selection;
 
