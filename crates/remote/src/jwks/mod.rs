@@ -15,8 +15,10 @@ mod fetch;
 mod held;
 mod ring;
 pub mod schedule;
+pub mod snapshot;
 mod source;
 mod store;
+pub mod withdrawals;
 
 #[cfg(test)]
 mod schedule_tests;
@@ -26,5 +28,7 @@ mod store_tests;
 pub use dev_keys::DEV_KEY_PREFIX;
 pub(crate) use dev_keys::WithoutDevKeys;
 pub(crate) use fetch::{HttpJwksSource, Location};
+pub use snapshot::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, SnapshotKeys};
 pub use source::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
 pub use store::KeyStore;
+pub use withdrawals::{Merged, Ruling, Withdrawals, WithdrawalsFull, WithdrawnName};
