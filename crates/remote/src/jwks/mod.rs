@@ -12,12 +12,14 @@
 mod absent;
 mod dev_keys;
 mod fetch;
+mod flight;
 mod held;
 mod ring;
 pub mod schedule;
 pub mod snapshot;
 mod source;
 mod store;
+mod sync;
 pub mod withdrawals;
 
 #[cfg(test)]

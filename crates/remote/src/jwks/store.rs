@@ -11,14 +11,12 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use oauthgate_core::{Issuer, JwkSet, KeyHint, KeyId};
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, watch},
-};
+use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{
     JwksSource, KeySourceError,
     absent::AbsentKeys,
+    flight::Flight,
     held::{Held, Outcome},
     ring::KeyRing,
     schedule::{ATTEMPT_LIMIT, Action, Demand, Jitter, Schedule, Timing},
@@ -50,8 +48,7 @@ pub struct KeyStore {
     /// When upkeep is due, in milliseconds: read on every request, so kept outside the lock.
     upkeep_at: AtomicU64,
     state: Mutex<State>,
-    /// The number of the last attempt that ended.
-    ended: watch::Sender<u64>,
+    flight: Flight,
     absent: AbsentKeys,
     strangers: Semaphore,
     first_requests: Semaphore,
@@ -88,7 +85,7 @@ impl KeyStore {
                 schedule: Schedule::new(timing),
                 last_failure: None,
             }),
-            ended: watch::Sender::new(0),
+            flight: Flight::new(),
             absent: AbsentKeys::new(),
             strangers: Semaphore::new(STRANGERS_WAITING),
             first_requests: Semaphore::new(FIRST_WAITING),
@@ -332,11 +329,7 @@ impl KeyStore {
         }
         self.publish(&state.schedule);
         drop(state);
-        self.ended.send_if_modified(|ended| {
-            let newer = number > *ended;
-            *ended = number.max(*ended);
-            newer
-        });
+        self.flight.ended(number);
     }
 
     fn hold(&self, outcome: Outcome) {
@@ -381,9 +374,8 @@ impl KeyStore {
     }
 
     async fn wait(&self, attempt: u64, limit: Duration) {
-        let mut ended = self.ended.subscribe();
         // Both ways out are fine: the caller looks at what is held afterwards.
-        let _ = tokio::time::timeout(limit, ended.wait_for(|ended| *ended >= attempt)).await;
+        let _ = tokio::time::timeout(limit, self.flight.wait(attempt)).await;
     }
 
     fn publish(&self, schedule: &Schedule) {
