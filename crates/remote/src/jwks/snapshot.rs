@@ -263,3 +263,6 @@ fn sealed_body<'bytes>(bytes: &'bytes [u8], seal: &Seal) -> Result<&'bytes [u8],
     }
     Ok(body)
 }
+
+#[cfg(test)]
+mod tests;

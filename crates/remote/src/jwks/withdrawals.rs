@@ -117,7 +117,7 @@ impl Withdrawals {
     /// # Errors
     /// When there is no room.
     pub fn withdraw(&mut self, name: WithdrawnName, at: u64) -> Result<(), WithdrawalsFull> {
-        self.withdraw_along_with(name, at, None)
+        self.withdraw_along_with(&name, at, None)
     }
 
     /// Takes a `kid` away, and with it the thumbprints of the held keys that have it, so that the same key
@@ -137,7 +137,7 @@ impl Withdrawals {
             match WithdrawnName::key(key.thumbprint()) {
                 // An issuer may name its keys by their thumbprints.
                 Some(WithdrawnName::Key(thumbprint)) if thumbprint == *key_id => {}
-                Some(name) => after.withdraw_along_with(name, at, Some(key_id.clone()))?,
+                Some(name) => after.withdraw_along_with(&name, at, Some(key_id.clone()))?,
                 None => {}
             }
         }
@@ -147,11 +147,11 @@ impl Withdrawals {
 
     fn withdraw_along_with(
         &mut self,
-        name: WithdrawnName,
+        name: &WithdrawnName,
         at: u64,
         along_with: Option<KeyId>,
     ) -> Result<(), WithdrawalsFull> {
-        let before = self.rulings.get(&name);
+        let before = self.rulings.get(name);
         let was_named =
             before.is_some_and(|before| before.withdrawn && before.along_with.is_none());
         let mut ruling = Ruling {
@@ -164,17 +164,17 @@ impl Withdrawals {
         };
         match before {
             Some(before) if *before == ruling => return Ok(()),
-            Some(before) if *before > ruling => ruling.at = ruling.at.saturating_add(1),
+            Some(before) if *before > ruling => ruling.at = before.at + 1,
             _ => {}
         }
-        self.put(&name, ruling).then_some(()).ok_or(WithdrawalsFull)
+        self.put(name, ruling).then_some(()).ok_or(WithdrawalsFull)
     }
 
     /// Gives a name back, and with a `kid` the thumbprints that were withdrawn along with it: later than
     /// the withdrawals that are known here, whatever the clock says.
     ///
     /// # Errors
-    /// When there is no room for a name that is not known here.
+    /// When there is no room for a name that is not known here: then nothing changes.
     pub fn restore(&mut self, name: &WithdrawnName, at: u64) -> Result<(), WithdrawalsFull> {
         let along: Vec<_> = self
             .rulings
@@ -182,20 +182,19 @@ impl Withdrawals {
             .filter(|(_, ruling)| ruling.withdrawn && is_along_with(ruling, name))
             .map(|(thumbprint, _)| thumbprint.clone())
             .collect();
+        let mut restored = self.clone();
         for name in along.iter().chain([name]) {
-            let after = self
-                .rulings
-                .get(name)
-                .map_or(0, |ruling| ruling.at.saturating_add(1));
+            let after = self.rulings.get(name).map_or(0, |ruling| ruling.at + 1);
             let ruling = Ruling {
                 at: at.max(after).min(Self::LATEST),
                 withdrawn: false,
                 along_with: None,
             };
-            if !self.put(name, ruling) {
+            if !restored.put(name, ruling) {
                 return Err(WithdrawalsFull);
             }
         }
+        *self = restored;
         Ok(())
     }
 
@@ -339,3 +338,7 @@ fn escaped_length(text: &str) -> usize {
     };
     text.bytes().map(length).sum()
 }
+
+#[cfg(test)]
+#[path = "withdrawals_tests.rs"]
+mod tests;

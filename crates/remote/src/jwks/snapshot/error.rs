@@ -35,6 +35,12 @@ impl SnapshotError {
         }
     }
 
+    /// The place cannot be read or written: for keepers of other kinds.
+    #[must_use]
+    pub fn unavailable(problem: impl Into<String>) -> Self {
+        Self::new("snapshot_unavailable", problem, HARMLESS)
+    }
+
     pub(crate) fn not_a_snapshot() -> Self {
         Self::new("snapshot_unknown", "it is no key snapshot", SUSPICIOUS)
     }
