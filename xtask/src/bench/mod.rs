@@ -1,20 +1,39 @@
 //! Measures in release mode; the figures are read side by side out of one run.
 
-use clap::Args;
+mod keys;
+
+use clap::{Args, Subcommand};
 
 use crate::command::{Outcome, cargo, run as execute};
 
-/// How long to measure.
+/// What to measure.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
     /// Interleaved rounds; more make the minimum and the median steadier
     #[arg(long, default_value_t = 60)]
     rounds: u32,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Key caches under attack, outage and rotation: ours beside jose, PyJWT and Envoy
+    Keys(keys::Options),
 }
 
 /// `cargo xtask bench`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let rounds = options.rounds.to_string();
+    match &options.what {
+        None => validation(options.rounds),
+        Some(What::Keys(options)) => keys::run(options),
+    }
+}
+
+/// What one validation costs.
+fn validation(rounds: u32) -> Outcome {
+    let rounds = rounds.to_string();
     let arguments = [
         "run",
         "--release",

@@ -1,0 +1,74 @@
+//! Key caches under attack, outage and rotation, side by side in one run: ours (the real `oauthgate serve`),
+//! npm `jose`, PyJWT's `PyJWKClient` and Envoy's `remote_jwks`.
+//!
+//! Everything is on loopback: an authorization server that counts and fails on demand, the contenders as
+//! processes of their own, and the load. It stops by itself, and its children stop with it.
+//! Read counts and ratios; absolute times belong to the machine.
+
+mod contender;
+mod issuer;
+mod load;
+mod machine;
+mod options;
+mod plan;
+mod report;
+mod scenario;
+mod stand;
+mod token;
+mod upstream;
+
+use std::{process::ExitCode, time::Instant};
+
+use clap::Parser;
+use options::Options;
+use plan::Plan;
+use report::Report;
+use stand::Bench;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let plan = Plan::new(options.quick);
+    let limit = plan.limit;
+    let done = tokio::select! {
+        done = run(&options, plan) => done,
+        () = interrupted() => Err("interrupted".to_owned()),
+        () = tokio::time::sleep(limit) => Err(format!("not done within {} min", limit.as_secs() / 60)),
+    };
+    match done {
+        Ok(report) if report.meets_countable_goals() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(problem) => {
+            anstream::eprintln!("error: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(options: &Options, plan: Plan) -> Result<Report, String> {
+    let begin = Instant::now();
+    let parts = options
+        .parts()
+        .map_err(|error| format!("no working directory: {error}"))?;
+    let bench = Bench::start(parts, plan).await?;
+    anstream::println!("{}\n", machine::describe(&bench));
+    let mut report = Report::new(&bench);
+    for scenario in options.scenarios() {
+        let sections = scenario.run(&bench).await?;
+        sections.iter().for_each(|section| report.print(section));
+        report.extend(sections);
+    }
+    anstream::println!("{}", report.verdict(begin.elapsed()));
+    Ok(report)
+}
+
+async fn interrupted() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
