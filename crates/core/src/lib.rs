@@ -58,6 +58,7 @@ pub mod keys;
 pub mod manual;
 pub mod metadata;
 pub mod policy;
+pub mod quota;
 pub mod reason;
 pub mod signature;
 pub mod text;

@@ -97,6 +97,8 @@ reasons! {
     UnknownIssuer, "unknown_issuer", Token;
     /// The token's `kid` is in no key set of its issuer.
     UnknownKeyId, "unknown_kid", Token;
+    /// The key that the token names was withdrawn by the operator, or is none of the pinned ones.
+    KeyWithdrawn, "key_withdrawn", Token;
     /// The signature does not verify.
     BadSignature, "bad_signature", Token;
     /// A claim has the wrong JSON type, or a member occurs twice.
@@ -149,6 +151,8 @@ reasons! {
     JwksUnavailable, "jwks_unavailable", Surroundings;
     /// The key set was fetched and holds no usable signing key.
     NoUsableKeys, "no_usable_keys", Surroundings;
+    /// The operator suspended this issuer: none of its tokens is accepted until it is resumed.
+    IssuerSuspended, "issuer_suspended", Surroundings;
     /// The upstream refuses connections or cannot be reached.
     UpstreamUnreachable, "upstream_unreachable", UpstreamUnreachable;
     /// The upstream did not answer in time.

@@ -3,19 +3,13 @@
 use std::sync::Arc;
 
 use oauthgate_core::{
-    CompactJws, Denial, ProtectedResource, Reason, SignatureVerified, UserContext, Verifier,
+    CompactJws, Denial, KeyId, ProtectedResource, Reason, SignatureVerified, UserContext, Verifier,
     VerifierSet,
 };
 
 use crate::{
-    ConfigurationError, IssuerSettings, KeyStatus, ProviderSettings,
-    address::AddressRule,
-    clock::Clock,
-    discovery,
-    error::Mistake,
-    http::HttpFetcher,
-    jwks::{HttpJwksSource, JwksSource, KeyStore, Location, WithoutDevKeys, schedule::Timing},
-    outbound::Outbound,
+    ConfigurationError, IssuerSettings, KeyStatus, KeyStores, ProviderSettings, clock::Clock,
+    error::Mistake, jwks::KeyStore,
 };
 
 /// One protected resource, the rules of its issuers, and their keys.
@@ -29,39 +23,12 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Keys come over HTTP, as the settings say.
+    /// The rules of the settings over these key stores.
     ///
     /// # Errors
     /// Every mistake in the settings.
-    pub fn new(
-        settings: &ProviderSettings,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ConfigurationError> {
+    pub fn new(settings: &ProviderSettings, keys: &KeyStores) -> Result<Self, ConfigurationError> {
         refuse(settings.mistakes())?;
-        let sources = settings
-            .issuers
-            .iter()
-            .map(|issuer| http_source(issuer, &clock));
-        let sources = all(sources)?;
-        Self::with_sources(settings, sources, clock)
-    }
-
-    /// Keys come from these sources, one per issuer in the order of the settings.
-    ///
-    /// # Errors
-    /// Settings that contradict each other, or another number of sources than of issuers.
-    pub fn with_sources(
-        settings: &ProviderSettings,
-        sources: Vec<Arc<dyn JwksSource>>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ConfigurationError> {
-        if sources.len() != settings.issuers.len() {
-            return Err(one_mistake(
-                "issuers",
-                "the issuers and the key sources differ in number",
-                "one source per issuer",
-            ));
-        }
         let verifiers = all(settings
             .issuers
             .iter()
@@ -69,17 +36,15 @@ impl Authenticator {
         let verifiers = VerifierSet::new(verifiers).map_err(|error| ConfigurationError {
             mistakes: vec![Mistake::new("issuers", None, error)],
         })?;
-        let stores = settings
+        let stores = all(settings
             .issuers
             .iter()
-            .zip(sources)
-            .map(|(issuer, source)| store(issuer, source, &clock))
-            .collect();
+            .map(|issuer| keys.store(&issuer.issuer, &issuer.keys)))?;
         Ok(Self {
             resource: resource(settings),
             verifiers,
             stores,
-            clock,
+            clock: Arc::clone(keys.clock()),
         })
     }
 
@@ -141,10 +106,20 @@ async fn verified_signature(
     {
         return Ok(verifier.verify_signature(jws, &newer)?);
     }
-    if hint.key_id.is_some() && refused.reason() == Reason::BadSignature {
-        store.look_again();
+    match &hint.key_id {
+        Some(_) if refused.reason() == Reason::BadSignature => store.look_again(),
+        Some(key_id) if refused.reason() == Reason::UnknownKeyId && store.bars(key_id) => {
+            return Err(withdrawn(key_id));
+        }
+        _ => {}
     }
     Err(refused.into())
+}
+
+fn withdrawn(key_id: &KeyId) -> Denial {
+    Denial::new(Reason::KeyWithdrawn).with_detail(format!(
+        "the operator lets no key with the kid \"{key_id}\" in"
+    ))
 }
 
 fn resource(settings: &ProviderSettings) -> ProtectedResource {
@@ -184,62 +159,6 @@ fn verifier(settings: &ProviderSettings, issuer: &IssuerSettings) -> Result<Veri
         .map_err(mistake)
 }
 
-fn http_source(
-    issuer: &IssuerSettings,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn JwksSource>, Mistake> {
-    let mistake = |error| Mistake::new("issuer", Some(issuer.issuer.as_str()), error);
-    let base = discovery::base_of(&issuer.issuer);
-    let rule = AddressRule::new(
-        base.iter()
-            .chain(&issuer.keys.metadata_url)
-            .chain(&issuer.keys.jwks_url),
-    );
-    let http = HttpFetcher::new(rule, &Outbound::default()).map_err(|error| {
-        mistake(oauthgate_core::SettingError::new(
-            format!("TLS cannot be set up: {error}"),
-            "a readable trust store (SSL_CERT_FILE, or the system's)",
-        ))
-    })?;
-    let location = match &issuer.keys.jwks_url {
-        Some(url) => Location::Explicit(url.clone()),
-        None => Location::Discovered {
-            candidates: discovery::candidates(&issuer.issuer, issuer.keys.metadata_url.as_ref())
-                .map_err(mistake)?,
-            expected_issuer: issuer
-                .keys
-                .metadata_issuer
-                .as_ref()
-                .unwrap_or(&issuer.issuer)
-                .clone(),
-        },
-    };
-    Ok(Arc::new(HttpJwksSource::new(
-        http,
-        location,
-        Arc::clone(clock),
-    )))
-}
-
-fn store(
-    issuer: &IssuerSettings,
-    source: Arc<dyn JwksSource>,
-    clock: &Arc<dyn Clock>,
-) -> Arc<KeyStore> {
-    let timing = Timing::new(issuer.keys.ttl, issuer.keys.ttl_is_explicit);
-    let source = match issuer.keys.refuses_dev_keys {
-        true => Arc::new(WithoutDevKeys(source)),
-        false => source,
-    };
-    Arc::new(KeyStore::new(
-        issuer.issuer.clone(),
-        source,
-        timing,
-        issuer.keys.max_prepared,
-        Arc::clone(clock),
-    ))
-}
-
 fn all<T>(results: impl Iterator<Item = Result<T, Mistake>>) -> Result<Vec<T>, ConfigurationError> {
     let mut values = Vec::new();
     let mut mistakes = Vec::new();
@@ -257,13 +176,6 @@ fn refuse(mistakes: Vec<Mistake>) -> Result<(), ConfigurationError> {
         Ok(())
     } else {
         Err(ConfigurationError { mistakes })
-    }
-}
-
-fn one_mistake(setting: &str, problem: &str, expected: &str) -> ConfigurationError {
-    let error = oauthgate_core::SettingError::new(problem, expected);
-    ConfigurationError {
-        mistakes: vec![Mistake::new(setting, None, error)],
     }
 }
 

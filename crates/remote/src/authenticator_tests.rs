@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Authenticator;
 use crate::{
-    IssuerSettings, ProviderSettings,
+    IssuerSettings, KeyStores, ProviderSettings,
     jwks::schedule::COOLDOWN,
     testing::{AUDIENCE, FakeClock, FakeIssuer, Reply, TestKey, claims, metadata, token_for},
 };
@@ -33,6 +33,10 @@ fn settings(issuers: Vec<IssuerSettings>) -> ProviderSettings {
     settings
 }
 
+fn over(clock: Arc<FakeClock>) -> KeyStores {
+    KeyStores::builder().clock(clock).build()
+}
+
 /// A gate for these issuers, and its clock.
 struct Gate {
     authenticator: Authenticator,
@@ -43,7 +47,7 @@ impl Gate {
     fn new(issuers: Vec<IssuerSettings>) -> Self {
         let clock = Arc::new(FakeClock::default());
         Self {
-            authenticator: Authenticator::new(&settings(issuers), clock.clone()).unwrap(),
+            authenticator: Authenticator::new(&settings(issuers), &over(clock.clone())).unwrap(),
             clock,
         }
     }
@@ -493,14 +497,14 @@ async fn the_key_set_is_asked_conditionally() {
 async fn max_age_decides_when_the_set_is_renewed() {
     let (key, issuer, gate) = one().await;
     let fields = vec![
-        ("cache-control", "public, max-age=600".to_owned()),
+        ("cache-control", "public, max-age=250".to_owned()),
         ("age", "100".to_owned()),
     ];
     issuer.set_jwks(Reply::With(crate::testing::jwks(&[&key]), fields));
     assert!(gate.admits(&key.token(issuer.name())).await);
-    gate.after(Duration::from_secs(300)).await;
+    gate.after(Duration::from_secs(110)).await;
     assert_eq!(issuer.jwks_requests(), 1);
-    gate.after(Duration::from_secs(200)).await;
+    gate.after(Duration::from_secs(40)).await;
     assert_eq!(issuer.jwks_requests(), 2);
 }
 
@@ -646,11 +650,8 @@ fn settings_that_contradict_each_other_are_refused_all_at_once() {
     let mut first = issuer("http://auth.example.com");
     first.audiences.clear();
     let second = issuer("not-a-url");
-    let error = Authenticator::new(
-        &settings(vec![first, second]),
-        Arc::new(FakeClock::default()),
-    )
-    .unwrap_err();
+    let error =
+        Authenticator::new(&settings(vec![first, second]), &over(Arc::default())).unwrap_err();
     let names: Vec<&str> = error
         .mistakes
         .iter()
@@ -665,7 +666,7 @@ fn the_same_issuer_twice_is_refused() {
         issuer("https://a.example"),
         issuer("https://a.example"),
     ]);
-    assert!(Authenticator::new(&twice, Arc::new(FakeClock::default())).is_err());
+    assert!(Authenticator::new(&twice, &over(Arc::default())).is_err());
 }
 
 #[tokio::test]

@@ -8,6 +8,10 @@ use std::{
 use oauthgate_core::UnixTime;
 use tokio::time::Instant;
 
+/// How long before the start of the process the machine's elapsed time begins, so that the age of a
+/// saved key set can be told in it: longer than any set is served.
+const BEFORE_THE_START: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// Two clocks: one for claims (`exp`, `nbf`, `iat`), one that never jumps, for the schedule of fetches.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time of day, for the claims of tokens.
@@ -24,7 +28,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose elapsed time starts now.
+    /// A clock whose elapsed time is a year now.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -51,6 +55,6 @@ impl Clock for SystemClock {
     }
 
     fn elapsed(&self) -> Duration {
-        self.origin.elapsed()
+        BEFORE_THE_START + self.origin.elapsed()
     }
 }

@@ -1,23 +1,12 @@
 //! `OAuth21Provider`: the whole validator behind one call.
 
-use std::{
-    future::Future,
-    net::IpAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, net::IpAddr, sync::Arc};
 
-use futures_util::future::join_all;
 use http::request::Parts;
 use oauthgate_core::{BearerToken, Blame, Denial, ProtectedResource, UserContext};
-use tokio::{runtime::Handle, task::AbortHandle};
 
 use crate::{
-    ConfigurationError, ProviderSettings, authenticator::Authenticator, clock::SystemClock, env,
-    jwks::KeyStore,
+    ConfigurationError, KeyStatus, KeyStores, ProviderSettings, authenticator::Authenticator, env,
 };
 
 /// Decides who is calling. `OAuth21Provider` and `danger::NoAuth` are the two implementations.
@@ -36,32 +25,6 @@ pub trait AuthProvider: Send + Sync + 'static {
     ) -> impl Future<Output = Result<UserContext, Denial>> + Send;
 }
 
-/// How the keys of one issuer are doing, for readiness and metrics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KeyStatus {
-    /// The issuer.
-    pub issuer: String,
-    /// Usable keys held; 0 when none was ever loaded.
-    pub keys: usize,
-    /// Members of the set that are not used (encryption keys, unknown types, malformed keys).
-    pub skipped: usize,
-    /// How long ago the set was last confirmed by the issuer; `None` when none was ever loaded.
-    pub age: Option<Duration>,
-    /// Whether the set may be used: it was loaded, and confirmed within the stale limit.
-    pub servable: bool,
-    /// The code of the last failure, if the last attempt failed.
-    pub last_failure: Option<&'static str>,
-    /// What the last failed attempt tried and what came back, for the operator.
-    pub failure_detail: Option<String>,
-    /// Attempts so far, successful or not.
-    pub fetches: u64,
-    /// Whether an attempt is under way.
-    pub fetching: bool,
-    /// How long until somebody may start the next attempt; zero while one is under way.
-    pub next_attempt: Duration,
-}
-
 /// Validates OAuth 2.1 access tokens of one protected resource. Cheap to clone. Works inside a Tokio
 /// runtime, which its fetches run on.
 #[derive(Debug, Clone)]
@@ -72,20 +35,7 @@ pub struct OAuth21Provider {
 #[derive(Debug)]
 struct Shared {
     authenticator: Authenticator,
-    upkeep: Mutex<Vec<AbortHandle>>,
-    /// Read on every request, so kept outside the lock.
-    upkeep_was_started: AtomicBool,
-}
-
-impl Drop for Shared {
-    /// The last clone takes its upkeep with it.
-    fn drop(&mut self) {
-        let upkeep = self
-            .upkeep
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        upkeep.iter().for_each(AbortHandle::abort);
-    }
+    keys: KeyStores,
 }
 
 impl OAuth21Provider {
@@ -111,7 +61,16 @@ impl OAuth21Provider {
         Self::new(env::settings_from(lookup)?)
     }
 
-    /// A provider out of resolved settings. No network access happens before [`Self::warm_up`] or the first request.
+    /// A provider out of resolved settings, with key stores of its own. No network access happens before
+    /// [`Self::warm_up`] or the first request.
+    ///
+    /// # Errors
+    /// Settings that contradict each other.
+    pub fn new(settings: ProviderSettings) -> Result<Self, ConfigurationError> {
+        Self::with_key_stores(settings, &KeyStores::builder().build())
+    }
+
+    /// A provider whose keys lie in these stores, which other resources may share.
     ///
     /// # Errors
     /// Settings that contradict each other.
@@ -119,17 +78,30 @@ impl OAuth21Provider {
         clippy::needless_pass_by_value,
         reason = "settings are used up: one provider per settings"
     )]
-    pub fn new(settings: ProviderSettings) -> Result<Self, ConfigurationError> {
-        Authenticator::new(&settings, Arc::new(SystemClock::new())).map(Self::from)
+    pub fn with_key_stores(
+        settings: ProviderSettings,
+        keys: &KeyStores,
+    ) -> Result<Self, ConfigurationError> {
+        let authenticator = Authenticator::new(&settings, keys)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                authenticator,
+                keys: keys.clone(),
+            }),
+        })
     }
 
     /// Fetches metadata and keys of every issuer, and starts their upkeep, which ends when the last
-    /// clone of this provider is dropped. Failures are reported, not fatal.
+    /// clone of the key stores is dropped. Failures are reported, not fatal.
     pub async fn warm_up(&self) -> Vec<KeyStatus> {
-        let stores = self.shared.authenticator.stores();
-        join_all(stores.iter().map(KeyStore::upkeep_and_wait)).await;
-        self.start_upkeep();
+        self.shared.keys.warm_up().await;
         self.key_status()
+    }
+
+    /// The key stores, perhaps shared with other resources.
+    #[must_use]
+    pub fn key_stores(&self) -> &KeyStores {
+        &self.shared.keys
     }
 
     /// How the keys are doing now.
@@ -145,8 +117,8 @@ impl OAuth21Provider {
     /// The refusal.
     pub async fn validate(&self, token: &str) -> Result<UserContext, Denial> {
         let result = self.shared.authenticator.validate(token).await;
-        if !self.shared.upkeep_was_started.load(Ordering::Relaxed) && needed_keys(&result) {
-            self.start_upkeep();
+        if needed_keys(&result) {
+            self.shared.keys.start_upkeep_once();
         }
         result
     }
@@ -181,32 +153,6 @@ impl OAuth21Provider {
     pub fn authenticator(&self) -> &Authenticator {
         &self.shared.authenticator
     }
-
-    /// Does nothing where there is no Tokio runtime to keep the upkeep.
-    fn start_upkeep(&self) {
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        self.shared
-            .upkeep_was_started
-            .store(true, Ordering::Relaxed);
-        let mut upkeep = self
-            .shared
-            .upkeep
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Upkeep whose runtime is gone has finished, and may start again on this one.
-        if upkeep.iter().all(AbortHandle::is_finished) {
-            upkeep.clear();
-            upkeep.extend(
-                self.shared
-                    .authenticator
-                    .stores()
-                    .iter()
-                    .map(|store| runtime.spawn(Arc::clone(store).keep_warm()).abort_handle()),
-            );
-        }
-    }
 }
 
 /// Whether the token was good, or may have been: junk starts no upkeep.
@@ -214,18 +160,6 @@ fn needed_keys(result: &Result<UserContext, Denial>) -> bool {
     match result {
         Ok(_) => true,
         Err(denial) => denial.reason().blame() == Blame::Surroundings,
-    }
-}
-
-impl From<Authenticator> for OAuth21Provider {
-    fn from(authenticator: Authenticator) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                authenticator,
-                upkeep: Mutex::new(Vec::new()),
-                upkeep_was_started: AtomicBool::new(false),
-            }),
-        }
     }
 }
 

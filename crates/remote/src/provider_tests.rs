@@ -7,9 +7,7 @@ use oauthgate_core::{Audience, Issuer, ProtectedResource, Reason, ResourceIdenti
 
 use super::{AuthProvider, OAuth21Provider};
 use crate::{
-    IssuerSettings, ProviderSettings,
-    authenticator::Authenticator,
-    clock::SystemClock,
+    IssuerSettings, KeyStores, ProviderSettings,
     danger::NoAuth,
     testing::{AUDIENCE, FakeIssuer, ScriptedSource, TestKey, jwks},
 };
@@ -38,14 +36,11 @@ fn scripted() -> (Arc<ScriptedSource>, OAuth21Provider) {
 
 fn scripted_with(key: &TestKey) -> (Arc<ScriptedSource>, OAuth21Provider) {
     let source = Arc::new(ScriptedSource::serving(jwks(&[key])));
-    let settings = settings(SCRIPTED);
-    let authenticator = Authenticator::with_sources(
-        &settings,
-        vec![source.clone()],
-        Arc::new(SystemClock::new()),
-    )
-    .unwrap();
-    (source, OAuth21Provider::from(authenticator))
+    let keys = KeyStores::builder()
+        .source(Issuer::new(SCRIPTED).unwrap(), source.clone())
+        .build();
+    let provider = OAuth21Provider::with_key_stores(settings(SCRIPTED), &keys).unwrap();
+    (source, provider)
 }
 
 #[tokio::test]
@@ -126,11 +121,11 @@ async fn upkeep_starts_with_the_first_token_and_lives_as_long_as_the_last_clone(
     for _ in 0..3 {
         assert!(provider.validate(&key.token(SCRIPTED)).await.is_ok());
     }
-    assert_eq!(provider.shared.upkeep.lock().unwrap().len(), 1);
+    assert_eq!(provider.key_stores().upkeep_tasks(), [true]);
     drop(provider);
     tokio::time::sleep(Duration::from_secs(7_200)).await;
     let fetches = source.fetches();
-    assert!((3..=4).contains(&fetches), "{fetches}");
+    assert!((27..=31).contains(&fetches), "{fetches}");
     drop(clone);
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     assert_eq!(source.fetches(), fetches);
@@ -162,8 +157,8 @@ async fn c10_junk_starts_no_upkeep() {
 #[test]
 fn without_a_runtime_no_upkeep_starts_and_nothing_panics() {
     let (_, provider) = scripted();
-    provider.start_upkeep();
-    assert!(provider.shared.upkeep.lock().unwrap().is_empty());
+    provider.key_stores().start_upkeep();
+    assert!(provider.key_stores().upkeep_tasks().is_empty());
 }
 
 #[tokio::test]
@@ -203,10 +198,7 @@ fn upkeep_starts_again_after_its_runtime_is_gone() {
             .unwrap()
     };
     runtime().block_on(provider.warm_up());
-    let is_running = || {
-        let upkeep = provider.shared.upkeep.lock().unwrap();
-        upkeep.len() == 1 && !upkeep[0].is_finished()
-    };
+    let is_running = || provider.key_stores().upkeep_tasks() == [true];
     assert!(!is_running());
     let second = runtime();
     second.block_on(provider.warm_up());

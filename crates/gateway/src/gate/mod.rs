@@ -19,9 +19,8 @@ mod tests;
 
 use std::{fmt, future::pending, io, net::SocketAddr, sync::Arc};
 
-use futures_util::future::join_all;
 use oauthgate_core::SettingError;
-use oauthgate_remote::{ConfigurationError, OAuth21Provider, error::Mistake};
+use oauthgate_remote::{ConfigurationError, KeyStores, OAuth21Provider, error::Mistake};
 use oauthgate_tower::RefusedTokenBudget;
 use tokio::net::TcpListener;
 
@@ -65,7 +64,7 @@ pub struct Gate {
     admin_addr: SocketAddr,
     health: Health,
     metrics: Arc<Metrics>,
-    providers: Vec<(String, OAuth21Provider)>,
+    keys: KeyStores,
 }
 
 impl fmt::Debug for Gate {
@@ -113,7 +112,8 @@ impl Gate {
         upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
     ) -> Result<Self, GateError> {
         let (public_addr, admin_addr) = (address_of(&public)?, address_of(&admin)?);
-        let sites = sites(&settings, public_addr.ip().is_loopback(), upstream)?;
+        let keys = KeyStores::builder().build();
+        let sites = sites(&settings, &keys, public_addr.ip().is_loopback(), upstream)?;
         let first = sites
             .first()
             .ok_or_else(no_resource)?
@@ -144,9 +144,9 @@ impl Gate {
             admin,
             public_addr,
             admin_addr,
-            health: Health::new(providers.clone()),
+            health: Health::new(providers),
             metrics,
-            providers,
+            keys,
         })
     }
 
@@ -180,7 +180,7 @@ impl Gate {
             admin::router(self.health, self.metrics)
         };
         let admin = tokio::spawn(async move { axum::serve(self.admin, pages).await });
-        let warming = tokio::spawn(warm_up(self.providers));
+        let warming = tokio::spawn(warm_up(self.keys));
         let drain = async {
             shutdown.await;
             health.drain();
@@ -194,12 +194,13 @@ impl Gate {
 /// The resources, in the order of the settings. All count refused tokens together: a client gets one budget.
 fn sites(
     settings: &Settings,
+    keys: &KeyStores,
     listens_on_loopback: bool,
     upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
 ) -> Result<Vec<Site>, ConfigurationError> {
     let budget = Arc::new(RefusedTokenBudget::default());
     let site = |resource: &ResourceSettings| {
-        let provider = provider(resource, settings.accept_dev_issuer)?;
+        let provider = provider(resource, settings.accept_dev_issuer, keys)?;
         let site = Site::new(
             resource,
             provider,
@@ -215,34 +216,21 @@ fn sites(
 fn provider(
     resource: &ResourceSettings,
     accept_dev_issuer: bool,
+    keys: &KeyStores,
 ) -> Result<OAuth21Provider, ConfigurationError> {
     let mut settings = resource.provider.clone();
     for issuer in &mut settings.issuers {
         issuer.keys.refuses_dev_keys = !accept_dev_issuer;
     }
-    OAuth21Provider::new(settings)
+    OAuth21Provider::with_key_stores(settings, keys)
 }
 
 /// The first fetch of every key set, all at once. Requests need not wait for it: they fetch what they miss.
 /// The key store itself says when it cannot be done.
-async fn warm_up(providers: Vec<(String, OAuth21Provider)>) {
-    join_all(
-        providers
-            .iter()
-            .map(|(resource, provider)| warm_one(resource, provider)),
-    )
-    .await;
-}
-
-async fn warm_one(resource: &str, provider: &OAuth21Provider) {
-    let loaded = provider
-        .warm_up()
-        .await
-        .into_iter()
-        .filter(|status| status.servable);
-    for status in loaded {
+async fn warm_up(keys: KeyStores) {
+    let status = keys.warm_up().await;
+    for status in status.into_iter().filter(|status| status.servable) {
         tracing::info!(
-            resource,
             issuer = status.issuer,
             keys = status.keys,
             "keys are loaded"

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::JwkSet;
 
-use super::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
+use super::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError};
 
 /// How the `kid` of every throw-away key begins.
 pub const DEV_KEY_PREFIX: &str = "oauthgate-dev-";
@@ -19,9 +19,9 @@ pub const DEV_KEY_PREFIX: &str = "oauthgate-dev-";
 pub(crate) struct WithoutDevKeys(pub(crate) Arc<dyn JwksSource>);
 
 impl JwksSource for WithoutDevKeys {
-    fn fetch(&self, known: Option<Validator>) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
+    fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
         async move {
-            let fetched = self.0.fetch(known).await?;
+            let fetched = self.0.fetch(ask).await?;
             match &fetched.set {
                 FetchedSet::Document { body, .. } if holds_dev_key(body) => Err(refused()),
                 _ => Ok(fetched),
@@ -54,13 +54,13 @@ mod tests {
     struct Fixed(String);
 
     impl JwksSource for Fixed {
-        fn fetch(&self, _: Option<Validator>) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
+        fn fetch(&self, _: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
             let body = self.0.clone().into_bytes();
             let set = FetchedSet::Document {
                 body,
                 validator: None,
             };
-            futures_util::future::ready(Ok(Fetched { set, max_age: None })).boxed()
+            futures_util::future::ready(Ok(Fetched::now(set, None))).boxed()
         }
     }
 
@@ -72,7 +72,9 @@ mod tests {
     }
 
     async fn fetched(document: String) -> Result<Fetched, KeySourceError> {
-        WithoutDevKeys(Arc::new(Fixed(document))).fetch(None).await
+        WithoutDevKeys(Arc::new(Fixed(document)))
+            .fetch(Ask::first())
+            .await
     }
 
     #[tokio::test]

@@ -9,7 +9,9 @@ use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::Issuer;
 use url::Url;
 
-use super::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator, store::ATTEMPT_TIME};
+use super::{
+    Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator, attempt::ATTEMPT_TIME,
+};
 use crate::{
     clock::Clock,
     discovery,
@@ -115,8 +117,8 @@ impl HttpJwksSource {
 }
 
 impl JwksSource for HttpJwksSource {
-    fn fetch(&self, known: Option<Validator>) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
-        self.fetch_once(known).boxed()
+    fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
+        self.fetch_once(ask.known).boxed()
     }
 }
 
@@ -133,10 +135,7 @@ fn stale_location(found: Option<Found>, error: KeySourceError) -> Result<Url, Ke
 
 fn fetched(url: &Url, answer: HttpAnswer) -> Fetched {
     match answer {
-        HttpAnswer::NotModified { max_age } => Fetched {
-            set: FetchedSet::NotModified,
-            max_age,
-        },
+        HttpAnswer::NotModified { max_age } => Fetched::now(FetchedSet::NotModified, max_age),
         HttpAnswer::Document {
             body,
             entity_tag,
@@ -146,10 +145,7 @@ fn fetched(url: &Url, answer: HttpAnswer) -> Fetched {
                 location: url.as_str().to_owned(),
                 entity_tag,
             });
-            Fetched {
-                set: FetchedSet::Document { body, validator },
-                max_age,
-            }
+            Fetched::now(FetchedSet::Document { body, validator }, max_age)
         }
     }
 }

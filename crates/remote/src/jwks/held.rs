@@ -4,66 +4,105 @@ use std::{sync::Arc, time::Duration};
 
 use oauthgate_core::{JwkSet, keys::JwkSetError};
 
-use super::{Fetched, FetchedSet, KeySourceError, Validator, ring::KeyRing};
+use super::{
+    Fetched, FetchedSet, KeySourceError, Validator, ring::KeyRing, rule::KeyRule,
+    schedule::Freshness,
+};
 
-/// A good set, and when the issuer last confirmed it.
+/// A good set, and until when it may be used.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) ring: Arc<KeyRing>,
-    body: Arc<[u8]>,
+    pub(super) body: Arc<[u8]>,
     pub(super) validator: Option<Validator>,
-    pub(super) confirmed: Duration,
+    pub(super) max_age: Option<Duration>,
+    /// Set by the schedule when it takes the set over.
+    pub(super) serve_until: Duration,
 }
 
 /// What a good answer does to the held set.
-pub(super) enum Outcome {
-    /// The set is still the current one.
-    Confirmed(Held),
-    /// Another set takes its place.
-    Replaced(Held),
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) held: Held,
+    pub(super) freshness: Freshness,
+    /// Whether another set takes the held one's place; else it is confirmed.
+    pub(super) replaces: bool,
 }
 
-impl Held {
+/// How sets are read: the operator's word on single keys, and how many keys are held prepared.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) rule: KeyRule,
+    pub(super) most_prepared: usize,
+}
+
+impl Reading {
     /// What becomes of the held set after this answer: it is confirmed, or replaced, or, when the
     /// answer is no good set, neither.
-    pub(super) fn after(
-        held: Option<&Self>,
+    pub(super) fn outcome(
+        &self,
+        held: Option<&Held>,
         answer: Fetched,
-        now: Duration,
-        most_prepared: usize,
     ) -> Result<Outcome, KeySourceError> {
+        let freshness = answer.freshness;
+        let outcome = |held, replaces| Outcome {
+            held,
+            freshness,
+            replaces,
+        };
         match (answer.set, held) {
             (FetchedSet::NotModified, None) => Err(KeySourceError::jwks_unavailable(
                 "answered 304, and no set is held",
             )),
-            (FetchedSet::NotModified, Some(held)) => Ok(Outcome::Confirmed(
-                held.confirmed_at(now, held.validator.clone()),
+            (FetchedSet::NotModified, Some(held)) => Ok(outcome(
+                held.again(held.validator.clone(), freshness),
+                false,
             )),
             (FetchedSet::Document { body, validator }, Some(held)) if *held.body == *body => {
-                Ok(Outcome::Confirmed(held.confirmed_at(now, validator)))
+                Ok(outcome(held.again(validator, freshness), false))
             }
-            (FetchedSet::Document { body, validator }, _) => Ok(Outcome::Replaced(Self {
-                ring: Arc::new(ring(&body, most_prepared).map_err(|error| unusable(&error))?),
-                body: body.into(),
-                validator,
-                confirmed: now,
-            })),
+            (FetchedSet::Document { body, validator }, _) => {
+                let ring = self.ring(&body).map_err(|error| unusable(&error))?;
+                let held = Held {
+                    ring: Arc::new(ring),
+                    body: body.into(),
+                    validator,
+                    max_age: freshness.max_age,
+                    serve_until: Duration::ZERO,
+                };
+                Ok(outcome(held, true))
+            }
         }
     }
 
-    fn confirmed_at(&self, now: Duration, validator: Option<Validator>) -> Self {
+    /// The held set, read anew: the operator's word has changed.
+    pub(super) fn reread(&self, held: &Held) -> Result<Held, JwkSetError> {
+        Ok(Held {
+            ring: Arc::new(self.ring(&held.body)?),
+            body: Arc::clone(&held.body),
+            validator: held.validator.clone(),
+            max_age: held.max_age,
+            serve_until: held.serve_until,
+        })
+    }
+
+    /// A set of which the operator lets no key in is a good set: it verifies nothing.
+    fn ring(&self, body: &[u8]) -> Result<KeyRing, JwkSetError> {
+        let set = self.rule.admitted(JwkSet::parse(body)?);
+        KeyRing::new(body, set, self.most_prepared)
+    }
+}
+
+impl Held {
+    fn again(&self, validator: Option<Validator>, freshness: Freshness) -> Self {
         Self {
             ring: Arc::clone(&self.ring),
             body: Arc::clone(&self.body),
             validator,
-            confirmed: now,
+            max_age: freshness.max_age,
+            serve_until: self.serve_until,
         }
     }
-}
-
-fn ring(body: &[u8], most_prepared: usize) -> Result<KeyRing, JwkSetError> {
-    let set = JwkSet::parse(body)?;
-    KeyRing::new(body, set, most_prepared)
 }
 
 fn unusable(error: &JwkSetError) -> KeySourceError {

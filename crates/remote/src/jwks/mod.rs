@@ -10,15 +10,19 @@
 //! 4. A fetch belongs to nobody: a request that is cancelled cancels nothing.
 
 mod absent;
+mod attempt;
 mod dev_keys;
 mod fetch;
 mod flight;
 mod held;
 mod ring;
+mod rule;
 pub mod schedule;
 pub mod snapshot;
 mod source;
+mod status;
 mod store;
+mod strangers;
 mod sync;
 pub mod withdrawals;
 
@@ -31,6 +35,8 @@ pub use dev_keys::DEV_KEY_PREFIX;
 pub(crate) use dev_keys::WithoutDevKeys;
 pub(crate) use fetch::{HttpJwksSource, Location};
 pub use snapshot::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, SnapshotKeys};
-pub use source::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
-pub use store::KeyStore;
+pub use source::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
+pub use status::{HeldKey, KeyStatus};
+pub use store::{KeyStore, Surroundings};
+pub use strangers::StrangersBudget;
 pub use withdrawals::{Merged, Ruling, Withdrawals, WithdrawalsFull, WithdrawnName};

@@ -7,17 +7,20 @@
 use std::{collections::HashMap, sync::Arc};
 
 use oauthgate_core::{
-    JwkSet, KeyHint, KeyId,
-    keys::{JwkSetError, SkippedKey},
+    JwkSet, KeyHint, KeyId, SigningAlgorithm,
+    keys::{Jwk, JwkSetError, SkippedKey},
 };
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::HeldKey;
+
 /// The usable keys of one document.
 #[derive(Debug)]
 pub(super) struct KeyRing {
     usable: usize,
+    listed: Vec<HeldKey>,
     skipped: Vec<SkippedKey>,
     keys: Keys,
 }
@@ -45,6 +48,7 @@ impl KeyRing {
     pub(super) fn new(document: &[u8], set: JwkSet, limit: usize) -> Result<Self, JwkSetError> {
         Ok(Self {
             usable: set.keys().len(),
+            listed: set.keys().iter().map(listed).collect(),
             skipped: set.skipped().to_vec(),
             keys: if set.keys().len() <= limit {
                 Keys::Prepared(Arc::new(set))
@@ -57,6 +61,11 @@ impl KeyRing {
     /// How many keys can be used.
     pub(super) fn usable(&self) -> usize {
         self.usable
+    }
+
+    /// The keys that can be used, for people.
+    pub(super) fn listed(&self) -> &[HeldKey] {
+        &self.listed
     }
 
     /// The members of the document that cannot, and why.
@@ -79,6 +88,14 @@ impl KeyRing {
             (Keys::OnDemand(keys), Some(key_id)) => keys.named(key_id),
             (Keys::OnDemand(keys), None) => Arc::clone(&keys.unnamed),
         }
+    }
+}
+
+fn listed(key: &Jwk) -> HeldKey {
+    HeldKey {
+        key_id: key.id().map(|id| id.as_str().to_owned()),
+        thumbprint: key.thumbprint().to_owned(),
+        algorithms: key.algorithms().map(SigningAlgorithm::name).collect(),
     }
 }
 
@@ -167,7 +184,6 @@ fn set_of<'text>(members: impl IntoIterator<Item = &'text str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use oauthgate_core::SigningAlgorithm;
     use serde_json::json;
 
     use super::*;

@@ -7,16 +7,22 @@
 //! - **Strangers** (tokens with an unknown `kid` or a wrong signature, or any token while no set is
 //!   held) may start one attempt per cooldown. Attempts count, not successes: an outage or an empty set changes nothing.
 //!
+//! An **operator** may ask at any time; that joins an attempt under way like everybody else.
+//!
 //! There is one attempt at a time; whoever comes during it joins it. Every attempt has a number, and
 //! an answer whose number is not the current one is dropped: a late old answer never replaces a newer.
 
 use std::time::Duration;
 
+use crate::KeySettings;
+
 /// The shortest life of a set, whatever `Cache-Control` says (a provider was seen answering 15 s).
 pub const FLOOR: Duration = Duration::from_secs(60);
 /// How far apart the attempts are that strangers may cause.
 pub const COOLDOWN: Duration = Duration::from_secs(10);
-/// How long a set is served while its issuer cannot confirm it.
+/// How often an issuer is asked at least whether a key was removed, unless a life was set explicitly.
+pub const RENEWAL: Duration = Duration::from_secs(5 * 60);
+/// How long a set is served while its issuer cannot confirm it, unless set otherwise.
 pub const STALE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// An attempt that has not ended by then is given up for lost.
 pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
@@ -53,18 +59,38 @@ impl Timing {
         }
     }
 
+    /// The figures of an issuer's settings.
+    pub(super) fn of(settings: &KeySettings) -> Self {
+        Self {
+            stale_limit: settings.stale_limit,
+            ..Self::new(settings.ttl, settings.ttl_is_explicit)
+        }
+    }
+
     /// How long a set is fresh, as far as its source says.
     fn life(&self, max_age: Option<Duration>) -> Duration {
         match max_age {
-            Some(max_age) if !self.explicit => max_age.min(self.ceiling),
+            Some(max_age) if !self.explicit => max_age.max(FLOOR).min(self.ceiling),
             _ => self.ceiling,
         }
     }
 
-    /// When to renew a set: in the last fifth of its life, spread so that replicas do not march in step.
+    /// How long a set may be used without another word from its issuer: for its life in any case.
+    #[must_use]
+    pub fn longest_use(&self, max_age: Option<Duration>) -> Duration {
+        self.life(max_age).max(self.stale_limit)
+    }
+
+    /// When to renew a set: in the last fifth of its life or of [`RENEWAL`], spread so that replicas do
+    /// not march in step.
     fn renewal(&self, max_age: Option<Duration>, jitter: Jitter) -> Duration {
         let life = self.life(max_age);
-        let early = life - life / 10 - jitter.of(life / 10);
+        let asked = if self.explicit {
+            life
+        } else {
+            life.min(RENEWAL)
+        };
+        let early = asked - asked / 10 - jitter.of(asked / 10);
         if self.explicit {
             early
         } else {
@@ -90,6 +116,17 @@ pub enum Demand {
     Upkeep,
     /// A token whose key is not held: spends the strangers' budget.
     Stranger,
+    /// Somebody who may: fetches now, whatever rests.
+    Operator,
+}
+
+/// What a good answer says about its set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// How long ago the issuer confirmed the set; zero for an answer that came from it now.
+    pub age: Duration,
+    /// How long the issuer says the set stays good, counted from its confirmation.
+    pub max_age: Option<Duration>,
 }
 
 /// What to do now.
@@ -112,7 +149,9 @@ struct Attempt {
 #[derive(Debug, Clone, Copy)]
 struct Held {
     confirmed: Duration,
+    stale_at: Duration,
     renew_at: Duration,
+    serve_until: Duration,
 }
 
 /// The state of one issuer's fetches. Times are counted from the same arbitrary moment.
@@ -142,32 +181,42 @@ impl Schedule {
         }
     }
 
-    /// Somebody needs keys.
-    pub fn demand(&mut self, now: Duration, demand: Demand) -> Action {
+    /// Somebody needs keys. `shared` is asked last, and only for an attempt that a stranger would start:
+    /// the budget of all issuers together.
+    pub fn demand(
+        &mut self,
+        now: Duration,
+        demand: Demand,
+        shared: impl FnOnce() -> bool,
+    ) -> Action {
         if let Some(attempt) = self.under_way(now) {
             return Action::Join(attempt.number);
         }
         let allowed_from = match demand {
             Demand::Upkeep => self.upkeep_at(),
             Demand::Stranger => self.strangers_rest_until,
+            Demand::Operator => now,
         };
         if now < allowed_from {
             return Action::Rest;
         }
         // The very first attempt has to be made whoever asks, so it is upkeep.
         if demand == Demand::Stranger && self.attempts > 0 {
+            if !shared() {
+                return Action::Rest;
+            }
             self.strangers_rest_until = now + self.timing.cooldown;
         }
         Action::Fetch(self.begin(now))
     }
 
     /// The attempt brought a good set, or the word that the held one is still good. Returns whether
-    /// the answer may be used: an attempt given up for lost is not.
+    /// the answer may be used: an attempt given up for lost is not, nor a set older than the held one.
     pub fn succeeded(
         &mut self,
         now: Duration,
         number: u64,
-        max_age: Option<Duration>,
+        freshness: Freshness,
         jitter: Jitter,
     ) -> bool {
         if !self.end(number) {
@@ -175,9 +224,28 @@ impl Schedule {
         }
         self.failures = 0;
         self.upkeep_rests_until = Duration::ZERO;
+        self.hold(now, freshness, jitter)
+    }
+
+    /// A set came from elsewhere: a snapshot, another replica. Returns whether it may be used: it is
+    /// newer than the held one, and young enough. It is due for renewal as if it had been fetched when
+    /// it was confirmed.
+    pub fn adopted(&mut self, now: Duration, freshness: Freshness, jitter: Jitter) -> bool {
+        freshness.age <= self.timing.longest_use(freshness.max_age)
+            && self.hold(now, freshness, jitter)
+    }
+
+    fn hold(&mut self, now: Duration, freshness: Freshness, jitter: Jitter) -> bool {
+        let confirmed = now.saturating_sub(freshness.age);
+        if self.held.is_some_and(|held| held.confirmed > confirmed) {
+            return false;
+        }
+        let after = |time| confirmed.saturating_add(time);
         self.held = Some(Held {
-            confirmed: now,
-            renew_at: now.saturating_add(self.timing.renewal(max_age, jitter)),
+            confirmed,
+            stale_at: after(self.timing.life(freshness.max_age)),
+            renew_at: after(self.timing.renewal(freshness.max_age, jitter)),
+            serve_until: after(self.timing.longest_use(freshness.max_age)),
         });
         true
     }
@@ -203,11 +271,28 @@ impl Schedule {
         true
     }
 
-    /// Whether a set is held and its issuer confirmed it recently enough.
+    /// Whether a set is held that may still be used.
     #[must_use]
     pub fn may_serve(&self, now: Duration) -> bool {
-        self.age(now)
-            .is_some_and(|age| age <= self.timing.stale_limit)
+        self.serve_until().is_some_and(|until| now <= until)
+    }
+
+    /// Until when the held set may be used.
+    #[must_use]
+    pub fn serve_until(&self) -> Option<Duration> {
+        self.held.map(|held| held.serve_until)
+    }
+
+    /// Whether the held set has outlived its life: its issuer could not be asked in time.
+    #[must_use]
+    pub fn is_stale(&self, now: Duration) -> bool {
+        self.held.is_some_and(|held| now > held.stale_at)
+    }
+
+    /// How long until a stranger may cause an attempt; zero when one may.
+    #[must_use]
+    pub fn strangers_rest(&self, now: Duration) -> Duration {
+        self.strangers_rest_until.saturating_sub(now)
     }
 
     /// How long ago the issuer confirmed the held set.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*};
 
 use super::schedule::{
-    ATTEMPT_LIMIT, Action, COOLDOWN, Demand, FLOOR, Jitter, STALE_LIMIT, Schedule, Timing,
+    ATTEMPT_LIMIT, Action, COOLDOWN, Demand, FLOOR, Freshness, Jitter, RENEWAL, STALE_LIMIT,
+    Schedule, Timing,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -87,7 +88,7 @@ impl Play {
     }
 
     fn demand(&mut self, demand: Demand) {
-        match self.schedule.demand(self.now, demand) {
+        match self.schedule.demand(self.now, demand, || true) {
             Action::Fetch(number) => {
                 self.current = Some(number);
                 self.starts.push(self.now);
@@ -108,7 +109,7 @@ impl Play {
         if let Some(number) = self.current.take() {
             assert!(
                 self.schedule
-                    .succeeded(self.now, number, max_age, Jitter(jitter))
+                    .succeeded(self.now, number, fresh(max_age), Jitter(jitter))
             );
             self.confirmed = Some(self.now);
         }
@@ -133,7 +134,9 @@ impl Play {
         }
         let upkeep_at = self.schedule.upkeep_at();
         assert!(
-            !self.schedule.succeeded(self.now, number, None, Jitter(0)),
+            !self
+                .schedule
+                .succeeded(self.now, number, fresh(None), Jitter(0)),
             "a late answer was used"
         );
         assert!(
@@ -141,6 +144,13 @@ impl Play {
             "a late failure was counted"
         );
         assert_eq!(self.schedule.upkeep_at(), upkeep_at);
+    }
+}
+
+fn fresh(max_age: Option<Duration>) -> Freshness {
+    Freshness {
+        age: Duration::ZERO,
+        max_age,
     }
 }
 
@@ -203,12 +213,12 @@ proptest! {
         let mut play = played(timing, &steps);
         let before = play.schedule.upkeep_at();
         for _ in 0..strangers {
-            play.schedule.demand(play.now, Demand::Stranger);
+            play.schedule.demand(play.now, Demand::Stranger, || true);
         }
         prop_assert_eq!(play.schedule.upkeep_at(), before);
         // Even an attempt that never ends is given up, and upkeep goes on.
         play.now = play.now.max(before) + ATTEMPT_LIMIT;
-        prop_assert!(matches!(play.schedule.demand(play.now, Demand::Upkeep), Action::Fetch(_)));
+        prop_assert!(matches!(play.schedule.demand(play.now, Demand::Upkeep, || true), Action::Fetch(_)));
     }
 
     #[test]
@@ -225,10 +235,10 @@ proptest! {
 
 fn loaded(timing: Timing, max_age: Option<Duration>) -> Schedule {
     let mut schedule = Schedule::new(timing);
-    let Action::Fetch(number) = schedule.demand(Duration::ZERO, Demand::Upkeep) else {
+    let Action::Fetch(number) = schedule.demand(Duration::ZERO, Demand::Upkeep, || true) else {
         panic!("no first fetch")
     };
-    assert!(schedule.succeeded(Duration::ZERO, number, max_age, Jitter(0)));
+    assert!(schedule.succeeded(Duration::ZERO, number, fresh(max_age), Jitter(0)));
     schedule
 }
 
@@ -239,11 +249,17 @@ fn renewal(timing: Timing, max_age: Option<u64>) -> Duration {
 #[test]
 fn cache_control_shortens_a_life_down_to_the_floor() {
     let timing = Timing::new(HOUR, false);
-    assert_eq!(renewal(timing.clone(), None), HOUR * 9 / 10);
-    assert_eq!(renewal(timing.clone(), Some(100_000)), HOUR * 9 / 10);
-    assert_eq!(renewal(timing.clone(), Some(600)), Duration::from_secs(540));
+    assert_eq!(renewal(timing.clone(), Some(200)), Duration::from_secs(180));
     assert_eq!(renewal(timing.clone(), Some(15)), FLOOR);
     assert_eq!(renewal(timing, Some(0)), FLOOR);
+}
+
+#[test]
+fn r4_an_issuer_is_asked_every_five_minutes_whether_a_key_was_removed() {
+    let timing = Timing::new(HOUR, false);
+    for max_age in [None, Some(600), Some(100_000)] {
+        assert_eq!(renewal(timing.clone(), max_age), RENEWAL * 9 / 10);
+    }
 }
 
 #[test]
@@ -257,11 +273,11 @@ fn an_explicit_life_is_obeyed_as_it_is() {
 fn jitter_spreads_renewals_over_a_tenth_of_the_life() {
     let of = |jitter| {
         let mut schedule = Schedule::new(Timing::new(HOUR, false));
-        schedule.demand(Duration::ZERO, Demand::Upkeep);
-        assert!(schedule.succeeded(Duration::ZERO, 1, None, Jitter(jitter)));
+        schedule.demand(Duration::ZERO, Demand::Upkeep, || true);
+        assert!(schedule.succeeded(Duration::ZERO, 1, fresh(None), Jitter(jitter)));
         schedule.upkeep_at()
     };
-    assert_eq!(of(255), HOUR * 8 / 10);
+    assert_eq!(of(255), RENEWAL * 8 / 10);
     assert!(of(0) > of(128) && of(128) > of(255));
 }
 
@@ -270,15 +286,21 @@ fn retry_after_is_honoured_by_upkeep_and_strangers_up_to_five_minutes() {
     for (asked, honoured) in [(120, 120), (100_000, 300)] {
         let mut schedule = loaded(Timing::new(HOUR, false), None);
         let now = HOUR;
-        let Action::Fetch(number) = schedule.demand(now, Demand::Stranger) else {
+        let Action::Fetch(number) = schedule.demand(now, Demand::Stranger, || true) else {
             panic!("not allowed")
         };
         assert!(schedule.failed(now, number, Some(Duration::from_secs(asked)), Jitter(0)));
         let almost = now + Duration::from_secs(honoured) - Duration::from_millis(1);
-        assert_eq!(schedule.demand(almost, Demand::Stranger), Action::Rest);
-        assert_eq!(schedule.demand(almost, Demand::Upkeep), Action::Rest);
+        assert_eq!(
+            schedule.demand(almost, Demand::Stranger, || true),
+            Action::Rest
+        );
+        assert_eq!(
+            schedule.demand(almost, Demand::Upkeep, || true),
+            Action::Rest
+        );
         assert!(matches!(
-            schedule.demand(now + Duration::from_secs(honoured), Demand::Upkeep),
+            schedule.demand(now + Duration::from_secs(honoured), Demand::Upkeep, || true),
             Action::Fetch(_)
         ));
     }
@@ -290,7 +312,7 @@ fn pauses_after_failures_double_up_to_a_minute() {
     let mut now = Duration::ZERO;
     let mut pauses = Vec::new();
     for _ in 0..8 {
-        let Action::Fetch(number) = schedule.demand(now, Demand::Upkeep) else {
+        let Action::Fetch(number) = schedule.demand(now, Demand::Upkeep, || true) else {
             panic!("rests at {now:?}")
         };
         assert!(schedule.failed(now, number, None, Jitter(0)));
@@ -303,15 +325,15 @@ fn pauses_after_failures_double_up_to_a_minute() {
 #[test]
 fn d7_an_answer_after_its_attempt_was_given_up_is_dropped() {
     let mut schedule = loaded(Timing::new(HOUR, false), None);
-    let Action::Fetch(slow) = schedule.demand(HOUR, Demand::Upkeep) else {
+    let Action::Fetch(slow) = schedule.demand(HOUR, Demand::Upkeep, || true) else {
         panic!("not due")
     };
     let later = HOUR + ATTEMPT_LIMIT;
-    let Action::Fetch(quick) = schedule.demand(later, Demand::Upkeep) else {
+    let Action::Fetch(quick) = schedule.demand(later, Demand::Upkeep, || true) else {
         panic!("not given up")
     };
-    assert!(schedule.succeeded(later, quick, None, Jitter(0)));
-    assert!(!schedule.succeeded(later + Duration::from_secs(1), slow, None, Jitter(0)));
+    assert!(schedule.succeeded(later, quick, fresh(None), Jitter(0)));
+    assert!(!schedule.succeeded(later + Duration::from_secs(1), slow, fresh(None), Jitter(0)));
     assert_eq!(
         schedule.age(later + Duration::from_secs(1)),
         Some(Duration::from_secs(1))

@@ -5,14 +5,37 @@ use std::{fmt, time::Duration};
 use futures_util::future::BoxFuture;
 use oauthgate_core::{Denial, Reason};
 
+use super::schedule::{Demand, Freshness};
+
 /// Where a key set comes from. The store knows nothing else about it: a file, a shared store or a
 /// test can stand here as well as the network.
 pub trait JwksSource: fmt::Debug + Send + Sync + 'static {
     /// Fetches the set once; retries, pauses and time limits are the caller's business.
-    ///
-    /// `known` is the [`Validator`] of the set that the caller holds, if it holds one: only then may
-    /// the answer be [`FetchedSet::NotModified`].
-    fn fetch(&self, known: Option<Validator>) -> BoxFuture<'_, Result<Fetched, KeySourceError>>;
+    fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>>;
+}
+
+/// What the caller of a source holds, and why it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Names the set that is held, if one is held and its source named it: only then may the answer be
+    /// [`FetchedSet::NotModified`].
+    pub known: Option<Validator>,
+    /// How long ago the issuer confirmed the held set; `None` when none is held.
+    pub age: Option<Duration>,
+    /// Who wants keys: a source that is shared by replicas keeps a budget for strangers over all of them.
+    pub demand: Demand,
+}
+
+impl Ask {
+    /// Nothing is held, and upkeep asks.
+    #[must_use]
+    pub fn first() -> Self {
+        Self {
+            known: None,
+            age: None,
+            demand: Demand::Upkeep,
+        }
+    }
 }
 
 /// What a source brought.
@@ -20,8 +43,20 @@ pub trait JwksSource: fmt::Debug + Send + Sync + 'static {
 pub struct Fetched {
     /// The document, or the word that the held one is still good.
     pub set: FetchedSet,
-    /// How long the source says it stays good; `None` when it says nothing.
-    pub max_age: Option<Duration>,
+    /// How fresh it is.
+    pub freshness: Freshness,
+}
+
+impl Fetched {
+    /// An answer that came from the issuer now.
+    #[must_use]
+    pub fn now(set: FetchedSet, max_age: Option<Duration>) -> Self {
+        let age = Duration::ZERO;
+        Self {
+            set,
+            freshness: Freshness { age, max_age },
+        }
+    }
 }
 
 /// The document, or the word that the held one is still good.
@@ -57,6 +92,15 @@ pub struct KeySourceError {
 }
 
 impl KeySourceError {
+    /// The operator suspended the issuer.
+    #[must_use]
+    pub fn issuer_suspended() -> Self {
+        Self::new(
+            Reason::IssuerSuspended,
+            "the operator suspended this issuer",
+        )
+    }
+
     /// No metadata document could be fetched.
     #[must_use]
     pub fn metadata_unavailable(detail: impl Into<String>) -> Self {

@@ -1,4 +1,4 @@
-//! Holds one issuer's keys: readers load a snapshot, a detached task per fetch replaces it.
+//! Holds one issuer's keys: readers load a snapshot, an attempt that belongs to nobody replaces it.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -11,17 +11,19 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use oauthgate_core::{Issuer, JwkSet, KeyHint, KeyId};
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::sync::Semaphore;
 
 use super::{
-    JwksSource, KeySourceError,
+    Ask, Fetched, HeldKey, JwksSource, KeySourceError, KeyStatus, StrangersBudget,
     absent::AbsentKeys,
+    attempt::{Runner, RunningAttempt},
     flight::Flight,
-    held::{Held, Outcome},
+    held::{Held, Outcome, Reading},
     ring::KeyRing,
+    rule::KeyRule,
     schedule::{ATTEMPT_LIMIT, Action, Demand, Jitter, Schedule, Timing},
 };
-use crate::{KeyStatus, clock::Clock};
+use crate::{KeySettings, clock::Clock};
 
 /// How long a token with an unknown `kid` waits for the shared fetch.
 pub(super) const STRANGER_WAIT: Duration = Duration::from_millis(300);
@@ -31,9 +33,6 @@ pub(super) const STRANGERS_WAITING: usize = 256;
 pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// How many such requests may wait at a time.
 pub(super) const FIRST_WAITING: usize = 4_096;
-/// The time a whole attempt may take, metadata and keys together; less than [`ATTEMPT_LIMIT`], so
-/// that an attempt reports its end before it is given up for lost.
-pub(super) const ATTEMPT_TIME: Duration = Duration::from_secs(15);
 const NEVER: u64 = u64::MAX;
 
 /// One issuer's keys.
@@ -41,56 +40,82 @@ const NEVER: u64 = u64::MAX;
 pub struct KeyStore {
     issuer: Issuer,
     source: Arc<dyn JwksSource>,
-    clock: Arc<dyn Clock>,
+    surroundings: Surroundings,
     held: ArcSwapOption<Held>,
-    stale_limit: Duration,
-    most_prepared: usize,
     /// When upkeep is due, in milliseconds: read on every request, so kept outside the lock.
     upkeep_at: AtomicU64,
     state: Mutex<State>,
+    fetches: AtomicU64,
     flight: Flight,
+    runner: Runner,
     absent: AbsentKeys,
-    strangers: Semaphore,
+    waiting_strangers: Semaphore,
     first_requests: Semaphore,
     randomness: RandomState,
+}
+
+/// What the stores of a process share.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What strangers may cause over all issuers.
+    pub strangers: Arc<StrangersBudget>,
+    /// Whether fetches run as tasks of their own; else whoever waits for one makes it go on.
+    pub in_background: bool,
+}
+
+impl Surroundings {
+    /// This clock, a budget of its own, and tasks.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            strangers: Arc::default(),
+            in_background: true,
+        }
+    }
 }
 
 /// Never locked across an await.
 #[derive(Debug)]
 struct State {
     schedule: Schedule,
+    reading: Reading,
     last_failure: Option<KeySourceError>,
 }
 
 impl KeyStore {
-    /// Holds nothing yet; nothing is fetched before the first demand. Of a set with more than
-    /// `most_prepared` keys only so many are held prepared.
+    /// Holds nothing yet; nothing is fetched before the first demand.
     #[must_use]
     pub fn new(
         issuer: Issuer,
         source: Arc<dyn JwksSource>,
-        timing: Timing,
-        most_prepared: usize,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
+        settings: &KeySettings,
+        surroundings: Surroundings,
+    ) -> Arc<Self> {
+        Arc::new(Self {
             issuer,
             source,
-            clock,
+            runner: Runner::new(surroundings.in_background),
+            surroundings,
             held: ArcSwapOption::empty(),
-            stale_limit: timing.stale_limit,
-            most_prepared,
             upkeep_at: AtomicU64::new(0),
             state: Mutex::new(State {
-                schedule: Schedule::new(timing),
+                schedule: Schedule::new(Timing::of(settings)),
+                reading: Reading {
+                    rule: KeyRule::new(settings),
+                    most_prepared: settings.max_prepared,
+                },
                 last_failure: None,
             }),
+            fetches: AtomicU64::new(0),
             flight: Flight::new(),
             absent: AbsentKeys::new(),
-            strangers: Semaphore::new(STRANGERS_WAITING),
+            waiting_strangers: Semaphore::new(STRANGERS_WAITING),
             first_requests: Semaphore::new(FIRST_WAITING),
             randomness: RandomState::new(),
-        }
+        })
     }
 
     /// The issuer whose keys these are.
@@ -114,7 +139,7 @@ impl KeyStore {
                 Ok(self.set_for_stranger(key_id, hint, &held).await)
             }
             _ => {
-                self.upkeep();
+                self.upkeep().await;
                 Ok(held.ring.set_for(hint))
             }
         }
@@ -130,7 +155,7 @@ impl KeyStore {
         if let Some(set) = self.other_than(hint, tried) {
             return Some(set);
         }
-        let _waiting = self.strangers.try_acquire().ok()?;
+        let _waiting = self.waiting_strangers.try_acquire().ok()?;
         let attempt = self.demand(Demand::Stranger)?;
         self.wait(attempt, STRANGER_WAIT).await;
         self.other_than(hint, tried)
@@ -142,10 +167,23 @@ impl KeyStore {
         self.demand(Demand::Stranger);
     }
 
-    /// Renews the set if that is due, without waiting for it.
-    pub fn upkeep(self: &Arc<Self>) {
-        if self.milliseconds() >= self.upkeep_at.load(Ordering::Relaxed) {
-            self.demand(Demand::Upkeep);
+    /// Whether the operator lets no key of this name in: a token that names it needs no look.
+    #[must_use]
+    pub fn bars(&self, key_id: &KeyId) -> bool {
+        self.state().reading.rule.bars(key_id)
+    }
+
+    /// Renews the set if that is due. Waits for nothing where tasks do the work; without them one
+    /// request at a time spends a bounded moment on it.
+    async fn upkeep(self: &Arc<Self>) {
+        if self.milliseconds() < self.upkeep_at.load(Ordering::Relaxed) {
+            return;
+        }
+        let attempt = self.demand(Demand::Upkeep);
+        if let (Runner::Callers(callers), Some(attempt)) = (&self.runner, attempt)
+            && let Ok(_only) = callers.one_for_upkeep.try_acquire()
+        {
+            self.wait(attempt, STRANGER_WAIT).await;
         }
     }
 
@@ -156,13 +194,20 @@ impl KeyStore {
         }
     }
 
+    /// Fetches the set now, whatever rests, and waits for the end of the attempt: for an operator.
+    pub async fn refresh(self: &Arc<Self>) {
+        if let Some(attempt) = self.demand(Demand::Operator) {
+            self.wait(attempt, ATTEMPT_LIMIT).await;
+        }
+    }
+
     /// Keeps the set warm for ever: the idle service finds fresh keys as well.
     pub async fn keep_warm(self: Arc<Self>) {
         loop {
             self.upkeep_and_wait().await;
             let due = self.state().schedule.upkeep_at();
             let pause = due
-                .saturating_sub(self.clock.elapsed())
+                .saturating_sub(self.now())
                 .max(Duration::from_millis(100));
             tokio::time::sleep(pause).await;
         }
@@ -171,30 +216,38 @@ impl KeyStore {
     /// How the keys are doing.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
-        let now = self.clock.elapsed();
+        let now = self.now();
         let held = self.held.load();
         let state = self.state();
+        let failure = state.last_failure.as_ref();
         KeyStatus {
             issuer: self.issuer.as_str().to_owned(),
             keys: held.as_ref().map_or(0, |held| held.ring.usable()),
             skipped: held.as_ref().map_or(0, |held| held.ring.skipped().len()),
             age: state.schedule.age(now),
             servable: state.schedule.may_serve(now),
-            last_failure: state.last_failure.as_ref().map(KeySourceError::code),
-            failure_detail: state
-                .last_failure
-                .as_ref()
-                .map(|error| error.detail().to_owned()),
-            fetches: state.schedule.attempts(),
+            stale: state.schedule.is_stale(now),
+            suspended: false,
+            last_failure: failure.map(KeySourceError::code),
+            failure_detail: failure.map(|error| error.detail().to_owned()),
+            fetches: self.fetches.load(Ordering::Relaxed),
             fetching: state.schedule.is_fetching(),
             next_attempt: state.schedule.next_attempt_in(now),
+            strangers_rest: state.schedule.strangers_rest(now),
         }
+    }
+
+    /// The keys that are held and used.
+    #[must_use]
+    pub fn held_keys(&self) -> Vec<HeldKey> {
+        let held = self.held.load_full();
+        held.map(|held| held.ring.listed().to_vec())
+            .unwrap_or_default()
     }
 
     fn servable(&self) -> Option<Arc<Held>> {
         let held = self.held.load_full()?;
-        let age = self.clock.elapsed().saturating_sub(held.confirmed);
-        (age <= self.stale_limit).then_some(held)
+        (self.now() <= held.serve_until).then_some(held)
     }
 
     async fn first_set(self: &Arc<Self>, hint: &KeyHint) -> Result<Arc<JwkSet>, KeySourceError> {
@@ -234,10 +287,10 @@ impl KeyStore {
 
     /// Waits for the fetch that this `kid` may cause or join. Returns whether there was one.
     async fn looks_again_for(self: &Arc<Self>, key_id: &KeyId) -> bool {
-        if self.absent.remembers(key_id, self.clock.elapsed()) {
+        if self.absent.remembers(key_id, self.now()) || self.bars(key_id) {
             return false;
         }
-        let Ok(_waiting) = self.strangers.try_acquire() else {
+        let Ok(_waiting) = self.waiting_strangers.try_acquire() else {
             return false;
         };
         let Some(attempt) = self.demand(Demand::Stranger) else {
@@ -254,67 +307,59 @@ impl KeyStore {
 
     fn note_if_absent(&self, key_id: &KeyId, held: &Held) {
         if !held.ring.contains(key_id) {
-            self.absent.note(key_id, self.clock.elapsed());
+            self.absent.note(key_id, self.now());
         }
     }
 
     /// Asks the schedule and starts what it wants. Returns the attempt under way, if there is one.
     fn demand(self: &Arc<Self>, demand: Demand) -> Option<u64> {
-        let now = self.clock.elapsed();
-        let action = {
+        let now = self.now();
+        let (action, age) = {
             let mut state = self.state();
-            let action = state.schedule.demand(now, demand);
+            let strangers = &self.surroundings.strangers;
+            let action = state.schedule.demand(now, demand, || strangers.take(now));
             self.publish(&state.schedule);
-            action
+            (action, state.schedule.age(now))
         };
         match action {
             Action::Rest => None,
             Action::Join(number) => Some(number),
             Action::Fetch(number) => {
-                self.start(number);
+                self.start(number, demand, age);
                 Some(number)
             }
         }
     }
 
-    /// The task is nobody's: a cancelled request leaves it running.
-    fn start(self: &Arc<Self>, number: u64) {
-        let attempt = RunningAttempt {
-            store: Arc::clone(self),
-            number,
-        };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(attempt.run())),
-            Err(_) => drop(attempt),
-        }
-    }
-
-    async fn fetch(&self) -> Result<(Outcome, Option<Duration>), KeySourceError> {
-        let held = self.held.load_full();
+    fn start(self: &Arc<Self>, number: u64, demand: Demand, age: Option<Duration>) {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        let held = self.held.load();
         let known = held.as_ref().and_then(|held| held.validator.clone());
-        let fetched = tokio::time::timeout(ATTEMPT_TIME, self.source.fetch(known))
-            .await
-            .map_err(|_| {
-                KeySourceError::jwks_unavailable(format!(
-                    "no keys within {} s",
-                    ATTEMPT_TIME.as_secs()
-                ))
-            })??;
-        let max_age = fetched.max_age;
-        let now = self.clock.elapsed();
-        let outcome = Held::after(held.as_deref(), fetched, now, self.most_prepared)?;
-        Ok((outcome, max_age))
+        self.runner.start(RunningAttempt {
+            store: Arc::downgrade(self),
+            source: Arc::clone(&self.source),
+            ask: Ask { known, age, demand },
+            number,
+        });
     }
 
-    fn finish(&self, number: u64, result: Result<(Outcome, Option<Duration>), KeySourceError>) {
-        let now = self.clock.elapsed();
+    /// An attempt ended with this answer.
+    pub(super) fn finish(&self, number: u64, answer: Result<Fetched, KeySourceError>) {
+        let now = self.now();
         let jitter = self.jitter(number);
+        // A large set takes a while to read: not under the lock.
+        let reading = self.state().reading.clone();
+        let outcome =
+            answer.and_then(|answer| reading.outcome(self.held.load().as_deref(), answer));
         let mut state = self.state();
-        match result {
-            Ok((outcome, max_age)) => {
-                if state.schedule.succeeded(now, number, max_age, jitter) {
+        match outcome {
+            Ok(outcome) => {
+                if state
+                    .schedule
+                    .succeeded(now, number, outcome.freshness, jitter)
+                {
                     state.last_failure = None;
-                    self.hold(outcome);
+                    self.hold(outcome, &state.schedule);
                 }
             }
             Err(error) => {
@@ -332,18 +377,17 @@ impl KeyStore {
         self.flight.ended(number);
     }
 
-    fn hold(&self, outcome: Outcome) {
-        let held = match outcome {
-            Outcome::Confirmed(held) => {
-                tracing::debug!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "unchanged", keys = held.ring.usable(), "key set confirmed");
-                held
-            }
-            Outcome::Replaced(held) => {
-                self.absent.clear();
-                self.log_replacement(&held.ring);
-                held
-            }
-        };
+    fn hold(&self, outcome: Outcome, schedule: &Schedule) {
+        let Outcome {
+            mut held, replaces, ..
+        } = outcome;
+        held.serve_until = schedule.serve_until().unwrap_or_default();
+        if replaces {
+            self.absent.clear();
+            self.log_replacement(&held.ring);
+        } else {
+            tracing::debug!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "unchanged", keys = held.ring.usable(), "key set confirmed");
+        }
         self.held.store(Some(Arc::new(held)));
     }
 
@@ -359,7 +403,7 @@ impl KeyStore {
     }
 
     fn unavailable(&self) -> KeySourceError {
-        let now = self.clock.elapsed();
+        let now = self.now();
         let state = self.state();
         let after = state
             .schedule
@@ -374,8 +418,7 @@ impl KeyStore {
     }
 
     async fn wait(&self, attempt: u64, limit: Duration) {
-        // Both ways out are fine: the caller looks at what is held afterwards.
-        let _ = tokio::time::timeout(limit, self.flight.wait(attempt)).await;
+        self.runner.wait(&self.flight, attempt, limit).await;
     }
 
     fn publish(&self, schedule: &Schedule) {
@@ -387,8 +430,12 @@ impl KeyStore {
         self.upkeep_at.store(due, Ordering::Relaxed);
     }
 
+    fn now(&self) -> Duration {
+        self.surroundings.clock.elapsed()
+    }
+
     fn milliseconds(&self) -> u64 {
-        u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(NEVER)
+        u64::try_from(self.now().as_millis()).unwrap_or(NEVER)
     }
 
     fn jitter(&self, number: u64) -> Jitter {
@@ -398,36 +445,5 @@ impl KeyStore {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An attempt that reports its end whatever happens to it: a panic in a source, a runtime that shuts
-/// down, no runtime at all.
-struct RunningAttempt {
-    store: Arc<KeyStore>,
-    number: u64,
-}
-
-impl RunningAttempt {
-    async fn run(self) {
-        let result = self.store.fetch().await;
-        self.store.finish(self.number, result);
-    }
-}
-
-impl Drop for RunningAttempt {
-    fn drop(&mut self) {
-        // After `run` the attempt is no longer the current one, and this changes nothing.
-        let aborted =
-            KeySourceError::jwks_unavailable("the fetch was aborted (it needs a Tokio runtime)");
-        self.store.finish(self.number, Err(aborted));
-    }
-}
-
-impl KeyStatus {
-    /// Whether tokens of this issuer can be verified now.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.servable
     }
 }

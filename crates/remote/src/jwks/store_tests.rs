@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use oauthgate_core::{Blame, Issuer, JwkSet, KeyId, Reason, SigningAlgorithm, keys::KeyHint};
 use rstest::rstest;
 use tokio::{
@@ -10,12 +11,13 @@ use tokio::{
 };
 
 use super::{
-    Fetched, FetchedSet, JwksSource, KeySourceError, KeyStore, Validator,
+    Ask, Fetched, FetchedSet, JwksSource, KeySourceError, KeyStore, Surroundings, Validator,
     absent::{AbsentKeys, CAPACITY},
-    schedule::{COOLDOWN, STALE_LIMIT, Timing},
+    schedule::{COOLDOWN, RENEWAL, STALE_LIMIT},
     store::{FIRST_WAIT, STRANGER_WAIT, STRANGERS_WAITING},
 };
 use crate::{
+    KeySettings,
     clock::SystemClock,
     testing::{ScriptedSource, TestKey, document, jwks},
 };
@@ -31,13 +33,8 @@ fn hint(key_id: &str) -> KeyHint {
 
 fn store_of(source: Arc<dyn JwksSource>) -> Arc<KeyStore> {
     let issuer = Issuer::new("https://auth.example.com").unwrap();
-    Arc::new(KeyStore::new(
-        issuer,
-        source,
-        Timing::new(HOUR, false),
-        16,
-        Arc::new(SystemClock::new()),
-    ))
+    let surroundings = Surroundings::new(Arc::new(SystemClock::new()));
+    KeyStore::new(issuer, source, &KeySettings::default(), surroundings)
 }
 
 /// A source with one key `1`, and a store over it.
@@ -338,7 +335,7 @@ struct Panicking;
 impl JwksSource for Panicking {
     fn fetch(
         &self,
-        _: Option<Validator>,
+        _: Ask,
     ) -> futures_util::future::BoxFuture<'_, Result<Fetched, KeySourceError>> {
         Box::pin(async { panic!("a source may have bugs") })
     }
@@ -358,7 +355,7 @@ async fn a_panic_in_a_source_is_a_failed_attempt_and_no_stuck_request() {
 #[test]
 fn without_a_runtime_the_attempt_fails_and_nothing_panics() {
     let (_, store) = one_key();
-    store.upkeep();
+    assert!(store.upkeep_and_wait().now_or_never().is_some());
     let status = store.status();
     assert_eq!(
         (status.fetches, status.fetching, status.last_failure),
@@ -372,11 +369,11 @@ async fn an_idle_service_stays_warm() {
     let upkeep = tokio::spawn(store.clone().keep_warm());
     sleep(24 * HOUR).await;
     assert!(
-        (24..=31).contains(&source.fetches()),
+        (320..=361).contains(&source.fetches()),
         "{}",
         source.fetches()
     );
-    assert!(store.status().age.unwrap() < HOUR);
+    assert!(store.status().age.unwrap() < RENEWAL);
     upkeep.abort();
 }
 
@@ -397,25 +394,20 @@ async fn upkeep_notices_within_a_minute_that_an_issuer_came_up() {
 #[tokio::test(start_paused = true)]
 async fn not_modified_confirms_the_set_and_only_a_held_one() {
     let source = Arc::new(ScriptedSource::default());
-    let not_modified = || {
-        Ok(Fetched {
-            set: FetchedSet::NotModified,
-            max_age: None,
-        })
-    };
+    let not_modified = || Ok(Fetched::now(FetchedSet::NotModified, None));
     source.then(Duration::ZERO, not_modified());
     source.then(
         Duration::ZERO,
-        Ok(Fetched {
-            set: FetchedSet::Document {
+        Ok(Fetched::now(
+            FetchedSet::Document {
                 body: jwks(&[&TestKey::new("1")]),
                 validator: Some(Validator {
                     location: "here".into(),
                     entity_tag: "\"v1\"".into(),
                 }),
             },
-            max_age: None,
-        }),
+            None,
+        )),
     );
     source.then(Duration::ZERO, not_modified());
     let store = store_of(source.clone());

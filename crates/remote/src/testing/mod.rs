@@ -27,10 +27,23 @@ pub(crate) fn unix_now() -> i64 {
 }
 
 /// A clock that moves only when told to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FakeClock {
     elapsed_ms: AtomicU64,
     shift: Mutex<i64>,
+}
+
+/// As on the machine's clock, some time has passed before anything starts.
+const BEFORE_THE_START: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        let elapsed_ms = u64::try_from(BEFORE_THE_START.as_millis()).unwrap();
+        Self {
+            elapsed_ms: AtomicU64::new(elapsed_ms),
+            shift: Mutex::default(),
+        }
+    }
 }
 
 impl FakeClock {

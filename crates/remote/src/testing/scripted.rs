@@ -12,7 +12,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::Notify;
 
-use crate::jwks::{Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
+use crate::jwks::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
 
 /// One answer: after how long, and what.
 pub(crate) type Answer = (Duration, Result<Fetched, KeySourceError>);
@@ -74,19 +74,17 @@ impl ScriptedSource {
 }
 
 pub(crate) fn document(body: Vec<u8>) -> Result<Fetched, KeySourceError> {
-    Ok(Fetched {
-        set: FetchedSet::Document {
-            body,
-            validator: None,
-        },
-        max_age: None,
-    })
+    let set = FetchedSet::Document {
+        body,
+        validator: None,
+    };
+    Ok(Fetched::now(set, None))
 }
 
 impl JwksSource for ScriptedSource {
-    fn fetch(&self, known: Option<Validator>) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
+    fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
-        self.validators.lock().unwrap().push(known);
+        self.validators.lock().unwrap().push(ask.known);
         self.started.notify_waiters();
         let (after, answer) = self.next();
         async move {

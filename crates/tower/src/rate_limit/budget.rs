@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oauthgate_core::{Denial, Reason};
+use oauthgate_core::{
+    Denial, Reason,
+    quota::{Quota, Verdict, decide},
+};
 use quick_cache::sync::Cache;
 
-use super::{
-    Client,
-    gcra::{Quota, Verdict, decide},
-};
+use super::Client;
 
 /// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered. The compiler
 /// proves that 60 is not zero.

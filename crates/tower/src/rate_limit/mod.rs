@@ -11,7 +11,6 @@
 
 mod budget;
 mod client;
-pub mod gcra;
 
 pub use budget::RefusedTokenBudget;
 pub use client::Client;

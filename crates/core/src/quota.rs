@@ -16,11 +16,29 @@ impl Quota {
     /// `events` in `period`.
     #[must_use]
     pub fn new(events: NonZeroU32, period: Duration) -> Self {
-        let interval = period / events.get();
+        let interval = period.checked_div(events.get()).unwrap_or(period);
         Self {
             interval,
-            tolerance: interval * (events.get() - 1),
+            tolerance: interval.saturating_mul(events.get().saturating_sub(1)),
         }
+    }
+
+    /// How many events could come at `now` without one being over the quota.
+    #[must_use]
+    pub fn left(self, theoretical_arrival: Duration, now: Duration) -> u32 {
+        let room = now
+            .saturating_add(self.tolerance)
+            .checked_sub(theoretical_arrival);
+        room.map_or(0, |room| self.events_in(room.min(self.tolerance)))
+    }
+
+    /// One event, and as many more as intervals fit into the time.
+    fn events_in(self, time: Duration) -> u32 {
+        let more = time
+            .as_nanos()
+            .checked_div(self.interval.as_nanos())
+            .unwrap_or(u128::MAX);
+        u32::try_from(more.saturating_add(1)).unwrap_or(u32::MAX)
     }
 }
 
@@ -39,7 +57,7 @@ pub enum Verdict {
 pub fn decide(quota: Quota, theoretical_arrival: Duration, now: Duration) -> Verdict {
     let earliest = theoretical_arrival.saturating_sub(quota.tolerance);
     if now < earliest {
-        return Verdict::Over(earliest - now);
+        return Verdict::Over(earliest.saturating_sub(now));
     }
     Verdict::Within(theoretical_arrival.max(now).saturating_add(quota.interval))
 }
@@ -128,6 +146,24 @@ mod tests {
             let quota = quota(events, 60);
             let times = (0..200_u32).map(|n| Duration::from_millis(start) + quota.interval * n);
             prop_assert_eq!(accepted(quota, times).len(), 200);
+        }
+
+        /// What is left is what gets through.
+        #[test]
+        fn what_is_left_is_what_gets_through(times in schedule(), events in 1_u32..40) {
+            let quota = quota(events, 40);
+            let mut arrival = Duration::ZERO;
+            for now in times {
+                let mut probe = arrival;
+                let mut through = 0;
+                while let Verdict::Within(next) = decide(quota, probe, now) {
+                    (probe, through) = (next, through + 1);
+                }
+                prop_assert_eq!(quota.left(arrival, now), through);
+                if let Verdict::Within(next) = decide(quota, arrival, now) {
+                    arrival = next;
+                }
+            }
         }
 
         /// Waiting as long as we say is enough, and a moment less is not.

@@ -1,0 +1,133 @@
+//! One attempt to fetch a key set, and who makes it go on: a task of its own, or whoever waits for it.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use tokio::{runtime::Handle, sync::Semaphore};
+
+use super::{Ask, Fetched, JwksSource, KeySourceError, flight::Flight, store::KeyStore};
+
+/// The time a whole attempt may take, metadata and keys together; less than
+/// [`ATTEMPT_LIMIT`](super::schedule::ATTEMPT_LIMIT), so that an attempt reports its end before it is
+/// given up for lost.
+pub(super) const ATTEMPT_TIME: Duration = Duration::from_secs(15);
+
+/// What makes attempts go on.
+#[derive(Debug)]
+pub(super) enum Runner {
+    /// A detached task for each: a request that is cancelled cancels nothing.
+    Tasks,
+    /// Nothing but the callers that wait: the attempt rests while none does, and whoever comes next goes
+    /// on with it. For programs that are frozen between requests.
+    Callers(Callers),
+}
+
+/// The attempt that callers carry.
+#[derive(Debug)]
+pub(super) struct Callers {
+    attempt: Mutex<Option<Shared<BoxFuture<'static, ()>>>>,
+    /// One request at a time spends its time on upkeep; the others go their way.
+    pub(super) one_for_upkeep: Semaphore,
+}
+
+impl Runner {
+    /// By tasks of their own, or by callers.
+    pub(super) fn new(in_background: bool) -> Self {
+        if in_background {
+            return Self::Tasks;
+        }
+        Self::Callers(Callers {
+            attempt: Mutex::default(),
+            one_for_upkeep: Semaphore::new(1),
+        })
+    }
+
+    /// Starts the attempt.
+    pub(super) fn start(&self, attempt: RunningAttempt) {
+        match self {
+            Self::Tasks => match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn(attempt.run())),
+                Err(_) => drop(attempt),
+            },
+            Self::Callers(callers) => {
+                // A panic is a failed attempt here as well, and nobody's who waits for it.
+                let run = AssertUnwindSafe(attempt.run()).catch_unwind();
+                let attempt = run.map(drop).boxed().shared();
+                // The one before was given up for lost; dropping it reports its end, so not under the lock.
+                let lost = callers.attempt().replace(attempt);
+                drop(lost);
+            }
+        }
+    }
+
+    /// Waits until this attempt is over, for so long at most.
+    pub(super) async fn wait(&self, flight: &Flight, number: u64, limit: Duration) {
+        if flight.wait(number).now_or_never().is_some() {
+            return;
+        }
+        // All ways out are fine: the caller looks at what is held afterwards.
+        match self {
+            Self::Tasks => drop(tokio::time::timeout(limit, flight.wait(number)).await),
+            Self::Callers(callers) => {
+                let attempt = callers.attempt().clone();
+                if let Some(attempt) = attempt {
+                    drop(tokio::time::timeout(limit, attempt).await);
+                }
+            }
+        }
+    }
+}
+
+impl Callers {
+    fn attempt(&self) -> MutexGuard<'_, Option<Shared<BoxFuture<'static, ()>>>> {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt that reports its end whatever happens to it: a panic in a source, a runtime that shuts
+/// down, no runtime at all. It does not keep the store alive.
+#[derive(Debug)]
+pub(super) struct RunningAttempt {
+    pub(super) store: Weak<KeyStore>,
+    pub(super) source: Arc<dyn JwksSource>,
+    pub(super) ask: Ask,
+    pub(super) number: u64,
+}
+
+impl RunningAttempt {
+    async fn run(self) {
+        let answer = self.answer().await;
+        if let Some(store) = self.store.upgrade() {
+            store.finish(self.number, answer);
+        }
+    }
+
+    async fn answer(&self) -> Result<Fetched, KeySourceError> {
+        tokio::time::timeout(ATTEMPT_TIME, self.source.fetch(self.ask.clone()))
+            .await
+            .map_err(|_| {
+                KeySourceError::jwks_unavailable(format!(
+                    "no keys within {} s",
+                    ATTEMPT_TIME.as_secs()
+                ))
+            })?
+    }
+}
+
+impl Drop for RunningAttempt {
+    fn drop(&mut self) {
+        // After `run` the attempt is no longer the current one, and this changes nothing.
+        let aborted =
+            KeySourceError::jwks_unavailable("the fetch was aborted (it needs a Tokio runtime)");
+        if let Some(store) = self.store.upgrade() {
+            store.finish(self.number, Err(aborted));
+        }
+    }
+}

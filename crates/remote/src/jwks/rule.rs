@@ -1,0 +1,68 @@
+//! Which keys of a set the operator lets in: all of them, unless some are pinned or withdrawn.
+
+use std::collections::HashSet;
+
+use oauthgate_core::{JwkSet, KeyId, keys::Jwk};
+
+use crate::KeySettings;
+
+/// The operator's word on single keys. A key is named by its `kid` or by its RFC 7638 thumbprint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct KeyRule {
+    pinned: HashSet<String>,
+    withdrawn: HashSet<String>,
+}
+
+impl KeyRule {
+    /// What the configuration says.
+    pub(super) fn new(settings: &KeySettings) -> Self {
+        Self {
+            pinned: settings.pinned_kids.iter().cloned().collect(),
+            withdrawn: settings.withdrawn_kids.iter().cloned().collect(),
+        }
+    }
+
+    /// The keys of a set that may be used; perhaps none.
+    pub(super) fn admitted(&self, set: JwkSet) -> JwkSet {
+        set.without("it was withdrawn by the operator", |key| {
+            self.is_withdrawn(key)
+        })
+        .without("it is none of the pinned keys", |key| !self.is_pinned(key))
+    }
+
+    /// Whether no key of this name is let in, whatever its issuer publishes.
+    pub(super) fn bars(&self, key_id: &KeyId) -> bool {
+        self.withdrawn.contains(key_id.as_str()) || self.is_pinned_to_other_kids(key_id)
+    }
+
+    fn is_withdrawn(&self, key: &Jwk) -> bool {
+        names(key).any(|name| self.withdrawn.contains(name))
+    }
+
+    fn is_pinned(&self, key: &Jwk) -> bool {
+        self.pinned.is_empty() || names(key).any(|name| self.pinned.contains(name))
+    }
+
+    /// A thumbprint among the pinned names may belong to a key with any `kid`.
+    fn is_pinned_to_other_kids(&self, key_id: &KeyId) -> bool {
+        !self.pinned.is_empty()
+            && !self.pinned.contains(key_id.as_str())
+            && !self.pinned.iter().any(|name| may_be_thumbprint(name))
+    }
+}
+
+/// What a key answers to.
+pub(super) fn names(key: &Jwk) -> impl Iterator<Item = &str> {
+    key.id()
+        .map(KeyId::as_str)
+        .into_iter()
+        .chain([key.thumbprint()])
+}
+
+/// A SHA-256 in base64url without padding.
+fn may_be_thumbprint(name: &str) -> bool {
+    name.len() == 43
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}

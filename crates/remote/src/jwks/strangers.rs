@@ -1,0 +1,79 @@
+//! What strangers may cause over all issuers together.
+//!
+//! Each issuer has its own cooldown; with many issuers their sum would still be a way to make one
+//! process call out as often as strangers like. This budget bounds the sum. It is wide enough that a
+//! flood at one issuer cannot use it up: another issuer's new key is still looked for.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use oauthgate_core::quota::{Quota, Verdict, decide};
+
+/// How many attempts strangers may cause at once, over all issuers.
+pub const BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// In which time the whole burst comes back.
+pub const PERIOD: Duration = Duration::from_secs(20);
+
+/// The budget of strangers over all issuers.
+#[derive(Debug)]
+pub struct StrangersBudget {
+    quota: Quota,
+    arrival: Mutex<Duration>,
+}
+
+impl Default for StrangersBudget {
+    fn default() -> Self {
+        Self::new(BURST, PERIOD)
+    }
+}
+
+impl StrangersBudget {
+    /// So many attempts in a period; all of them may come at once.
+    #[must_use]
+    pub fn new(attempts: NonZeroU32, period: Duration) -> Self {
+        Self {
+            quota: Quota::new(attempts, period),
+            arrival: Mutex::default(),
+        }
+    }
+
+    /// Takes one attempt out of the budget, if there is one.
+    pub fn take(&self, now: Duration) -> bool {
+        let mut arrival = self.arrival.lock().unwrap_or_else(PoisonError::into_inner);
+        match decide(self.quota, *arrival, now) {
+            Verdict::Within(next) => {
+                *arrival = next;
+                true
+            }
+            Verdict::Over(_) => false,
+        }
+    }
+
+    /// How many attempts are left.
+    #[must_use]
+    pub fn left(&self, now: Duration) -> u32 {
+        let arrival = *self.arrival.lock().unwrap_or_else(PoisonError::into_inner);
+        self.quota.left(arrival, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_spent_by_a_burst_and_comes_back_with_time() {
+        let budget = StrangersBudget::default();
+        let now = Duration::from_secs(1_000);
+        assert_eq!(budget.left(now), BURST.get());
+        let taken = (0..100).filter(|_| budget.take(now)).count();
+        assert_eq!((taken, budget.left(now)), (20, 0));
+        let later = now + Duration::from_secs(1);
+        assert_eq!(budget.left(later), 1);
+        assert!(budget.take(later) && !budget.take(later));
+        assert_eq!(budget.left(later + PERIOD), BURST.get());
+    }
+}

@@ -1,0 +1,85 @@
+//! How key stores are put together.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use oauthgate_core::Issuer;
+
+use super::{KeyStores, Shared};
+use crate::{
+    Outbound,
+    clock::{Clock, SystemClock},
+    jwks::{JwksSource, StrangersBudget, Surroundings},
+};
+
+/// Puts key stores together. By default keys come over HTTP, and background tasks fetch and renew them.
+#[derive(Debug)]
+#[must_use = "nothing is built before `build`"]
+pub struct KeyStoresBuilder {
+    outbound: Outbound,
+    clock: Arc<dyn Clock>,
+    sources: Vec<(Issuer, Arc<dyn JwksSource>)>,
+    in_background: bool,
+}
+
+impl Default for KeyStoresBuilder {
+    fn default() -> Self {
+        Self {
+            outbound: Outbound::default(),
+            clock: Arc::new(SystemClock::new()),
+            sources: Vec::new(),
+            in_background: true,
+        }
+    }
+}
+
+impl KeyStoresBuilder {
+    /// How fetches leave this process.
+    pub fn outbound(mut self, outbound: Outbound) -> Self {
+        self.outbound = outbound;
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The keys of this issuer come from here instead of the network. What `refuses_dev_keys` and the
+    /// pinned and withdrawn kids say holds all the same.
+    pub fn source(mut self, issuer: Issuer, source: Arc<dyn JwksSource>) -> Self {
+        self.sources.push((issuer, source));
+        self
+    }
+
+    /// No task runs on its own: for tests, and for programs that are frozen between requests.
+    ///
+    /// All rules stay what they are: one fetch at a time, the same budgets, the same limits on age. Only
+    /// the work moves to the callers. A token whose key is missing waits for the fetch as ever, up to
+    /// 300 ms (2 s while no set was ever loaded), and a fetch that takes longer goes on with the next
+    /// caller. Where a set is due for renewal, one request at a time spends up to 300 ms on it, unless
+    /// [`KeyStores::upkeep`] was called in time.
+    pub fn without_background_tasks(mut self) -> Self {
+        self.in_background = false;
+        self
+    }
+
+    /// The stores; still empty.
+    #[must_use]
+    pub fn build(self) -> KeyStores {
+        KeyStores {
+            shared: Arc::new(Shared {
+                outbound: self.outbound,
+                surroundings: Surroundings {
+                    clock: self.clock,
+                    strangers: Arc::new(StrangersBudget::default()),
+                    in_background: self.in_background,
+                },
+                sources: self.sources,
+                shelves: std::sync::Mutex::default(),
+                upkeep: std::sync::Mutex::default(),
+                upkeep_was_started: AtomicBool::new(false),
+            }),
+        }
+    }
+}
