@@ -13,9 +13,9 @@ use std::{
 use oauthgate_core::quota::{Quota, Verdict, decide};
 
 /// How many attempts strangers may cause at once, over all issuers.
-pub const BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
+pub(super) const BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// In which time the whole burst comes back.
-pub const PERIOD: Duration = Duration::from_secs(20);
+pub(super) const PERIOD: Duration = Duration::from_secs(20);
 
 /// The budget of strangers over all issuers.
 #[derive(Debug)]
