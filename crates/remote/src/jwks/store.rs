@@ -352,6 +352,10 @@ impl KeyStore {
         let outcome =
             answer.and_then(|answer| reading.outcome(self.held.load().as_deref(), answer));
         let mut state = self.state();
+        // Given up for lost: whoever waited for it waits for the attempt that took its place.
+        if !state.schedule.is_current(number) {
+            return;
+        }
         match outcome {
             Ok(outcome) => {
                 if state
