@@ -2,15 +2,19 @@
 //!
 //! A metadata document can name any `jwks_uri`; without a rule it could make us call the cloud's
 //! metadata service or a neighbour's admin port. Hosts that the *operator* named may be private.
-//! Hosts that a *document* named may be so only if the operator's own are. Addresses that no
-//! authorization server has (link-local, unspecified, multicast, tunnels) are refused to all.
+//! Hosts that a *document* named may be so only if the operator's own are, or if they lie in a network
+//! that the operator opened. Addresses that no authorization server has (link-local, unspecified,
+//! multicast, tunnels) are refused to all, and no setting opens them.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicU8, Ordering},
 };
 
+use ipnet::IpNet;
 use url::{Host, Url};
+
+use crate::outbound::{Outbound, RedirectHost};
 
 /// How far an address reaches, from everywhere to nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,14 +100,25 @@ pub(crate) enum Refused {
     NoHost,
     #[error("the URL carries credentials or a fragment")]
     Decorated,
-    #[error("{host} is at {address}, which is not a public address")]
-    Address { host: String, address: IpAddr },
+    #[error(
+        "{host} is at {address}, which is not a public address; if documents may lead there, add it to OAUTHGATE_PRIVATE_NETWORKS"
+    )]
+    Private { host: String, address: IpAddr },
+    #[error(
+        "{host} is at {address}, where no authorization server can be (link-local, multicast, tunnelled or reserved)"
+    )]
+    Forbidden { host: String, address: IpAddr },
+    #[error("localhost is at {0}, which is not this machine")]
+    NotThisMachine(IpAddr),
 }
 
 /// The rule for one issuer's fetches.
 #[derive(Debug)]
 pub(crate) struct AddressRule {
     named_hosts: Vec<String>,
+    /// Named by the operator too, but for all issuers: they say nothing about the reach of this one's.
+    redirect_hosts: Vec<String>,
+    private_networks: Vec<IpNet>,
     /// The farthest-in reach of a host that the operator named, as far as it is known.
     operators_reach: AtomicU8,
 }
@@ -113,6 +128,8 @@ impl AddressRule {
     pub(crate) fn new<'url>(named: impl IntoIterator<Item = &'url Url>) -> Self {
         let rule = Self {
             named_hosts: Vec::new(),
+            redirect_hosts: Vec::new(),
+            private_networks: Vec::new(),
             operators_reach: AtomicU8::new(0),
         };
         named.into_iter().fold(rule, Self::naming)
@@ -125,6 +142,14 @@ impl AddressRule {
         if let Some(address) = literal(url) {
             self.remember(Reach::of(address));
         }
+        self
+    }
+
+    /// The same rule with what the operator opened for all issuers.
+    pub(crate) fn opened_by(mut self, outbound: &Outbound) -> Self {
+        self.private_networks.clone_from(&outbound.private_networks);
+        let hosts = outbound.redirect_hosts.iter();
+        self.redirect_hosts = hosts.map(RedirectHost::name).collect();
         self
     }
 
@@ -156,26 +181,29 @@ impl AddressRule {
 
     fn admits_address(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
         let reach = Reach::of(address);
-        let named = self
-            .named_hosts
-            .iter()
-            .any(|named| named.eq_ignore_ascii_case(host));
-        let admitted = match reach {
-            Reach::Forbidden => false,
-            Reach::Public | Reach::Private if host.eq_ignore_ascii_case("localhost") => false,
-            Reach::Public => true,
-            Reach::Private | Reach::Loopback => named || reach <= self.operators_reach(),
-        };
-        if !admitted {
-            return Err(Refused::Address {
-                host: host.to_owned(),
-                address,
-            });
+        let named = is_among(&self.named_hosts, host);
+        let owned = || host.to_owned();
+        if reach == Reach::Forbidden {
+            let host = owned();
+            return Err(Refused::Forbidden { host, address });
+        }
+        if reach != Reach::Loopback && host.eq_ignore_ascii_case("localhost") {
+            return Err(Refused::NotThisMachine(address));
+        }
+        if !(named || reach <= self.operators_reach() || self.is_open(host, address)) {
+            let host = owned();
+            return Err(Refused::Private { host, address });
         }
         if named {
             self.remember(reach);
         }
         Ok(())
+    }
+
+    /// Whether the operator opened this host or its network to the documents of all issuers.
+    fn is_open(&self, host: &str, address: IpAddr) -> bool {
+        let within = |network: &IpNet| network.contains(&address.to_canonical());
+        is_among(&self.redirect_hosts, host) || self.private_networks.iter().any(within)
     }
 
     fn operators_reach(&self) -> Reach {
@@ -216,6 +244,10 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
+fn is_among(hosts: &[String], host: &str) -> bool {
+    hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+}
+
 fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
@@ -225,6 +257,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::outbound::private_network;
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -267,7 +300,10 @@ mod tests {
     fn d12_refuses_addresses_that_are_not_public_to_a_public_issuer(#[case] target: &str) {
         let refused = rule("https://auth.example.com").admits_url(&url(target));
         assert!(
-            matches!(refused, Err(Refused::Address { .. })),
+            matches!(
+                refused,
+                Err(Refused::Private { .. } | Refused::Forbidden { .. })
+            ),
             "{refused:?}"
         );
     }
@@ -319,6 +355,61 @@ mod tests {
             rule.admits("auth.example.com", ["169.254.169.254".parse().unwrap()])
                 .is_err()
         );
+    }
+
+    fn opened(named: &str, networks: &[&str], hosts: &[&str]) -> AddressRule {
+        let mut outbound = Outbound::default();
+        let networks = networks.iter().map(|text| private_network(text).unwrap());
+        outbound.private_networks = networks.collect();
+        let hosts = hosts.iter().map(|text| RedirectHost::parse(text).unwrap());
+        outbound.redirect_hosts = hosts.collect();
+        rule(named).opened_by(&outbound)
+    }
+
+    #[rstest]
+    #[case("https://10.20.1.1/", true)]
+    #[case("https://[::ffff:10.20.1.1]/", true)]
+    #[case("https://0x0a140101/", true)]
+    #[case("https://10.21.1.1/", false)]
+    #[case("https://192.168.1.1/", false)]
+    #[case("https://127.0.0.1/", false)]
+    #[case("https://[fd00:1::1]/", true)]
+    #[case("https://[fd00:2::1]/", false)]
+    #[case("https://[64:ff9b::a14:101]/", false)]
+    #[case("https://[2002:a14:101::]/", false)]
+    #[case("https://169.254.169.254/", false)]
+    fn d12_an_open_network_admits_its_own_addresses_only(
+        #[case] target: &str,
+        #[case] admitted: bool,
+    ) {
+        let rule = opened(
+            "https://auth.example.com",
+            &["10.20.0.0/16", "fd00:1::/48"],
+            &[],
+        );
+        assert_eq!(rule.admits_url(&url(target)).is_ok(), admitted);
+        let again = rule.admits_url(&url("https://10.99.0.1/"));
+        assert!(again.is_err(), "an open network is no wider reach");
+    }
+
+    #[test]
+    fn d12_a_host_for_redirects_may_be_private_and_widens_nothing() {
+        let rule = opened("https://auth.example.com", &[], &["keys.corp.example:8443"]);
+        let private: IpAddr = "10.0.0.5".parse().unwrap();
+        assert_eq!(rule.admits("keys.corp.example", [private]), Ok(()));
+        assert!(rule.admits("other.corp.example", [private]).is_err());
+        let cloud: IpAddr = "169.254.169.254".parse().unwrap();
+        assert!(rule.admits("keys.corp.example", [cloud]).is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_the_setting_that_would_help() {
+        let rule = rule("https://auth.example.com");
+        let private = rule.admits_url(&url("https://10.0.0.1/")).unwrap_err();
+        assert!(private.to_string().contains("OAUTHGATE_PRIVATE_NETWORKS"));
+        let cloud = rule.admits_url(&url("https://169.254.169.254/"));
+        let cloud = cloud.unwrap_err().to_string();
+        assert!(!cloud.contains("OAUTHGATE_"), "{cloud}");
     }
 
     #[test]

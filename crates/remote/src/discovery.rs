@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use oauthgate_core::{Issuer, SettingError, json::strict_object, text::Printable};
+use oauthgate_core::{Issuer, SettingError, UnixTime, json::strict_object, text::Printable};
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Origin, Url};
 
 use crate::{
     http::{BODY_LIMIT, FetchError, HttpAnswer, HttpFetcher},
     jwks::KeySourceError,
+    site::is_same_site,
 };
 
 /// The time for all candidates together: hanging ones leave the rest of an attempt to the key set.
@@ -71,14 +72,25 @@ fn no_url() -> SettingError {
     )
 }
 
+/// What is looked for, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// Where metadata may lie, in the order in which to look.
+    pub(crate) candidates: Vec<Url>,
+    /// The `issuer` that the metadata must name.
+    pub(crate) issuer: Issuer,
+    /// A URL of the site on which the key set must lie, if it must.
+    pub(crate) site: Option<Url>,
+}
+
 /// Asks the candidates in order and takes the first valid document's `jwks_uri`.
 pub(crate) async fn discover(
     http: &HttpFetcher,
-    candidates: &[Url],
-    expected: &Issuer,
+    wanted: &Wanted,
+    now: UnixTime,
 ) -> Result<Url, KeySourceError> {
     let mut misses = Misses::default();
-    let search = search(http, candidates, expected, &mut misses);
+    let search = search(http, wanted, now, &mut misses);
     match tokio::time::timeout(TIME_LIMIT, search).await {
         Ok(Some(jwks_uri)) => return Ok(jwks_uri),
         Ok(None) => {}
@@ -92,45 +104,51 @@ pub(crate) async fn discover(
 
 async fn search(
     http: &HttpFetcher,
-    candidates: &[Url],
-    expected: &Issuer,
+    wanted: &Wanted,
+    now: UnixTime,
     misses: &mut Misses,
 ) -> Option<Url> {
-    for candidate in candidates {
-        match ask(http, candidate, expected).await {
-            Ok(jwks_uri) => return Some(jwks_uri),
-            Err(miss) => misses.add(candidate, miss),
+    for candidate in &wanted.candidates {
+        if misses.is_gone(candidate) {
+            continue;
         }
-        if misses.host_is_gone {
-            break;
+        match ask(http, candidate, wanted).await {
+            Ok(jwks_uri) => return Some(jwks_uri),
+            Err(miss) => misses.add(candidate, miss, now),
         }
     }
     None
 }
 
-async fn ask(http: &HttpFetcher, candidate: &Url, expected: &Issuer) -> Result<Url, Miss> {
+async fn ask(http: &HttpFetcher, candidate: &Url, wanted: &Wanted) -> Result<Url, Miss> {
     match http.get(candidate, None).await? {
-        HttpAnswer::Document { body, .. } => read(&body, expected),
+        HttpAnswer::Document { body, .. } => read(&body, candidate, wanted),
         HttpAnswer::NotModified { .. } => Err(Miss::Document("answered 304 unasked".to_owned())),
     }
 }
 
 /// Reads a metadata document strictly: an object without duplicate members, the right `issuer`, an
-/// absolute `jwks_uri`.
-fn read(body: &[u8], expected: &Issuer) -> Result<Url, Miss> {
+/// absolute `jwks_uri` where it may be.
+fn read(body: &[u8], candidate: &Url, wanted: &Wanted) -> Result<Url, Miss> {
     let document = strict_object(body, BODY_LIMIT)
         .map_err(|error| Miss::Document(format!("no JSON object: {error}")))?;
     let issuer = string(&document, "issuer")?;
-    if issuer != expected.as_str() {
-        return Err(Miss::OtherIssuer(mismatch(expected.as_str(), issuer)));
+    if issuer != wanted.issuer.as_str() {
+        return Err(Miss::OtherIssuer(mismatch(wanted.issuer.as_str(), issuer)));
     }
-    let jwks_uri = string(&document, "jwks_uri")?;
-    Url::parse(jwks_uri).map_err(|_| {
-        Miss::Document(format!(
-            "`jwks_uri` is no absolute URL: {}",
-            Printable(jwks_uri)
-        ))
-    })
+    let text = string(&document, "jwks_uri")?;
+    let bad =
+        |problem: String| Miss::Document(format!("`jwks_uri` {problem}: {}", Printable(text)));
+    let jwks_uri = Url::parse(text).map_err(|_| bad("is no absolute URL".to_owned()))?;
+    if candidate.scheme() == "https" && jwks_uri.scheme() != "https" {
+        return Err(bad("leads from https to another scheme".to_owned()));
+    }
+    match &wanted.site {
+        Some(site) if !is_same_site(site, &jwks_uri) => Err(bad(format!(
+            "does not lie on the site of {site}, as jwks_same_site wants"
+        ))),
+        _ => Ok(jwks_uri),
+    }
 }
 
 fn string<'document>(
@@ -174,16 +192,18 @@ impl From<FetchError> for Miss {
 struct Misses {
     details: Vec<String>,
     other_issuer: bool,
-    host_is_gone: bool,
+    gone: Vec<Origin>,
     retry_after: Option<Duration>,
 }
 
 impl Misses {
-    fn add(&mut self, candidate: &Url, miss: Miss) {
+    fn add(&mut self, candidate: &Url, miss: Miss, now: UnixTime) {
         let detail = match miss {
             Miss::Fetch(error) => {
-                self.host_is_gone |= error.concerns_the_host();
-                self.retry_after = self.retry_after.max(error.retry_after());
+                if error.concerns_the_host() {
+                    self.gone.push(candidate.origin());
+                }
+                self.retry_after = self.retry_after.max(error.retry_after(now));
                 error.to_string()
             }
             Miss::Document(detail) => detail,
@@ -193,6 +213,11 @@ impl Misses {
             }
         };
         self.details.push(format!("{candidate}: {detail}"));
+    }
+
+    /// Whether a candidate would meet the fate of another on the same host.
+    fn is_gone(&self, candidate: &Url) -> bool {
+        self.gone.contains(&candidate.origin())
     }
 
     fn into_error(self) -> KeySourceError {
@@ -263,8 +288,51 @@ mod tests {
         );
     }
 
+    fn wanted(site: Option<&str>) -> Wanted {
+        Wanted {
+            candidates: Vec::new(),
+            issuer: issuer("https://a.example"),
+            site: site.map(|site| Url::parse(site).unwrap()),
+        }
+    }
+
+    fn read_at(place: &str, document: &str, site: Option<&str>) -> Result<Url, Miss> {
+        let place = Url::parse(place).unwrap();
+        read(document.as_bytes(), &place, &wanted(site))
+    }
+
     fn miss(document: &str) -> Miss {
-        read(document.as_bytes(), &issuer("https://a.example")).unwrap_err()
+        read_at("https://a.example/m", document, None).unwrap_err()
+    }
+
+    fn naming(jwks_uri: &str) -> String {
+        format!(r#"{{"issuer":"https://a.example","jwks_uri":"{jwks_uri}"}}"#)
+    }
+
+    #[test]
+    fn d13_metadata_over_https_names_no_place_without_it() {
+        let plain = naming("http://127.0.0.1:9/keys");
+        let refused = read_at("https://a.example/m", &plain, None);
+        assert!(matches!(refused, Err(Miss::Document(why)) if why.contains("another scheme")));
+        assert!(read_at("http://127.0.0.1:9/m", &plain, None).is_ok());
+        for other in ["ftp://a.example/k", "file:///etc/passwd", "data:,{}"] {
+            assert!(read_at("https://a.example/m", &naming(other), None).is_err());
+        }
+    }
+
+    #[test]
+    fn keys_off_the_site_are_refused_where_that_is_wanted() {
+        let site = Some("https://a.example/");
+        for (jwks_uri, admitted) in [
+            ("https://a.example/keys", true),
+            ("https://keys.a.example:8443/k", true),
+            ("https://b.example/keys", false),
+            ("https://a.example.b.example/keys", false),
+        ] {
+            let found = read_at("https://a.example/m", &naming(jwks_uri), site);
+            assert_eq!(found.is_ok(), admitted, "{jwks_uri}: {found:?}");
+            assert!(read_at("https://a.example/m", &naming(jwks_uri), None).is_ok());
+        }
     }
 
     #[test]
@@ -312,12 +380,8 @@ mod tests {
     #[test]
     fn takes_a_good_document() {
         let document =
-            br#"{"issuer":"https://a.example","jwks_uri":"https://keys.example/k","x":{"y":[1]}}"#;
-        assert_eq!(
-            read(document, &issuer("https://a.example"))
-                .unwrap()
-                .as_str(),
-            "https://keys.example/k"
-        );
+            r#"{"issuer":"https://a.example","jwks_uri":"https://keys.example/k","x":{"y":[1]}}"#;
+        let found = read_at("https://a.example/m", document, None).unwrap();
+        assert_eq!(found.as_str(), "https://keys.example/k");
     }
 }

@@ -1,31 +1,31 @@
 //! The only place that builds an HTTP client, with the limits of rule R12 built in.
 //!
 //! - https, or http on this machine; no credentials in the URL.
-//! - No redirect is followed, not even to the same host: `jwks_uri` is a location, not a hint, and a
-//!   redirect is how foreign keys get into a cache. The refusal says where it led.
-//! - 2 s to connect, 5 s for everything, 512 KiB of body, counted while it streams in.
-//! - Addresses are judged *after* resolution, and the judged ones are the ones connected to.
-//! - No proxy: behind one, the addresses could not be judged.
+//! - Redirects are followed three times at most, and within their origin: `jwks_uri` is a location, and
+//!   a redirect to another host is how foreign keys get into a cache. The operator can name such hosts.
+//!   Every hop is judged like the first; no header of ours that says anything follows to another origin.
+//! - 2 s to connect, 5 s for everything, 512 KiB of body, counted while it streams in. No encoding is
+//!   offered, so nothing is unpacked.
+//! - Addresses are judged *after* resolution, and the judged ones are the ones connected to. Behind a
+//!   proxy the proxy resolves: then addresses that a URL spells out are judged, and names are not.
 
-use std::{
-    error::Error,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+mod error;
+mod headers;
+mod redirect;
+mod resolver;
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
-use oauthgate_core::text::Printable;
-use reqwest::{
-    Certificate, Client, Response,
-    dns::{Addrs, Name, Resolve, Resolving},
-    redirect,
-};
+use std::{sync::Arc, time::Duration};
+
+pub(crate) use error::FetchError;
+use http::{StatusCode, header};
+use redirect::Redirects;
+use reqwest::{Certificate, Client, Proxy, Response};
+use resolver::{JudgingResolver, Lookup, System};
 use url::Url;
 
 use crate::{
-    address::{AddressRule, Refused},
-    outbound::Outbound,
+    address::AddressRule,
+    outbound::{ForwardProxy, Outbound, RedirectHost},
 };
 
 /// The largest body that is read.
@@ -33,13 +33,18 @@ pub(crate) const BODY_LIMIT: usize = 512 * 1024;
 /// The time for everything.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(5);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// The most header lines of an answer, and over HTTP/2 the most bytes of them.
+const MOST_HEADERS: usize = 64;
+const HEADER_BYTES: u32 = 32 * 1024;
 const USER_AGENT: &str = concat!("oauthgate/", env!("CARGO_PKG_VERSION"));
 
 /// Fetches documents for one issuer.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpFetcher {
-    client: Client,
+    direct: Client,
+    proxied: Option<(ForwardProxy, Client)>,
     rule: Arc<AddressRule>,
+    redirect_hosts: Arc<[RedirectHost]>,
     time_limit: Duration,
 }
 
@@ -56,78 +61,33 @@ pub(crate) enum HttpAnswer {
     },
 }
 
-/// Why a document could not be fetched.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FetchError {
-    #[error("not fetched: {0}")]
-    Refused(#[from] Refused),
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    #[error("no complete answer within {} s", .0.as_secs_f32())]
-    Timeout(Duration),
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    #[error("answered {status} with a redirect to {location}; redirects are not followed")]
-    Redirected { status: u16, location: String },
-    #[error("answered {status}")]
-    Status {
-        status: u16,
-        retry_after: Option<Duration>,
-    },
-    #[error("the answer is larger than {BODY_LIMIT} bytes")]
-    TooLarge,
-}
-
-impl FetchError {
-    /// When the server said to come back.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
-
-    /// Whether another path on the same host would meet the same fate.
-    pub(crate) fn concerns_the_host(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Refused(_))
-    }
-}
-
 impl HttpFetcher {
-    /// A fetcher under this address rule.
+    /// A fetcher under this address rule, leaving the process as the operator said.
     ///
     /// # Errors
     /// When TLS cannot be set up (no trust store, for example).
     pub(crate) fn new(rule: AddressRule, outbound: &Outbound) -> Result<Self, reqwest::Error> {
-        Self::with_time_limit(rule, outbound, TIME_LIMIT)
+        Self::assemble(rule, outbound, Arc::new(System))
     }
 
-    pub(crate) fn with_time_limit(
+    fn assemble(
         rule: AddressRule,
         outbound: &Outbound,
-        time_limit: Duration,
+        lookup: Arc<dyn Lookup>,
     ) -> Result<Self, reqwest::Error> {
-        let rule = Arc::new(rule);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that makes clients"
-        )]
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(time_limit)
-            .pool_max_idle_per_host(1)
-            .tls_certs_merge(authorities(outbound)?)
-            .dns_resolver(Arc::new(JudgingResolver {
-                rule: Arc::clone(&rule),
-            }))
-            .build()?;
+        let rule = Arc::new(rule.opened_by(outbound));
+        let direct = client(outbound, Arc::clone(&rule), Arc::clone(&lookup), None)?;
+        let proxied = outbound.proxy.as_ref().map(|proxy| {
+            // Of this client the proxy is the only host that is ever resolved.
+            let rule = Arc::new(AddressRule::new([proxy.url()]));
+            Ok((proxy.clone(), client(outbound, rule, lookup, Some(proxy))?))
+        });
         Ok(Self {
-            client,
+            direct,
+            proxied: proxied.transpose()?,
             rule,
-            time_limit,
+            redirect_hosts: outbound.redirect_hosts.as_slice().into(),
+            time_limit: TIME_LIMIT,
         })
     }
 
@@ -137,29 +97,74 @@ impl HttpFetcher {
         url: &Url,
         entity_tag: Option<&str>,
     ) -> Result<HttpAnswer, FetchError> {
-        self.rule.admits_url(url)?;
-        let mut request = self
-            .client
+        tokio::time::timeout(self.time_limit, self.follow(url, entity_tag))
+            .await
+            .unwrap_or(Err(FetchError::Timeout(self.time_limit)))
+    }
+
+    /// A document that lies at another origin keeps its tag there: the next fetch begins at this one.
+    async fn follow(&self, start: &Url, tag: Option<&str>) -> Result<HttpAnswer, FetchError> {
+        self.rule.admits_url(start)?;
+        let mut redirects = Redirects {
+            rule: &self.rule,
+            hosts: &self.redirect_hosts,
+            followed: 0,
+        };
+        let mut url = start.clone();
+        loop {
+            let is_home = url.origin() == start.origin();
+            let behind = |error| behind(start, &url, error);
+            let tag = tag.filter(|_| is_home);
+            let response = self.ask(&url, tag).await.map_err(behind)?;
+            let status = response.status();
+            if !redirect::is_redirect(status) {
+                let answer = self.read(response, tag.is_some()).await.map_err(behind)?;
+                return Ok(if is_home { answer } else { answer.untagged() });
+            }
+            url = redirects
+                .next(&url, status, response.headers())
+                .map_err(behind)?;
+        }
+    }
+
+    async fn ask(&self, url: &Url, tag: Option<&str>) -> Result<Response, FetchError> {
+        let proxied = self.proxied.as_ref();
+        let proxied = proxied.filter(|(proxy, _)| proxy.serves(url));
+        let client = proxied.map_or(&self.direct, |(_, client)| client);
+        let mut request = client
             .get(url.clone())
             .header(header::ACCEPT, "application/json");
-        if let Some(tag) = entity_tag {
+        if let Some(tag) = tag {
             request = request.header(header::IF_NONE_MATCH, tag);
         }
-        let response = request.send().await.map_err(|error| self.explain(error))?;
-        self.read(response, entity_tag.is_some()).await
+        request.send().await.map_err(|error| {
+            let error = self.explain(error);
+            match proxied {
+                Some((proxy, _)) => FetchError::Proxy {
+                    proxy: proxy.to_string(),
+                    error: Box::new(error),
+                },
+                None => error,
+            }
+        })
     }
 
     async fn read(&self, response: Response, conditional: bool) -> Result<HttpAnswer, FetchError> {
         let headers = response.headers();
-        let max_age = freshness(headers);
+        let max_age = headers::freshness(headers);
         match response.status() {
-            StatusCode::OK => Ok(HttpAnswer::Document {
-                entity_tag: text(headers, &header::ETAG).map(str::to_owned),
-                max_age,
-                body: self.body(response).await?,
-            }),
+            StatusCode::OK => {
+                if let Some(encoding) = headers::encoding(headers) {
+                    return Err(FetchError::Compressed(encoding));
+                }
+                Ok(HttpAnswer::Document {
+                    entity_tag: headers::entity_tag(headers),
+                    max_age,
+                    body: self.body(response).await?,
+                })
+            }
             StatusCode::NOT_MODIFIED if conditional => Ok(HttpAnswer::NotModified { max_age }),
-            status => Err(refusal(status, headers)),
+            status => Err(error::of_status(status, headers::retry_after(headers))),
         }
     }
 
@@ -185,37 +190,57 @@ impl HttpFetcher {
     }
 
     fn explain(&self, error: reqwest::Error) -> FetchError {
-        let error = error.without_url();
-        if let Some(refused) = refusal_behind(&error) {
-            return FetchError::Refused(refused);
-        }
-        // A connection that took too long is both.
-        if error.is_connect() {
-            FetchError::Connect(causes(&error))
-        } else if error.is_timeout() {
-            FetchError::Timeout(self.time_limit)
-        } else {
-            FetchError::Broken(causes(&error))
+        error::of_request(&error.without_url(), self.time_limit)
+    }
+}
+
+impl HttpAnswer {
+    fn untagged(self) -> Self {
+        match self {
+            Self::Document { body, max_age, .. } => Self::Document {
+                body,
+                entity_tag: None,
+                max_age,
+            },
+            Self::NotModified { max_age } => Self::NotModified { max_age },
         }
     }
 }
 
-/// Resolves names, and hands on only addresses that the rule admits: what is judged is what is
-/// connected to, so a name cannot change in between.
-#[derive(Debug)]
-struct JudgingResolver {
-    rule: Arc<AddressRule>,
+/// What went wrong after a redirect is told with the place where it did.
+fn behind(start: &Url, url: &Url, error: FetchError) -> FetchError {
+    if start == url {
+        return error;
+    }
+    FetchError::Behind {
+        to: url.to_string(),
+        error: Box::new(error),
+    }
 }
 
-impl Resolve for JudgingResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let rule = Arc::clone(&self.rule);
-        Box::pin(async move {
-            let host = name.as_str();
-            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            rule.admits(host, addresses.iter().map(SocketAddr::ip).map(unmapped))?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+fn client(
+    outbound: &Outbound,
+    rule: Arc<AddressRule>,
+    lookup: Arc<dyn Lookup>,
+    proxy: Option<&ForwardProxy>,
+) -> Result<Client, reqwest::Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that makes clients"
+    )]
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tls_certs_merge(authorities(outbound)?)
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_max_idle_per_host(1)
+        .http1_max_headers(MOST_HEADERS)
+        .http2_max_header_list_size(HEADER_BYTES)
+        .dns_resolver(Arc::new(JudgingResolver { rule, lookup }));
+    match proxy {
+        Some(proxy) => builder.proxy(Proxy::all(proxy.url().as_str())?).build(),
+        None => builder.build(),
     }
 }
 
@@ -227,78 +252,12 @@ fn authorities(outbound: &Outbound) -> Result<Vec<Certificate>, reqwest::Error> 
         .collect()
 }
 
-fn unmapped(address: IpAddr) -> IpAddr {
-    address.to_canonical()
-}
-
-fn refusal(status: StatusCode, headers: &HeaderMap) -> FetchError {
-    if status.is_redirection() && headers.contains_key(header::LOCATION) {
-        let location = text(headers, &header::LOCATION).unwrap_or_default();
-        return FetchError::Redirected {
-            status: status.as_u16(),
-            location: Printable(location).to_string(),
-        };
+#[cfg(test)]
+impl HttpFetcher {
+    pub(crate) fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
     }
-    FetchError::Status {
-        status: status.as_u16(),
-        retry_after: seconds(headers, &header::RETRY_AFTER),
-    }
-}
-
-/// The `max-age` of all `Cache-Control` lines together (the smallest wins), less the `Age` that the
-/// document has already spent in caches. `no-store` and `no-cache` count as zero.
-fn freshness(headers: &HeaderMap) -> Option<Duration> {
-    let age = seconds(headers, &header::AGE).unwrap_or_default();
-    headers
-        .get_all(header::CACHE_CONTROL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(directive_life)
-        .min()
-        .map(|life| life.saturating_sub(age))
-}
-
-fn directive_life(directive: &str) -> Option<Duration> {
-    let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-    match name.trim().to_ascii_lowercase().as_str() {
-        "no-store" | "no-cache" => Some(Duration::ZERO),
-        "max-age" => value
-            .trim()
-            .trim_matches('"')
-            .parse()
-            .ok()
-            .map(Duration::from_secs),
-        _ => None,
-    }
-}
-
-/// A header of whole seconds; dates are not read, the schedule's own pauses apply instead.
-fn seconds(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
-    text(headers, name)?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
-}
-
-fn text<'headers>(headers: &'headers HeaderMap, name: &HeaderName) -> Option<&'headers str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn refusal_behind(error: &reqwest::Error) -> Option<Refused> {
-    chain(error).find_map(|cause| cause.downcast_ref::<Refused>().cloned())
-}
-
-fn causes(error: &reqwest::Error) -> String {
-    let causes: Vec<String> = chain(error).map(ToString::to_string).collect();
-    Printable(&causes.join(": ")).to_string()
-}
-
-fn chain<'error>(
-    error: &'error (dyn Error + 'static),
-) -> impl Iterator<Item = &'error (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]
@@ -308,3 +267,7 @@ mod tests;
 #[cfg(test)]
 #[path = "tls_tests.rs"]
 mod tls_tests;
+
+#[cfg(test)]
+#[path = "http/redirect_tests.rs"]
+mod redirect_tests;

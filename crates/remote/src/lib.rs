@@ -57,6 +57,7 @@ pub mod key_stores;
 pub mod outbound;
 pub mod provider;
 pub mod settings;
+mod site;
 #[cfg(test)]
 mod testing;
 

@@ -1,91 +1,182 @@
-//! TLS is verified, and there is no switch for it.
+//! TLS is verified on every path, and there is no switch for it: only another authority can be named.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Write, sync::Arc};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use tokio::{io::AsyncReadExt, net::TcpListener};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
+use oauthgate_core::{Issuer, Reason};
+use rstest::rstest;
+use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 use super::{FetchError, HttpFetcher};
-use crate::{address::AddressRule, outbound::Outbound};
+use crate::{
+    address::AddressRule,
+    clock::SystemClock,
+    discovery::{self, Wanted},
+    jwks::{Ask, HttpJwksSource, JwksSource, Location},
+    outbound::{CertificateAuthorities, Outbound},
+    testing::{FakeIssuer, Reply, TestAuthority, self_signed},
+};
 
-/// A certificate for localhost that nobody signed but its own key; both were made for this test.
-const CERTIFICATE: &[&str] = &[
-    "MIIBrjCCAVSgAwIBAgIUHsLVmDVwiWJVLHmvTVYHcbK0I8IwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJbG9jYWxob3",
-    "N0MCAXDTI2MTEyMzEyNDQ1OVoYDzIxMjYxMDMwMTI0NDU5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjO",
-    "PQIBBggqhkjOPQMBBwNCAATmyvgQgBAJnTcMwkzGsYzl0+IB5S68g73R2PjJhGHPZx/0iB9nyJRPB4O6zIRzC3uGhd",
-    "zw2oCPScwQGBGjOQyTo4GBMH8wHQYDVR0OBBYEFDNPH+XW6xtO62pPRKBpJlJNZ8JTMB8GA1UdIwQYMBaAFDNPH+XW",
-    "6xtO62pPRKBpJlJNZ8JTMBoGA1UdEQQTMBGCCWxvY2FsaG9zdIcEfwAAATAMBgNVHRMBAf8EAjAAMBMGA1UdJQQMMA",
-    "oGCCsGAQUFBwMBMAoGCCqGSM49BAMCA0gAMEUCIQCo8tKyJwdGzp7H+oNkHTOgqoGUYc13WBzaH5BoqcyFhwIgQ/0I",
-    "b3rSFAgQAS/hpNZotnJ3oty3os7GedZ0BKTpu4A=",
-];
-const KEY: &[&str] = &[
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCprECHVnaZY3m6WyrsJqI42oEqhcr6qlA0skUK5nSO",
-    "WhRANCAATmyvgQgBAJnTcMwkzGsYzl0+IB5S68g73R2PjJhGHPZx/0iB9nyJRPB4O6zIRzC3uGhdzw2oCPScwQGBGj",
-    "OQyT",
-];
+const LOCALHOST: &[&str] = &["localhost", "127.0.0.1"];
 
-fn der(text: &[&str]) -> Vec<u8> {
-    BASE64_STANDARD.decode(text.concat()).unwrap()
+/// An authorization server behind this acceptor, and a fetcher that may ask it.
+async fn server(acceptor: TlsAcceptor, outbound: &Outbound) -> (FakeIssuer, HttpFetcher) {
+    let server = FakeIssuer::serving_over_tls("localhost", acceptor).await;
+    let url = Url::parse(server.name()).unwrap();
+    let fetcher = HttpFetcher::new(AddressRule::new([&url]), outbound).unwrap();
+    (server, fetcher)
 }
 
-fn acceptor() -> TlsAcceptor {
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(der(KEY)));
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(der(CERTIFICATE))], key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+/// What goes wrong on the way to the metadata, and on the way to the keys.
+async fn refusals(acceptor: TlsAcceptor, outbound: &Outbound) -> [String; 2] {
+    let (server, fetcher) = server(acceptor, outbound).await;
+    let issuer = Issuer::new(server.name()).unwrap();
+    let wanted = Wanted {
+        candidates: discovery::candidates(&issuer, None).unwrap(),
+        issuer,
+        site: None,
+    };
+    let metadata = discovery::discover(&fetcher, &wanted, oauthgate_core::UnixTime::from_secs(0));
+    let metadata = metadata.await.unwrap_err();
+    assert_eq!(metadata.reason(), Reason::MetadataUnavailable);
+    let keys = Url::parse(&format!("{}/keys", server.name())).unwrap();
+    let clock = Arc::new(SystemClock::new());
+    let source = HttpJwksSource::new(fetcher, Location::Explicit(keys), clock, true);
+    let keys = source.fetch(Ask::first()).await.unwrap_err();
+    assert_eq!(keys.reason(), Reason::JwksUnavailable);
+    assert!(server.seen().is_empty(), "a request was sent");
+    [metadata.detail().to_owned(), keys.detail().to_owned()]
 }
 
-/// Counts the bytes of a request that came through a finished handshake.
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor) -> usize {
-    let (stream, _) = listener.accept().await.unwrap();
-    match acceptor.accept(stream).await {
-        Ok(mut stream) => stream.read(&mut [0; 1024]).await.unwrap_or(0),
-        Err(_) => 0,
+/// Which server, whether its authority is trusted, and what the operator reads.
+#[rstest]
+#[case::self_signed(self_signed(LOCALHOST), Outbound::default(), "OAUTHGATE_CA_FILE")]
+#[case::self_signed_beside_another_authority(
+    self_signed(LOCALHOST),
+    TestAuthority::new("other").trusted(),
+    "OAUTHGATE_CA_FILE"
+)]
+#[case::of_an_unknown_authority(
+    TestAuthority::new("unknown").acceptor(LOCALHOST),
+    Outbound::default(),
+    "OAUTHGATE_CA_FILE"
+)]
+#[case::of_a_namesake_of_the_authority(
+    TestAuthority::new("corp").acceptor(LOCALHOST),
+    TestAuthority::new("corp").trusted(),
+    "OAUTHGATE_CA_FILE"
+)]
+#[tokio::test]
+async fn d15_a_certificate_that_nobody_vouches_for_is_refused(
+    #[case] acceptor: TlsAcceptor,
+    #[case] outbound: Outbound,
+    #[case] advice: &str,
+) {
+    for detail in refusals(acceptor, &outbound).await {
+        assert!(detail.contains(advice), "{detail}");
+    }
+}
+
+#[rstest]
+#[case::for_another_name(|authority: &TestAuthority| authority.acceptor(&["auth.example.com"]), "not valid for name")]
+#[case::for_the_address_only(|authority: &TestAuthority| authority.acceptor(&["127.0.0.1"]), "not valid for name")]
+#[case::for_a_name_below(|authority: &TestAuthority| authority.acceptor(&["*.localhost"]), "not valid for name")]
+#[case::expired(|authority: &TestAuthority| authority.acceptor_of_the_past(LOCALHOST), "expired")]
+#[case::not_valid_yet(|authority: &TestAuthority| authority.acceptor_of_the_future(LOCALHOST), "not valid yet")]
+#[tokio::test]
+async fn d15_a_trusted_authority_does_not_make_a_wrong_certificate_right(
+    #[case] acceptor: fn(&TestAuthority) -> TlsAcceptor,
+    #[case] why: &str,
+) {
+    let authority = TestAuthority::new("corp");
+    for detail in refusals(acceptor(&authority), &authority.trusted()).await {
+        assert!(detail.contains(why), "{detail}");
     }
 }
 
 #[tokio::test]
-async fn d15_a_certificate_that_nobody_vouches_for_is_refused() {
-    for host in ["localhost", "127.0.0.1"] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let served = tokio::spawn(serve(listener, acceptor()));
-        let url = Url::parse(&format!("https://{host}:{port}/keys")).unwrap();
-        let fetcher = HttpFetcher::new(AddressRule::new([&url]), &Outbound::default()).unwrap();
-        let refused = fetcher.get(&url, None).await.unwrap_err();
-        let FetchError::Connect(why) = &refused else {
-            panic!("{refused:?}")
-        };
-        assert!(why.contains("certificate"), "{why}");
-        assert_eq!(served.await.unwrap(), 0, "a request was sent");
+async fn d15_a_named_authority_is_trusted_for_metadata_and_keys() {
+    let authority = TestAuthority::new("corp");
+    let (server, fetcher) = server(authority.acceptor(LOCALHOST), &authority.trusted()).await;
+    for path in ["/.well-known/openid-configuration", "/keys"] {
+        let url = Url::parse(&format!("{}{path}", server.name())).unwrap();
+        let answer = fetcher.get(&url, None).await;
+        assert!(answer.is_ok(), "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn d15_a_server_without_tls_is_refused() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let url = Url::parse(&format!("https://127.0.0.1:{port}/keys")).unwrap();
-    tokio::spawn(async move { axum::serve(listener, axum::Router::new()).await });
-    let rule = AddressRule::new([&url]);
-    let fetcher =
-        HttpFetcher::with_time_limit(rule, &Outbound::default(), Duration::from_secs(5)).unwrap();
-    let refused = fetcher.get(&url, None).await;
-    assert!(
-        matches!(refused, Err(FetchError::Connect(_))),
-        "{refused:?}"
+    let server = FakeIssuer::serving(&[]).await;
+    let url = Url::parse(&server.name().replace("http:", "https:")).unwrap();
+    let fetcher = HttpFetcher::new(AddressRule::new([&url]), &Outbound::default()).unwrap();
+    let refused = fetcher.get(&url, None).await.unwrap_err();
+    assert!(matches!(refused, FetchError::Tls(_)), "{refused:?}");
+    assert!(refused.to_string().contains("no TLS"), "{refused}");
+}
+
+#[tokio::test]
+async fn d13_no_redirect_leads_from_https_to_http() {
+    let authority = TestAuthority::new("corp");
+    let plain = FakeIssuer::serving(&[]).await;
+    let mut outbound = authority.trusted();
+    let host = plain.name().trim_start_matches("http://");
+    outbound.redirect_hosts = vec![crate::outbound::RedirectHost::parse(host).unwrap()];
+    let (server, fetcher) = server(authority.acceptor(LOCALHOST), &outbound).await;
+    let target = format!("{}/keys", plain.name());
+    for status in [301, 302, 303, 307, 308] {
+        server.set_jwks(Reply::Status(status, vec![("location", target.clone())]));
+        let url = Url::parse(&format!("{}/keys", server.name())).unwrap();
+        let refused = fetcher.get(&url, None).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("from https to http"),
+            "{refused}"
+        );
+    }
+    assert!(plain.seen().is_empty());
+}
+
+fn file(contents: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(contents).unwrap();
+    file
+}
+
+#[test]
+fn d15_a_bundle_without_a_usable_certificate_is_a_mistake() {
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let junk = "-----BEGIN CERTIFICATE-----\nanVuaw==\n-----END CERTIFICATE-----\n";
+    let good = TestAuthority::new("corp").pem();
+    for (contents, why) in [
+        ("", "no certificate"),
+        ("corp CA, see the wiki", "no certificate"),
+        (key.as_str(), "no certificate"),
+        (junk, "certificate 1 in it cannot be used"),
+        (
+            format!("{good}{junk}").as_str(),
+            "certificate 2 in it cannot be used",
+        ),
+        ("-----BEGIN CERTIFICATE-----\nanVu", "not PEM"),
+    ] {
+        let error = CertificateAuthorities::from_file(file(contents.as_bytes()).path());
+        let error = error.unwrap_err();
+        assert!(error.problem.contains(why), "{error}");
+    }
+    for path in ["/nowhere/ca.pem", "/"] {
+        assert!(CertificateAuthorities::from_file(path).is_err(), "{path}");
+    }
+    let large = file(&vec![b'#'; 1024 * 1024 + 1]);
+    assert!(CertificateAuthorities::from_file(large.path()).is_err());
+}
+
+#[test]
+fn a_bundle_may_hold_several_authorities_and_comments() {
+    let bundle = format!(
+        "# one\n{}\n# another\n{}",
+        TestAuthority::new("one").pem(),
+        TestAuthority::new("another").pem()
     );
+    let authorities = CertificateAuthorities::from_pem(bundle.as_bytes()).unwrap();
+    assert_eq!(authorities.certificates().len(), 2);
+    assert_eq!(format!("{authorities:?}"), "CertificateAuthorities(2)");
 }

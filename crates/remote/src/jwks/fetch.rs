@@ -1,28 +1,37 @@
 //! Keys over HTTP: metadata names the place, the place is asked conditionally.
+//!
+//! A place that metadata named once is asked at once, also when metadata is due again: both are asked
+//! at the same time, and metadata that hangs delays no key. When it answers, its word counts: keys from
+//! a place that it no longer names are dropped, and so are all keys when it names another issuer.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Either, ready, select},
 };
-
-use futures_util::{FutureExt, future::BoxFuture};
-use oauthgate_core::Issuer;
 use url::Url;
 
 use super::{
-    Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator, attempt::ATTEMPT_TIME,
+    Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator,
+    attempt::ATTEMPT_TIME,
+    place::{Known, Look, Place, is_merely_away},
 };
 use crate::{
     clock::Clock,
-    discovery,
+    discovery::{self, Wanted},
     http::{FetchError, HttpAnswer, HttpFetcher, TIME_LIMIT},
 };
 
-/// How long a discovered `jwks_uri` is believed without asking again.
-const METADATA_LIFE: Duration = Duration::from_secs(60 * 60);
+/// How long keys that have come wait for metadata that has not.
+const GRACE: Duration = Duration::from_millis(200);
+/// How long the failure of a remembered place waits for metadata, which may know another one.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long keys live of which metadata has not said yet whether they are still in the right place.
+const UNCONFIRMED_LIFE: Duration = Duration::from_secs(60);
 const _: () = assert!(
     discovery::TIME_LIMIT.as_secs() + TIME_LIMIT.as_secs() < ATTEMPT_TIME.as_secs(),
-    "after a discovery in vain there is time for the remembered place"
+    "after a discovery in vain there is time for another place"
 );
 
 /// Where one issuer's key set lies.
@@ -31,88 +40,112 @@ pub(crate) enum Location {
     /// The operator named it.
     Explicit(Url),
     /// Metadata names it.
-    Discovered {
-        candidates: Vec<Url>,
-        expected_issuer: Issuer,
-    },
+    Discovered(Wanted),
 }
 
 /// The key set of one issuer, over HTTP.
 #[derive(Debug)]
 pub(crate) struct HttpJwksSource {
     http: HttpFetcher,
-    location: Location,
+    location: Found,
     clock: Arc<dyn Clock>,
-    found: Mutex<Option<Found>>,
 }
 
-#[derive(Debug, Clone)]
-struct Found {
-    jwks_uri: Url,
-    believed_until: Duration,
+#[derive(Debug)]
+enum Found {
+    Explicit(Url),
+    Discovered(Arc<Place>),
 }
 
 impl HttpJwksSource {
-    pub(crate) fn new(http: HttpFetcher, location: Location, clock: Arc<dyn Clock>) -> Self {
+    /// Without `in_background`, nothing runs that no fetch waits for.
+    pub(crate) fn new(
+        http: HttpFetcher,
+        location: Location,
+        clock: Arc<dyn Clock>,
+        in_background: bool,
+    ) -> Self {
+        let location = match location {
+            Location::Explicit(url) => Found::Explicit(url),
+            Location::Discovered(wanted) => Found::Discovered(Arc::new(Place::new(
+                http.clone(),
+                wanted,
+                Arc::clone(&clock),
+                in_background,
+            ))),
+        };
         Self {
             http,
             location,
             clock,
-            found: Mutex::new(None),
         }
     }
 
     async fn fetch_once(&self, known: Option<Validator>) -> Result<Fetched, KeySourceError> {
-        let url = self.locate().await?;
+        let place = match &self.location {
+            Found::Explicit(url) => return self.ask(url, known, "jwks_url").await,
+            Found::Discovered(place) => place,
+        };
+        let fetched = match place.known() {
+            Known::Believed(url) => self.ask_named(&url, known).await,
+            Known::Due(url) => self.ask_while_looking(&url, place.look(), known).await,
+            Known::Nowhere => self.ask_named(&place.look().await?, known).await,
+        };
+        fetched.inspect_err(|_| place.doubt())
+    }
+
+    async fn ask_while_looking(
+        &self,
+        remembered: &Url,
+        look: Look,
+        known: Option<Validator>,
+    ) -> Result<Fetched, KeySourceError> {
+        let keys = pin!(self.ask_named(remembered, known.clone()));
+        let (verdict, keys) = match select(look, keys).await {
+            Either::Left((verdict, keys)) => (verdict, keys.left_future()),
+            Either::Right((keys, look)) => {
+                let patience = if keys.is_ok() { GRACE } else { PATIENCE };
+                match tokio::time::timeout(patience, look).await {
+                    Ok(verdict) => (verdict, ready(keys).right_future()),
+                    Err(_) => return keys.map(unconfirmed),
+                }
+            }
+        };
+        match verdict {
+            Ok(named) if named != *remembered => self.ask_named(&named, known).await,
+            Err(error) if !is_merely_away(&error) => Err(error),
+            Ok(_) | Err(_) => keys.await,
+        }
+    }
+
+    async fn ask_named(
+        &self,
+        url: &Url,
+        known: Option<Validator>,
+    ) -> Result<Fetched, KeySourceError> {
+        self.ask(url, known, "jwks_uri of the metadata").await
+    }
+
+    /// Asks one place, of which `role` says who named it.
+    async fn ask(
+        &self,
+        url: &Url,
+        known: Option<Validator>,
+        role: &str,
+    ) -> Result<Fetched, KeySourceError> {
         let known = known.filter(|validator| validator.location == url.as_str());
         let tag = known
             .as_ref()
             .map(|validator| validator.entity_tag.as_str());
-        match self.http.get(&url, tag).await {
-            Ok(answer) => Ok(fetched(&url, answer)),
-            Err(error) => {
-                self.doubt();
-                Err(unavailable(&url, &error))
-            }
+        match self.http.get(url, tag).await {
+            Ok(answer) => Ok(fetched(url, answer)),
+            Err(error) => Err(self.unavailable(url, role, &error)),
         }
     }
 
-    async fn locate(&self) -> Result<Url, KeySourceError> {
-        let (candidates, expected) = match &self.location {
-            Location::Explicit(url) => return Ok(url.clone()),
-            Location::Discovered {
-                candidates,
-                expected_issuer,
-            } => (candidates, expected_issuer),
-        };
-        let found = self.found().clone();
-        let now = self.clock.elapsed();
-        if let Some(found) = found.as_ref().filter(|found| now < found.believed_until) {
-            return Ok(found.jwks_uri.clone());
-        }
-        match discovery::discover(&self.http, candidates, expected).await {
-            Ok(jwks_uri) => Ok(self.believe(jwks_uri)),
-            Err(error) => stale_location(found, error),
-        }
-    }
-
-    fn believe(&self, jwks_uri: Url) -> Url {
-        *self.found() = Some(Found {
-            jwks_uri: jwks_uri.clone(),
-            believed_until: self.clock.elapsed() + METADATA_LIFE,
-        });
-        jwks_uri
-    }
-
-    /// The place did not answer: perhaps it moved, so ask metadata again next time.
-    fn doubt(&self) {
-        if let Some(found) = self.found().as_mut() {
-            found.believed_until = Duration::ZERO;
-        }
-    }
-
-    fn found(&self) -> MutexGuard<'_, Option<Found>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unavailable(&self, url: &Url, role: &str, error: &FetchError) -> KeySourceError {
+        KeySourceError::jwks_unavailable(format!("{role} {url}: {error}"))
+            .with_retry_after(error.retry_after(self.clock.now()))
     }
 }
 
@@ -122,15 +155,11 @@ impl JwksSource for HttpJwksSource {
     }
 }
 
-/// Metadata that is merely away does not invalidate what it said before; metadata that now names
-/// another issuer does.
-fn stale_location(found: Option<Found>, error: KeySourceError) -> Result<Url, KeySourceError> {
-    match found {
-        Some(found) if error.reason() == oauthgate_core::Reason::MetadataUnavailable => {
-            Ok(found.jwks_uri)
-        }
-        _ => Err(error),
-    }
+/// Asked again soon, when metadata has answered.
+fn unconfirmed(mut fetched: Fetched) -> Fetched {
+    let life = fetched.freshness.max_age.unwrap_or(UNCONFIRMED_LIFE);
+    fetched.freshness.max_age = Some(life.min(UNCONFIRMED_LIFE));
+    fetched
 }
 
 fn fetched(url: &Url, answer: HttpAnswer) -> Fetched {
@@ -148,9 +177,4 @@ fn fetched(url: &Url, answer: HttpAnswer) -> Fetched {
             Fetched::now(FetchedSet::Document { body, validator }, max_age)
         }
     }
-}
-
-fn unavailable(url: &Url, error: &FetchError) -> KeySourceError {
-    KeySourceError::jwks_unavailable(format!("{url}: {error}"))
-        .with_retry_after(error.retry_after())
 }

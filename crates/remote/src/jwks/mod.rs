@@ -15,6 +15,7 @@ mod dev_keys;
 mod fetch;
 mod flight;
 mod held;
+mod place;
 mod ring;
 mod rule;
 pub mod schedule;

@@ -35,7 +35,7 @@ pub use self::builder::KeyStoresBuilder;
 use crate::{
     KeySettings, Outbound,
     address::AddressRule,
-    discovery,
+    discovery::{self, Wanted},
     error::Mistake,
     http::HttpFetcher,
     jwks::{
@@ -238,7 +238,9 @@ impl KeyStores {
         let mistake = |error| Mistake::new("issuer", Some(issuer.as_str()), error);
         let http = http(issuer, settings, &self.shared.outbound).map_err(mistake)?;
         let location = location(issuer, settings).map_err(mistake)?;
-        Ok(Arc::new(HttpJwksSource::new(http, location, clock)))
+        let in_background = self.shared.surroundings.in_background;
+        let source = HttpJwksSource::new(http, location, clock, in_background);
+        Ok(Arc::new(source))
     }
 
     fn shelves(&self) -> MutexGuard<'_, Vec<Shelf>> {
@@ -272,10 +274,13 @@ fn location(issuer: &Issuer, settings: &KeySettings) -> Result<Location, Setting
         return Ok(Location::Explicit(url.clone()));
     }
     let expected = settings.metadata_issuer.as_ref().unwrap_or(issuer);
-    Ok(Location::Discovered {
+    // An issuer that is no URL has no site; its metadata's stands for it.
+    let site = || discovery::base_of(issuer).or_else(|| settings.metadata_url.clone());
+    Ok(Location::Discovered(Wanted {
         candidates: discovery::candidates(issuer, settings.metadata_url.as_ref())?,
-        expected_issuer: expected.clone(),
-    })
+        issuer: expected.clone(),
+        site: settings.jwks_same_site.then(site).flatten(),
+    }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! An authorization server on loopback that can rotate, stall, fail and answer garbage.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -13,12 +14,14 @@ use axum::{
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, Response, StatusCode, Uri, header},
+    serve::Listener,
 };
 use futures_util::stream;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
-use super::TestKey;
+use super::{TestKey, TlsListener};
 
 const OPENID: &str = "/.well-known/openid-configuration";
 
@@ -43,6 +46,7 @@ struct Script {
     metadata: Reply,
     jwks: Reply,
     elsewhere: Reply,
+    paths: HashMap<String, Reply>,
 }
 
 /// A running authorization server.
@@ -59,11 +63,27 @@ impl FakeIssuer {
     pub(crate) async fn serving(keys: &[&TestKey]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
+        Self::serving_on(listener, origin, keys)
+    }
+
+    /// Over TLS, under a name that leads to this machine.
+    pub(crate) async fn serving_over_tls(name: &str, acceptor: TlsAcceptor) -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://{name}:{}", tcp.local_addr().unwrap().port());
+        Self::serving_on(TlsListener { tcp, acceptor }, origin, &[])
+    }
+
+    fn serving_on<L: Listener<Addr: std::fmt::Debug>>(
+        listener: L,
+        origin: String,
+        keys: &[&TestKey],
+    ) -> Self {
         let script = Script {
             metadata_path: OPENID.to_owned(),
             metadata: Reply::Json(metadata(&origin, &format!("{origin}/keys"))),
             jwks: Reply::Json(super::jwks(keys)),
             elsewhere: Reply::Status(404, Vec::new()),
+            paths: HashMap::new(),
         };
         let issuer = Self {
             origin,
@@ -99,6 +119,15 @@ impl FakeIssuer {
         self.script.lock().unwrap().elsewhere = reply;
     }
 
+    /// What one path answers, before all else.
+    pub(crate) fn set_path(&self, path: &str, reply: Reply) {
+        self.script
+            .lock()
+            .unwrap()
+            .paths
+            .insert(path.to_owned(), reply);
+    }
+
     pub(crate) fn set_metadata_path(&self, path: &str) {
         self.script.lock().unwrap().metadata_path = path.to_owned();
     }
@@ -123,7 +152,9 @@ impl FakeIssuer {
 
     fn reply(&self, path: &str) -> Reply {
         let script = self.script.lock().unwrap();
-        if path == "/keys" {
+        if let Some(reply) = script.paths.get(path) {
+            reply.clone()
+        } else if path == "/keys" {
             self.jwks_requests.fetch_add(1, Ordering::SeqCst);
             script.jwks.clone()
         } else if path == script.metadata_path {

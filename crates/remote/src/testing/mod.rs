@@ -2,6 +2,7 @@
 
 mod issuer;
 mod scripted;
+mod tls;
 mod token;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 pub(crate) use issuer::{FakeIssuer, Reply, metadata};
 use oauthgate_core::UnixTime;
 pub(crate) use scripted::{ScriptedSource, document};
+pub(crate) use tls::{TestAuthority, TlsListener, self_signed};
 pub(crate) use token::{AUDIENCE, TestKey, claims, jwks, token_for};
 
 use crate::clock::Clock;

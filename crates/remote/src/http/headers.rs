@@ -1,0 +1,264 @@
+//! What the headers of an answer mean when they are repeated, odd or contradictory. One rule each, so
+//! that no order of lines and no cache in between changes the meaning:
+//!
+//! - `Cache-Control`: the shortest life of all lines; `Age`: the longest.
+//! - `Retry-After`: the longest pause. `ETag`, `Location`: two different ones are none.
+//! - `Content-Encoding`: anything but `identity` is refused, since nothing was offered.
+//! - `Content-Type` and `Link` are not read at all.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderName, header};
+use oauthgate_core::{UnixTime, text::Printable};
+
+/// When to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RetryAfter {
+    In(Duration),
+    At(UnixTime),
+}
+
+impl RetryAfter {
+    /// The pause that is left at this time.
+    pub(super) fn seen_from(self, now: UnixTime) -> Duration {
+        match self {
+            Self::In(pause) => pause,
+            Self::At(then) => {
+                let seconds = then.as_secs().saturating_sub(now.as_secs());
+                Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The last of all lines in time, of which seconds count more than dates, for they need no clock.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<RetryAfter> {
+    let waits = texts(headers, &header::RETRY_AFTER).filter_map(|text| {
+        seconds(text)
+            .map(RetryAfter::In)
+            .or_else(|| date(text).map(RetryAfter::At))
+    });
+    let (pauses, dates): (Vec<_>, Vec<_>) =
+        waits.partition(|wait| matches!(wait, RetryAfter::In(_)));
+    pauses.into_iter().max().or(dates.into_iter().max())
+}
+
+fn date(text: &str) -> Option<UnixTime> {
+    let since = httpdate::parse_http_date(text)
+        .ok()?
+        .duration_since(UNIX_EPOCH)
+        .ok()?;
+    i64::try_from(since.as_secs()).ok().map(UnixTime::from_secs)
+}
+
+/// The `max-age` of all `Cache-Control` lines together (the smallest wins), less the `Age` that the
+/// document has already spent in caches. `no-store` and `no-cache` count as zero.
+pub(super) fn freshness(headers: &HeaderMap) -> Option<Duration> {
+    let age = texts(headers, &header::AGE).filter_map(seconds).max();
+    texts(headers, &header::CACHE_CONTROL)
+        .flat_map(|value| value.split(','))
+        .filter_map(directive_life)
+        .min()
+        .map(|life| life.saturating_sub(age.unwrap_or_default()))
+}
+
+fn directive_life(directive: &str) -> Option<Duration> {
+    let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+    match name.trim().to_ascii_lowercase().as_str() {
+        "no-store" | "no-cache" => Some(Duration::ZERO),
+        "max-age" => seconds(value.trim().trim_matches('"')),
+        _ => None,
+    }
+}
+
+/// The entity tag, unless two lines differ.
+pub(super) fn entity_tag(headers: &HeaderMap) -> Option<String> {
+    only(headers, &header::ETAG).map(str::to_owned)
+}
+
+/// The place of a redirect, unless two lines differ.
+pub(super) fn location(headers: &HeaderMap) -> Option<&str> {
+    only(headers, &header::LOCATION)
+}
+
+/// The first encoding that somebody put on the body.
+pub(super) fn encoding(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .find(|value| !value.trim().eq_ignore_ascii_case("identity") && !value.trim().is_empty())
+        .map(|value| Printable(value.trim()).to_string())
+}
+
+fn only<'headers>(headers: &'headers HeaderMap, name: &HeaderName) -> Option<&'headers str> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next()?;
+    lines
+        .all(|line| line == first)
+        .then(|| first.to_str().ok())?
+}
+
+/// Whole seconds. What is too large to count is as good as for ever (RFC 9111 §1.2.2).
+fn seconds(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| Duration::from_secs(text.parse().unwrap_or(LONGEST)))
+}
+
+/// RFC 9111 §1.2.2: 2^31 seconds stand for all that is longer.
+const LONGEST: u64 = 1 << 31;
+
+fn texts<'headers>(
+    headers: &'headers HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'headers str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn life(lines: &[&str]) -> Option<u64> {
+        freshness(&headers(lines)).map(|life| life.as_secs())
+    }
+
+    #[test]
+    fn d17_repeated_and_odd_cache_headers_have_one_meaning() {
+        assert_eq!(life(&[]), None);
+        assert_eq!(life(&["cache-control: public"]), None);
+        assert_eq!(life(&["cache-control: public, max-age=600"]), Some(600));
+        assert_eq!(life(&["cache-control: max-age=600, no-store"]), Some(0));
+        assert_eq!(life(&["cache-control: max-age=600", "age: 100"]), Some(500));
+        assert_eq!(life(&["cache-control: max-age=600", "age: 1000"]), Some(0));
+        assert_eq!(life(&["cache-control: max-age=-1"]), None);
+        assert_eq!(life(&["cache-control: max-age=+1"]), None);
+        assert_eq!(
+            life(&["cache-control: max-age=99999999999999999999"]),
+            Some(LONGEST)
+        );
+        assert_eq!(
+            life(&["cache-control: s-maxage=5, max-age=15, stale-if-error=86400"]),
+            Some(15)
+        );
+    }
+
+    /// Each pair of lines in both orders.
+    fn both_orders(lines: [&str; 2]) -> [[&str; 2]; 2] {
+        let [first, second] = lines;
+        [[first, second], [second, first]]
+    }
+
+    #[test]
+    fn d17_of_two_lives_the_shorter_and_of_two_ages_the_longer_counts() {
+        for lines in both_orders([
+            "cache-control: max-age=600",
+            "cache-control: Max-Age=\"300\"",
+        ]) {
+            assert_eq!(life(&lines), Some(300));
+        }
+        for [first, second] in both_orders(["age: 10", "age: 90"]) {
+            assert_eq!(
+                life(&["cache-control: max-age=100", first, second]),
+                Some(10)
+            );
+        }
+    }
+
+    const NOW: UnixTime = UnixTime::from_secs(1_792_567_680); // Wed, 21 Oct 2026 07:28:00 GMT
+
+    fn wait(lines: &[&str]) -> Option<u64> {
+        retry_after(&headers(lines)).map(|after| after.seen_from(NOW).as_secs())
+    }
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        assert_eq!(wait(&["retry-after: 7"]), Some(7));
+        assert_eq!(
+            wait(&["retry-after: Wed, 21 Oct 2026 07:28:30 GMT"]),
+            Some(30)
+        );
+        assert_eq!(
+            wait(&["retry-after: Wed, 21 Oct 2026 07:27:00 GMT"]),
+            Some(0)
+        );
+        assert_eq!(
+            wait(&["retry-after: Wednesday, 21-Oct-26 07:29:00 GMT"]),
+            Some(60)
+        );
+        for odd in [
+            "soon",
+            "-1",
+            "1.5",
+            "1 s",
+            "",
+            "Wed, 21 Oct 2026 07:28:30 CET",
+        ] {
+            assert_eq!(wait(&[&format!("retry-after: {odd}")]), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn d17_of_two_pauses_the_longer_counts_and_seconds_before_dates() {
+        for lines in both_orders(["retry-after: 7", "retry-after: 70"]) {
+            assert_eq!(wait(&lines), Some(70));
+        }
+        for lines in both_orders([
+            "retry-after: Wed, 21 Oct 2026 07:28:30 GMT",
+            "retry-after: Wed, 21 Oct 2026 07:28:40 GMT",
+        ]) {
+            assert_eq!(wait(&lines), Some(40));
+        }
+        for lines in both_orders([
+            "retry-after: Wed, 21 Oct 2026 07:28:30 GMT",
+            "retry-after: 5",
+        ]) {
+            assert_eq!(wait(&lines), Some(5));
+        }
+    }
+
+    #[test]
+    fn d17_two_different_tags_or_places_are_none() {
+        assert_eq!(
+            entity_tag(&headers(&["etag: \"a\""])).as_deref(),
+            Some("\"a\"")
+        );
+        for lines in both_orders(["etag: \"a\"", "etag: \"b\""]) {
+            assert_eq!(entity_tag(&headers(&lines)), None);
+        }
+        for lines in both_orders(["location: /a", "location: https://b.example/"]) {
+            assert_eq!(location(&headers(&lines)), None);
+        }
+        assert_eq!(
+            location(&headers(&["location: /a", "location: /a"])),
+            Some("/a")
+        );
+    }
+
+    #[test]
+    fn d17_one_encoding_among_the_lines_is_enough() {
+        assert_eq!(encoding(&headers(&[])), None);
+        assert_eq!(encoding(&headers(&["content-encoding: identity"])), None);
+        for lines in both_orders(["content-encoding: identity", "content-encoding: gzip"]) {
+            assert_eq!(encoding(&headers(&lines)).as_deref(), Some("gzip"));
+        }
+        assert_eq!(
+            encoding(&headers(&["content-encoding: gzip, br"])).as_deref(),
+            Some("gzip, br")
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Where metadata says that the keys are: remembered for an hour, then asked for again.
+//!
+//! A look at the metadata belongs to nobody, like a fetch of keys: whoever waits for it may leave, and
+//! what it finds is remembered all the same. There is one look at a time.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use oauthgate_core::Reason;
+use url::Url;
+
+use super::KeySourceError;
+use crate::{
+    clock::Clock,
+    discovery::{self, Wanted},
+    http::HttpFetcher,
+};
+
+/// How long a discovered `jwks_uri` is believed without asking again.
+const METADATA_LIFE: Duration = Duration::from_secs(60 * 60);
+
+/// What metadata says in the end.
+pub(super) type Look = Shared<BoxFuture<'static, Result<Url, KeySourceError>>>;
+
+/// Where the keys are, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Metadata said so within the hour.
+    Believed(Url),
+    /// Metadata said so once, and is to be asked again.
+    Due(Url),
+    Nowhere,
+}
+
+/// The place that metadata names.
+#[derive(Debug)]
+pub(super) struct Place {
+    http: HttpFetcher,
+    wanted: Wanted,
+    clock: Arc<dyn Clock>,
+    in_background: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    found: Option<Found>,
+    look: Option<Look>,
+}
+
+#[derive(Debug)]
+struct Found {
+    jwks_uri: Url,
+    believed_until: Duration,
+}
+
+impl Place {
+    pub(super) fn new(
+        http: HttpFetcher,
+        wanted: Wanted,
+        clock: Arc<dyn Clock>,
+        in_background: bool,
+    ) -> Self {
+        Self {
+            http,
+            wanted,
+            clock,
+            in_background,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn known(&self) -> Known {
+        let now = self.clock.elapsed();
+        match &self.state().found {
+            Some(found) if now < found.believed_until => Known::Believed(found.jwks_uri.clone()),
+            Some(found) => Known::Due(found.jwks_uri.clone()),
+            None => Known::Nowhere,
+        }
+    }
+
+    /// The look that is under way, or a new one. When nobody waits for it, it goes on by itself, or with
+    /// the next fetch where nothing may run by itself.
+    pub(super) fn look(self: &Arc<Self>) -> Look {
+        let mut state = self.state();
+        if let Some(look) = &state.look {
+            return look.clone();
+        }
+        let place = Arc::clone(self);
+        let look = async move { place.ask().await }.boxed().shared();
+        state.look = Some(look.clone());
+        drop(state);
+        if self.in_background {
+            tokio::spawn(look.clone());
+        }
+        look
+    }
+
+    async fn ask(&self) -> Result<Url, KeySourceError> {
+        let verdict = discovery::discover(&self.http, &self.wanted, self.clock.now()).await;
+        let mut state = self.state();
+        state.look = None;
+        match &verdict {
+            Ok(jwks_uri) => {
+                state.found = Some(Found {
+                    jwks_uri: jwks_uri.clone(),
+                    believed_until: self.clock.elapsed() + METADATA_LIFE,
+                });
+            }
+            Err(error) if is_merely_away(error) => {}
+            // What this metadata said before counts no longer.
+            Err(_) => state.found = None,
+        }
+        verdict
+    }
+
+    /// The place did not answer: perhaps it moved, so ask metadata again next time.
+    pub(super) fn doubt(&self) {
+        if let Some(found) = self.state().found.as_mut() {
+            found.believed_until = Duration::ZERO;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Metadata that is merely away does not invalidate what it said before; metadata that now names
+/// another issuer does.
+pub(super) fn is_merely_away(error: &KeySourceError) -> bool {
+    error.reason() == Reason::MetadataUnavailable
+}
