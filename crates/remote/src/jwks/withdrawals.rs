@@ -116,8 +116,8 @@ impl Withdrawals {
     ///
     /// # Errors
     /// When there is no room.
-    pub fn withdraw(&mut self, name: WithdrawnName, at: u64) -> Result<(), WithdrawalsFull> {
-        self.withdraw_along_with(&name, at, None)
+    pub fn withdraw(&mut self, name: &WithdrawnName, at: u64) -> Result<(), WithdrawalsFull> {
+        self.withdraw_along_with(name, at, None)
     }
 
     /// Takes a `kid` away, and with it the thumbprints of the held keys that have it, so that the same key
@@ -132,7 +132,7 @@ impl Withdrawals {
         at: u64,
     ) -> Result<(), WithdrawalsFull> {
         let mut after = self.clone();
-        after.withdraw(WithdrawnName::Key(key_id.clone()), at)?;
+        after.withdraw(&WithdrawnName::Key(key_id.clone()), at)?;
         for key in held.into_iter().filter(|key| key.id() == Some(key_id)) {
             match WithdrawnName::key(key.thumbprint()) {
                 // An issuer may name its keys by their thumbprints.

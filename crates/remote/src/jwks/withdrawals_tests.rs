@@ -31,7 +31,7 @@ fn full() -> Withdrawals {
     let mut withdrawals = Withdrawals::new();
     for number in 0..Withdrawals::CAPACITY {
         let name = name(&format!("k{number}"));
-        withdrawals.withdraw(name, 1_000 + number as u64).unwrap();
+        withdrawals.withdraw(&name, 1_000 + number as u64).unwrap();
     }
     withdrawals
 }
@@ -78,7 +78,7 @@ fn a_thumbprint_withdrawn_by_itself_does_not_come_back_with_a_kid() {
     let held = set(&[key.jwk()]);
     let thumbprint = name(held.keys()[0].thumbprint());
     let mut withdrawals = Withdrawals::new();
-    withdrawals.withdraw(thumbprint.clone(), 1).unwrap();
+    withdrawals.withdraw(&thumbprint, 1).unwrap();
     withdrawals
         .withdraw_key(&key_id("a"), held.keys(), 2)
         .unwrap();
@@ -107,10 +107,10 @@ fn a_key_named_by_its_thumbprint_is_withdrawn_and_restored_as_one() {
 fn a_suspended_issuer_has_no_usable_key() {
     let held = set(&[TestKey::new("issuer").jwk()]);
     let mut withdrawals = Withdrawals::new();
-    withdrawals.withdraw(name("issuer"), 1).unwrap();
+    withdrawals.withdraw(&name("issuer"), 1).unwrap();
     assert!(!withdrawals.suspends_issuer());
     withdrawals.restore(&name("issuer"), 2).unwrap();
-    withdrawals.withdraw(WithdrawnName::Issuer, 3).unwrap();
+    withdrawals.withdraw(&WithdrawnName::Issuer, 3).unwrap();
     assert!(withdrawals.suspends_issuer() && withdrawals.bars(&held.keys()[0]));
     withdrawals.restore(&WithdrawnName::Issuer, 4).unwrap();
     assert!(!withdrawals.suspends_issuer() && !withdrawals.bars(&held.keys()[0]));
@@ -141,17 +141,17 @@ fn a_name_is_shown_on_one_line() {
 #[test]
 fn a_clock_that_is_behind_still_withdraws_and_restores() {
     let mut withdrawals = Withdrawals::new();
-    withdrawals.withdraw(name("a"), 5_000).unwrap();
+    withdrawals.withdraw(&name("a"), 5_000).unwrap();
     withdrawals.restore(&name("a"), 1).unwrap();
     assert!(!withdrawals.is_withdrawn(&name("a")));
-    withdrawals.withdraw(name("a"), 2).unwrap();
+    withdrawals.withdraw(&name("a"), 2).unwrap();
     assert!(withdrawals.is_withdrawn(&name("a")));
 }
 
 #[test]
 fn a_tie_goes_to_the_withdrawal() {
     let (mut one, mut other) = (Withdrawals::new(), Withdrawals::new());
-    one.withdraw(name("a"), 7).unwrap();
+    one.withdraw(&name("a"), 7).unwrap();
     other.restore(&name("a"), 7).unwrap();
     let before = one.clone();
     assert!(!one.merge(&other).changed && one == before);
@@ -162,7 +162,7 @@ fn a_tie_goes_to_the_withdrawal() {
 #[test]
 fn what_the_others_do_not_know_stays_withdrawn() {
     let mut withdrawals = Withdrawals::new();
-    withdrawals.withdraw(name("a"), 7).unwrap();
+    withdrawals.withdraw(&name("a"), 7).unwrap();
     let merged = withdrawals.merge(&Withdrawals::new());
     assert!(!merged.changed && withdrawals.is_withdrawn(&name("a")));
 }
@@ -171,13 +171,13 @@ fn what_the_others_do_not_know_stays_withdrawn() {
 fn a_full_map_refuses_the_next_withdrawal_and_forgets_none() {
     let mut withdrawals = full();
     let before = withdrawals.clone();
-    let error = withdrawals.withdraw(name("one more"), 9_999).unwrap_err();
+    let error = withdrawals.withdraw(&name("one more"), 9_999).unwrap_err();
     assert!(error.to_string().contains("withdraw the whole issuer"));
     assert_eq!(withdrawals, before);
     assert!(withdrawals.restore(&name("never seen"), 9_999).is_err());
     assert_eq!(withdrawals, before);
     // What is known can still be ruled about.
-    withdrawals.withdraw(name("k7"), 10_000).unwrap();
+    withdrawals.withdraw(&name("k7"), 10_000).unwrap();
     withdrawals.restore(&name("k8"), 10_000).unwrap();
 }
 
@@ -186,7 +186,7 @@ fn the_oldest_restorations_make_room() {
     let mut withdrawals = full();
     withdrawals.restore(&name("k1"), 20_000).unwrap();
     withdrawals.restore(&name("k2"), 10_000).unwrap();
-    withdrawals.withdraw(name("one more"), 1).unwrap();
+    withdrawals.withdraw(&name("one more"), 1).unwrap();
     let names: Vec<_> = withdrawals.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names.len(), Withdrawals::CAPACITY);
     assert!(names.contains(&name("k1")) && !names.contains(&name("k2")));
@@ -211,7 +211,7 @@ fn a_merge_beyond_the_capacity_keeps_ours_and_says_what_it_refused() {
     let mut theirs = Withdrawals::new();
     for number in 0..10 {
         theirs
-            .withdraw(name(&format!("t{number}")), 99_999)
+            .withdraw(&name(&format!("t{number}")), 99_999)
             .unwrap();
     }
     theirs.restore(&name("t9"), 100_000).unwrap();
@@ -228,7 +228,7 @@ fn long_names_are_bounded_by_what_they_need_on_paper() {
     let mut withdrawals = Withdrawals::new();
     let long = |number: u32| name(&format!("{number:03}{}", "\u{1}".repeat(509)));
     let fitting = (0..)
-        .take_while(|number| withdrawals.withdraw(long(*number), 1).is_ok())
+        .take_while(|number| withdrawals.withdraw(&long(*number), 1).is_ok())
         .count();
     assert!((80..90).contains(&fitting), "{fitting}");
     assert!(withdrawals.written <= Withdrawals::MAX_LENGTH);
@@ -259,10 +259,10 @@ fn after(events: &[Event], held: &JwkSet) -> Withdrawals {
     let mut withdrawals = Withdrawals::new();
     for event in events {
         let done = match event {
-            Event::Withdraw(kid, at) => withdrawals.withdraw(name(kid), *at),
+            Event::Withdraw(kid, at) => withdrawals.withdraw(&name(kid), *at),
             Event::WithdrawKey(kid, at) => withdrawals.withdraw_key(&key_id(kid), held.keys(), *at),
             Event::Restore(kid, at) => withdrawals.restore(&name(kid), *at),
-            Event::Suspend(at) => withdrawals.withdraw(WithdrawnName::Issuer, *at),
+            Event::Suspend(at) => withdrawals.withdraw(&WithdrawnName::Issuer, *at),
             Event::Resume(at) => withdrawals.restore(&WithdrawnName::Issuer, *at),
         };
         done.unwrap();
@@ -281,7 +281,7 @@ fn merged(one: &Withdrawals, other: &Withdrawals) -> Withdrawals {
 fn ruling(kid: &str, at: u64, withdrawn: bool) -> Withdrawals {
     let mut withdrawals = Withdrawals::new();
     if withdrawn {
-        withdrawals.withdraw(name(kid), at).unwrap();
+        withdrawals.withdraw(&name(kid), at).unwrap();
     } else {
         withdrawals.restore(&name(kid), at).unwrap();
     }
@@ -320,7 +320,7 @@ proptest! {
         let held = set(&[TestKey::new("a").jwk()]);
         let known = after(&before, &held);
         let mut withdrawals = known.clone();
-        withdrawals.withdraw(name(kid), at).unwrap();
+        withdrawals.withdraw(&name(kid), at).unwrap();
         prop_assert!(withdrawals.is_withdrawn(&name(kid)));
         prop_assert_eq!(&merged(&withdrawals, &known), &withdrawals);
         let with = withdrawals.clone();

@@ -35,8 +35,8 @@ fn snapshot() -> KeySnapshot {
             .with_max_age(Some(Duration::from_secs(300))),
     );
     let name = |kid| WithdrawnName::key(kid).unwrap();
-    snapshot.withdrawals.withdraw(name("c"), 1_000).unwrap();
-    snapshot.withdrawals.withdraw(name("d\"\n"), 5).unwrap();
+    snapshot.withdrawals.withdraw(&name("c"), 1_000).unwrap();
+    snapshot.withdrawals.withdraw(&name("d\"\n"), 5).unwrap();
     snapshot.withdrawals.restore(&name("c"), 2_000).unwrap();
     let gone = TestKey::new("gone");
     let set = JwkSet::parse(json!({"keys": [gone.jwk()]}).to_string().as_bytes()).unwrap();
@@ -172,7 +172,7 @@ fn the_largest_snapshot_fits() {
         let name = WithdrawnName::key(&format!("{number:03}{}", "\u{1}".repeat(500))).unwrap();
         if snapshot
             .withdrawals
-            .withdraw(name, Withdrawals::LATEST)
+            .withdraw(&name, Withdrawals::LATEST)
             .is_err()
         {
             break;
@@ -192,7 +192,7 @@ fn a_thousand_withdrawals_of_short_names_come_back() {
     let mut snapshot = KeySnapshot::new(issuer(), "metadata");
     for number in 0..Withdrawals::CAPACITY {
         let name = WithdrawnName::key(&number.to_string()).unwrap();
-        snapshot.withdrawals.withdraw(name, 0).unwrap();
+        snapshot.withdrawals.withdraw(&name, 0).unwrap();
     }
     assert_eq!(read(&snapshot.to_bytes(&Seal::digest())).unwrap(), snapshot);
 }
