@@ -12,6 +12,8 @@
 mod absent;
 mod attempt;
 mod dev_keys;
+#[cfg(unix)]
+mod disk;
 mod fetch;
 mod flight;
 mod held;
@@ -34,6 +36,8 @@ mod store_tests;
 
 pub use dev_keys::DEV_KEY_PREFIX;
 pub(crate) use dev_keys::WithoutDevKeys;
+#[cfg(unix)]
+pub use disk::SnapshotDirectory;
 pub(crate) use fetch::{HttpJwksSource, Location};
 pub use snapshot::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, SnapshotKeys};
 pub use source::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator};

@@ -68,11 +68,7 @@ pub async fn recall(
         Ok(snapshot) => (snapshot.unwrap_or_else(nothing), None),
         Err(error) => {
             let withdrawals = error.salvaged().clone();
-            let snapshot = KeySnapshot {
-                withdrawals,
-                ..nothing()
-            };
-            (snapshot, Some(error))
+            (nothing().with_withdrawals(withdrawals), Some(error))
         }
     }
 }
@@ -93,7 +89,7 @@ pub struct KeySnapshot {
 
 /// Keys and when their issuer last confirmed them. Holding this is the proof that the document is a set
 /// of usable public keys and holds nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SnapshotKeys {
     document: Vec<u8>,
     validator: Option<Validator>,
@@ -159,6 +155,18 @@ impl SnapshotKeys {
     }
 }
 
+/// Shows the length of the document only.
+impl fmt::Debug for SnapshotKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotKeys")
+            .field("bytes", &self.document.len())
+            .field("validator", &self.validator)
+            .field("confirmed_at", &self.confirmed_at)
+            .field("max_age", &self.max_age)
+            .finish()
+    }
+}
+
 impl KeySnapshot {
     /// How long a snapshot may be when written down, in bytes.
     pub const MAX_LENGTH: usize = 1024 * 1024;
@@ -172,6 +180,13 @@ impl KeySnapshot {
             keys: None,
             withdrawals: Withdrawals::new(),
         }
+    }
+
+    /// With these withdrawals in place of others.
+    #[must_use]
+    pub fn with_withdrawals(mut self, withdrawals: Withdrawals) -> Self {
+        self.withdrawals = withdrawals;
+        self
     }
 
     /// The snapshot as one sealed text, the same bytes for the same snapshot.

@@ -98,6 +98,12 @@ impl SnapshotError {
     }
 
     #[must_use]
+    pub(crate) fn with_advice(mut self, advice: &'static str) -> Self {
+        self.advice = advice;
+        self
+    }
+
+    #[must_use]
     pub(crate) fn with_salvaged(mut self, withdrawals: Withdrawals) -> Self {
         self.salvaged = withdrawals;
         self
