@@ -20,7 +20,8 @@ pub(crate) use error::FetchError;
 use http::{StatusCode, header};
 use redirect::Redirects;
 use reqwest::{Certificate, Client, Proxy, Response};
-use resolver::{JudgingResolver, Lookup, System};
+pub(crate) use resolver::Lookup;
+use resolver::{JudgingResolver, System};
 use url::Url;
 
 use crate::{
@@ -271,3 +272,11 @@ mod tls_tests;
 #[cfg(test)]
 #[path = "http/redirect_tests.rs"]
 mod redirect_tests;
+
+#[cfg(test)]
+#[path = "http/proxy_tests.rs"]
+mod proxy_tests;
+
+#[cfg(test)]
+#[path = "http/resolver_tests.rs"]
+mod resolver_tests;

@@ -141,7 +141,9 @@ fn find<'error, T: Error + 'static>(error: &'error (dyn Error + 'static)) -> Opt
 }
 
 fn causes(error: &reqwest::Error) -> String {
-    let causes: Vec<String> = chain(error).map(ToString::to_string).collect();
+    // The first cause says only that there was a request.
+    let causes = chain(error).filter(|cause| !cause.is::<reqwest::Error>());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
     Printable(&causes.join(": ")).to_string()
 }
 

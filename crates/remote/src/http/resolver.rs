@@ -18,7 +18,7 @@ pub(crate) struct NoAddress {
 }
 
 /// Who knows the addresses of names.
-pub(super) trait Lookup: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Lookup: fmt::Debug + Send + Sync + 'static {
     fn lookup(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 

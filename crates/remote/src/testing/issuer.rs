@@ -69,6 +69,10 @@ impl FakeIssuer {
     /// Over TLS, under a name that leads to this machine.
     pub(crate) async fn serving_over_tls(name: &str, acceptor: TlsAcceptor) -> Self {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serving_on_tls(tcp, name, acceptor)
+    }
+
+    pub(crate) fn serving_on_tls(tcp: TcpListener, name: &str, acceptor: TlsAcceptor) -> Self {
         let origin = format!("https://{name}:{}", tcp.local_addr().unwrap().port());
         Self::serving_on(TlsListener { tcp, acceptor }, origin, &[])
     }

@@ -1,6 +1,8 @@
 //! Helpers for tests: keys that sign, a clock that stands still, and authorization servers that misbehave.
 
 mod issuer;
+mod names;
+mod proxy;
 mod scripted;
 mod tls;
 mod token;
@@ -14,7 +16,9 @@ use std::{
 };
 
 pub(crate) use issuer::{FakeIssuer, Reply, metadata};
+pub(crate) use names::ScriptedNames;
 use oauthgate_core::UnixTime;
+pub(crate) use proxy::{FakeProxy, Manner};
 pub(crate) use scripted::{ScriptedSource, document};
 pub(crate) use tls::{TestAuthority, TlsListener, self_signed};
 pub(crate) use token::{AUDIENCE, TestKey, claims, jwks, token_for};
