@@ -30,6 +30,8 @@ mod sync;
 pub mod withdrawals;
 
 #[cfg(test)]
+mod schedule_properties;
+#[cfg(test)]
 mod schedule_tests;
 #[cfg(test)]
 mod store_tests;

@@ -223,7 +223,10 @@ impl Schedule {
             return false;
         }
         self.failures = 0;
-        self.upkeep_rests_until = Duration::ZERO;
+        // A set that is old already, or not newer than the held one, may be due again at once; asking
+        // at once would bring the same.
+        let rest = self.timing.renewal(freshness.max_age, jitter);
+        self.upkeep_rests_until = now.saturating_add(rest.min(self.timing.cooldown));
         self.hold(now, freshness, jitter)
     }
 
