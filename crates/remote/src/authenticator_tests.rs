@@ -99,6 +99,18 @@ async fn a_good_token_names_its_caller() {
 }
 
 #[tokio::test]
+async fn a_new_key_is_accepted_within_a_second_while_metadata_hangs() {
+    let (_, issuer, gate) = warm().await;
+    gate.clock.advance(HOUR + Duration::from_secs(1));
+    issuer.set_metadata(Reply::Hang);
+    let next = TestKey::new("2");
+    issuer.rotate_to(&[&next]);
+    let started = std::time::Instant::now();
+    assert!(gate.admits(&next.token(issuer.name())).await);
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
 async fn claims_are_checked_on_the_time_of_day() {
     let (key, issuer, gate) = one().await;
     gate.clock.shift_time_of_day(7_200);

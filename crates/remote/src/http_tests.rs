@@ -1,9 +1,20 @@
 //! The limits of the fetcher, against servers that do not care.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use oauthgate_core::UnixTime;
-use tokio::{net::TcpStream, time::timeout};
+use rstest::rstest;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use url::Url;
 
 use super::{BODY_LIMIT, FetchError, HttpAnswer, HttpFetcher};
@@ -66,6 +77,95 @@ async fn d9_a_slow_drip_ends_at_the_time_limit() {
         assert!(matches!(cut, Err(FetchError::Timeout(_))), "{cut:?}");
     }
     assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+/// A server that writes this, and then that again and again until nobody listens. Counts the bytes.
+async fn endless(
+    first: &'static str,
+    then: &'static str,
+    pause: Duration,
+) -> (Url, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let written = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&written);
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(first.as_bytes()).await.unwrap();
+        while stream.write_all(then.as_bytes()).await.is_ok() {
+            counter.fetch_add(then.len(), Ordering::SeqCst);
+            tokio::time::sleep(pause).await;
+        }
+    });
+    (url(&format!("http://{address}/keys")), written)
+}
+
+/// Beyond what the sockets of both ends hold.
+const MUCH: usize = 16 * 1024 * 1024;
+
+#[rstest]
+#[case::header_lines("HTTP/1.1 200 OK\r\n", "x-more: of the same\r\n")]
+#[case::one_header_line("HTTP/1.1 200 OK\r\nx-long: ", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+#[case::status_line("HTTP/1.1 200 ", "OKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOK")]
+#[case::no_http("", "nothing that anybody would understand ")]
+#[case::trailers(
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
+    "x-more: of the same\r\n"
+)]
+#[case::chunk_extensions(
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2",
+    ";more=of-the-same"
+)]
+#[case::empty_looking_chunks(
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    "000001\r\n \r\n"
+)]
+#[case::a_gigabyte_as_announced(
+    "HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n",
+    "        "
+)]
+#[case::a_body_until_the_end("HTTP/1.1 200 OK\r\n\r\n", "                ")]
+#[tokio::test]
+async fn d9_an_answer_without_an_end_is_cut(
+    #[case] first: &'static str,
+    #[case] then: &'static str,
+) {
+    let (url, written) = endless(first, then, Duration::ZERO).await;
+    let cut = impatient(url.as_str()).get(&url, None).await;
+    assert!(cut.is_err(), "{cut:?}");
+    assert!(written.load(Ordering::SeqCst) < MUCH);
+}
+
+#[rstest]
+#[case::early_hints("", "HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n", 0)]
+#[case::header_byte_by_byte("HTTP/1.1 200 OK\r\nx-long: ", "a", 50)]
+#[case::body_byte_by_byte("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", " ", 50)]
+#[tokio::test]
+async fn d9_an_answer_that_takes_for_ever_ends_at_the_time_limit(
+    #[case] first: &'static str,
+    #[case] then: &'static str,
+    #[case] pause: u64,
+) {
+    let (url, _) = endless(first, then, Duration::from_millis(pause)).await;
+    let started = Instant::now();
+    let cut = impatient(url.as_str()).get(&url, None).await;
+    assert!(matches!(cut, Err(FetchError::Timeout(_))), "{cut:?}");
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn d9_a_body_shorter_than_announced_is_no_document() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = url(&format!("http://{}/keys", listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read(&mut [0; 4096]).await.unwrap();
+        let short = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}";
+        stream.write_all(short).await.unwrap();
+    });
+    let broken = fetcher(url.as_str()).get(&url, None).await;
+    assert!(matches!(broken, Err(FetchError::Broken(_))), "{broken:?}");
 }
 
 #[tokio::test]
@@ -150,11 +250,7 @@ async fn nobody_listening_is_told_apart_from_a_slow_server() {
 }
 
 /// A port whose queue of connections is full and never emptied, and the connections that fill it.
-async fn full_port() -> (
-    std::net::SocketAddr,
-    tokio::net::TcpListener,
-    Vec<TcpStream>,
-) {
+async fn full_port() -> (std::net::SocketAddr, TcpListener, Vec<TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long keys that have come wait for metadata that has not.
-const GRACE: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_millis(150);
 /// How long the failure of a remembered place waits for metadata, which may know another one.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long keys live of which metadata has not said yet whether they are still in the right place.
@@ -178,3 +178,7 @@ fn fetched(url: &Url, answer: HttpAnswer) -> Fetched {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

@@ -38,6 +38,8 @@ pub(crate) enum Reply {
     /// One byte now and then.
     Drip,
     Hang,
+    /// The same, but not at once.
+    Late(Duration, Box<Reply>),
 }
 
 #[derive(Debug)]
@@ -183,7 +185,12 @@ async fn answer(State(issuer): State<FakeIssuer>, uri: Uri, headers: HeaderMap) 
         .lock()
         .unwrap()
         .push((uri.to_string(), headers.clone()));
-    match issuer.reply(uri.path()) {
+    let mut reply = issuer.reply(uri.path());
+    if let Reply::Late(pause, late) = reply {
+        tokio::time::sleep(pause).await;
+        reply = *late;
+    }
+    match reply {
         Reply::Json(body) => respond(200, Vec::new(), body.into()),
         Reply::With(body, fields) => with_fields(&headers, body, fields),
         Reply::Status(status, fields) => respond(
@@ -201,7 +208,7 @@ async fn answer(State(issuer): State<FakeIssuer>, uri: Uri, headers: HeaderMap) 
             Vec::new(),
             pieces(Bytes::from_static(b" "), Duration::from_millis(50)),
         ),
-        Reply::Hang => std::future::pending().await,
+        Reply::Hang | Reply::Late(..) => std::future::pending().await,
     }
 }
 

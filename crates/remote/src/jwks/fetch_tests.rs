@@ -1,0 +1,288 @@
+//! Metadata and keys, asked at the same time, with all that can go wrong on either side.
+
+use std::time::{Duration, Instant};
+
+use oauthgate_core::{Issuer, Reason};
+use rstest::rstest;
+
+use super::*;
+use crate::{
+    address::AddressRule,
+    outbound::Outbound,
+    testing::{FakeClock, FakeIssuer, Reply, TestKey, metadata, unix_now},
+};
+
+const HOUR: Duration = Duration::from_secs(3601);
+
+struct Scene {
+    server: FakeIssuer,
+    clock: Arc<FakeClock>,
+    source: HttpJwksSource,
+}
+
+impl Scene {
+    /// A source that has fetched keys once, and whose metadata is due again.
+    async fn with_metadata_due() -> Self {
+        let scene = Self::new(true).await;
+        scene.fetch().await.unwrap();
+        scene.clock.advance(HOUR);
+        scene
+    }
+
+    async fn new(in_background: bool) -> Self {
+        let server = FakeIssuer::serving(&[&TestKey::new("first")]).await;
+        let clock = Arc::new(FakeClock::default());
+        let issuer = Issuer::new(server.name()).unwrap();
+        let base = discovery::base_of(&issuer).unwrap();
+        let http = HttpFetcher::new(AddressRule::new([&base]), &Outbound::default()).unwrap();
+        let location = Location::Discovered(Wanted {
+            candidates: discovery::candidates(&issuer, None).unwrap(),
+            issuer,
+            site: None,
+        });
+        let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let source = HttpJwksSource::new(http, location, shared, in_background);
+        Self {
+            server,
+            clock,
+            source,
+        }
+    }
+
+    async fn fetch(&self) -> Result<Fetched, KeySourceError> {
+        self.source.fetch(Ask::first()).await
+    }
+
+    /// Metadata that names this path, with other keys at it.
+    fn moved_to(&self, path: &str) -> Reply {
+        self.server
+            .set_path(path, Reply::Json(b"{\"moved\":1}".to_vec()));
+        let jwks_uri = format!("{}{path}", self.server.name());
+        Reply::Json(metadata(self.server.name(), &jwks_uri))
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.server
+            .seen()
+            .into_iter()
+            .map(|(path, _)| path)
+            .collect()
+    }
+}
+
+fn is_moved(fetched: &Fetched) -> bool {
+    matches!(&fetched.set, FetchedSet::Document { body, .. } if body == b"{\"moved\":1}")
+}
+
+fn late(milliseconds: u64, reply: Reply) -> Reply {
+    Reply::Late(Duration::from_millis(milliseconds), Box::new(reply))
+}
+
+#[tokio::test]
+async fn metadata_that_hangs_delays_no_key() {
+    let scene = Scene::with_metadata_due().await;
+    scene.server.set_metadata(Reply::Hang);
+    scene.server.set_jwks(Reply::Json(b"{\"new\":1}".to_vec()));
+    let started = Instant::now();
+    for _ in 0..3 {
+        let fetched = scene.fetch().await.unwrap();
+        assert!(
+            matches!(&fetched.set, FetchedSet::Document { body, .. } if body == b"{\"new\":1}")
+        );
+        assert_eq!(
+            fetched.freshness.max_age,
+            Some(UNCONFIRMED_LIFE),
+            "asked again soon"
+        );
+    }
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!(scene.server.metadata_requests(), 2, "one look at a time");
+}
+
+#[rstest]
+#[case::metadata_first(late(50, Reply::Json(Vec::new())), 0)]
+#[case::keys_first(Reply::Json(Vec::new()), 50)]
+#[tokio::test]
+async fn fresh_metadata_is_preferred_to_a_remembered_place(
+    #[case] at_old_place: Reply,
+    #[case] metadata_takes: u64,
+) {
+    let scene = Scene::with_metadata_due().await;
+    scene.server.set_jwks(at_old_place);
+    let moved = scene.moved_to("/moved");
+    scene.server.set_metadata(late(metadata_takes, moved));
+    assert!(is_moved(&scene.fetch().await.unwrap()));
+    let before = scene.paths().len();
+    assert!(is_moved(&scene.fetch().await.unwrap()));
+    assert_eq!(scene.paths()[before..], ["/moved"], "believed for an hour");
+}
+
+#[tokio::test]
+async fn slow_metadata_counts_at_the_next_fetch() {
+    let scene = Scene::with_metadata_due().await;
+    let moved = scene.moved_to("/moved");
+    scene.server.set_metadata(late(400, moved));
+    assert!(!is_moved(&scene.fetch().await.unwrap()));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(is_moved(&scene.fetch().await.unwrap()));
+    assert_eq!(scene.server.metadata_requests(), 2);
+}
+
+#[tokio::test]
+async fn where_nothing_runs_by_itself_the_next_fetch_takes_the_look_up_again() {
+    let scene = Scene::new(false).await;
+    scene.fetch().await.unwrap();
+    scene.clock.advance(HOUR);
+    let moved = scene.moved_to("/moved");
+    scene.server.set_metadata(late(300, moved));
+    assert!(!is_moved(&scene.fetch().await.unwrap()));
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(is_moved(&scene.fetch().await.unwrap()));
+    assert_eq!(scene.server.metadata_requests(), 2);
+}
+
+#[rstest]
+#[case::at_once(0)]
+#[case::after_the_keys(50)]
+#[tokio::test]
+async fn d14_metadata_that_now_names_another_issuer_refuses_its_keys(#[case] takes: u64) {
+    let scene = Scene::with_metadata_due().await;
+    let keys = format!("{}/keys", scene.server.name());
+    let foreign = Reply::Json(metadata("https://evil.example", &keys));
+    scene.server.set_metadata(late(takes, foreign));
+    let refused = scene.fetch().await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::MetadataIssuerMismatch);
+
+    // And what it said before counts no longer, however long it takes to speak again.
+    scene.server.set_metadata(Reply::Status(503, Vec::new()));
+    let asked = scene.server.jwks_requests();
+    let refused = scene.fetch().await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::MetadataUnavailable);
+    assert_eq!(scene.server.jwks_requests(), asked);
+}
+
+#[tokio::test]
+async fn metadata_that_is_away_leaves_the_remembered_place() {
+    for away in [
+        Reply::Status(503, Vec::new()),
+        Reply::Status(404, Vec::new()),
+        Reply::Json(b"<html>".to_vec()),
+    ] {
+        let scene = Scene::with_metadata_due().await;
+        scene.server.set_metadata(away);
+        assert!(scene.fetch().await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_dead_place_waits_for_metadata_that_knows_another() {
+    let scene = Scene::with_metadata_due().await;
+    scene.server.set_jwks(Reply::Status(404, Vec::new()));
+    let moved = scene.moved_to("/moved");
+    scene.server.set_metadata(late(400, moved));
+    assert!(is_moved(&scene.fetch().await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_place_that_fails_is_doubted_and_metadata_asked_beside_it() {
+    let scene = Scene::new(true).await;
+    scene.fetch().await.unwrap();
+    scene.server.set_jwks(Reply::Status(404, Vec::new()));
+    let moved = scene.moved_to("/moved");
+    scene.server.set_metadata(moved);
+    let first = scene.fetch().await.unwrap_err();
+    assert_eq!(first.reason(), Reason::JwksUnavailable);
+    assert!(
+        first
+            .detail()
+            .starts_with("jwks_uri of the metadata http://"),
+        "{first}"
+    );
+    assert!(is_moved(&scene.fetch().await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_dead_place_and_metadata_that_hangs_end_soon() {
+    let scene = Scene::with_metadata_due().await;
+    scene
+        .server
+        .set_jwks(Reply::Status(503, vec![("retry-after", "7".to_owned())]));
+    scene.server.set_metadata(Reply::Hang);
+    let started = Instant::now();
+    let refused = scene.fetch().await.unwrap_err();
+    assert!(started.elapsed() < PATIENCE + Duration::from_secs(1));
+    assert_eq!(refused.reason(), Reason::JwksUnavailable);
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn a_fetch_that_nobody_waits_for_still_finds_the_place() {
+    let scene = Scene::new(true).await;
+    let good = Reply::Json(metadata(
+        scene.server.name(),
+        &format!("{}/keys", scene.server.name()),
+    ));
+    scene.server.set_metadata(late(200, good));
+    let cut = tokio::time::timeout(Duration::from_millis(50), scene.fetch()).await;
+    assert!(cut.is_err());
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(scene.fetch().await.is_ok());
+    assert_eq!(scene.server.metadata_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_metadata_url_whose_host_is_down_does_not_hide_the_issuers_own_places() {
+    let server = FakeIssuer::serving(&[]).await;
+    let issuer = Issuer::new(server.name()).unwrap();
+    let dead = Url::parse("http://127.0.0.1:1/metadata").unwrap();
+    let http = HttpFetcher::new(AddressRule::new([&dead]), &Outbound::default()).unwrap();
+    let wanted = Wanted {
+        candidates: discovery::candidates(&issuer, Some(&dead)).unwrap(),
+        issuer,
+        site: None,
+    };
+    let now = oauthgate_core::UnixTime::from_secs(unix_now());
+    assert!(discovery::discover(&http, &wanted, now).await.is_ok());
+
+    server.set_metadata(Reply::Status(500, Vec::new()));
+    let missed = discovery::discover(&http, &wanted, now).await.unwrap_err();
+    let detail = missed.detail();
+    assert!(
+        detail.contains("nobody listens") && detail.contains("answered 500"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_is_gone_is_asked_for_one_candidate_only() {
+    let issuer = Issuer::new("http://127.0.0.1:1/realm").unwrap();
+    let base = discovery::base_of(&issuer).unwrap();
+    let http = HttpFetcher::new(AddressRule::new([&base]), &Outbound::default()).unwrap();
+    let wanted = Wanted {
+        candidates: discovery::candidates(&issuer, None).unwrap(),
+        issuer,
+        site: None,
+    };
+    let now = oauthgate_core::UnixTime::from_secs(unix_now());
+    let missed = discovery::discover(&http, &wanted, now).await.unwrap_err();
+    assert_eq!(
+        missed.detail().matches("nobody listens").count(),
+        1,
+        "{missed}"
+    );
+}
+
+#[rstest]
+#[case::keys(FakeIssuer::set_jwks)]
+#[case::metadata(FakeIssuer::set_metadata)]
+#[tokio::test]
+async fn a_date_to_come_back_at_is_counted_from_the_clock(#[case] set: fn(&FakeIssuer, Reply)) {
+    let now = Duration::from_secs(u64::try_from(unix_now()).unwrap());
+    let date = std::time::UNIX_EPOCH + now + Duration::from_secs(60);
+    let scene = Scene::new(true).await;
+    let busy = vec![("retry-after", httpdate::fmt_http_date(date))];
+    set(&scene.server, Reply::Status(429, busy));
+    let busy = scene.fetch().await.unwrap_err();
+    let pause = busy.retry_after().unwrap().as_secs();
+    assert!((55..=60).contains(&pause), "{pause}");
+}
