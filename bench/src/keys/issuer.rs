@@ -25,11 +25,21 @@ use crate::token::{Parties, SigningKey};
 /// Further fetches are not remembered: no contender fetches so often by design.
 const MOST_REMEMBERED: usize = 1_000_000;
 
+/// Where metadata may be asked for (RFC 8414, OpenID Connect Discovery).
+const METADATA: [&str; 2] = [
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+];
+
 /// How the server behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Answers after this time.
     Answers(Duration),
+    /// Answers at once, with a key set that is empty.
+    Empty,
+    /// Answers everything with status 500.
+    Fails,
     /// Takes the request and never answers.
     Hangs,
     /// Resets every connection at once, the open ones included.
@@ -183,32 +193,40 @@ async fn answer(
     request: Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let document = match request.uri().path() {
-        "/.well-known/jwks.json" => {
-            shared.count(|fetches| &mut fetches.jwks);
-            await_turn(&shared).await;
-            lock(&shared.keys).clone()
+    let path = request.uri().path();
+    let is_jwks = path == "/.well-known/jwks.json";
+    let is_metadata = METADATA.contains(&path);
+    if !is_jwks && !is_metadata {
+        return Ok(respond(StatusCode::NOT_FOUND, String::new()));
+    }
+    shared.count(|fetches| {
+        if is_jwks {
+            &mut fetches.jwks
+        } else {
+            &mut fetches.discovery
         }
-        "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
-            shared.count(|fetches| &mut fetches.discovery);
-            await_turn(&shared).await;
-            shared.metadata()
-        }
-        _ => return Ok(respond(StatusCode::NOT_FOUND, String::new())),
+    });
+    let document = match await_turn(&shared).await {
+        Fault::Fails => return Ok(respond(StatusCode::INTERNAL_SERVER_ERROR, String::new())),
+        Fault::Empty if is_jwks => json!({"keys": []}).to_string(),
+        _ if is_jwks => lock(&shared.keys).clone(),
+        _ => shared.metadata(),
     };
     Ok(respond(StatusCode::OK, document))
 }
 
-/// Waits as the fault wants it. A request that hung is let go when the fault ends.
-async fn await_turn(shared: &Shared) {
+/// Waits as the fault wants it, and says which it is then. A request that hung is let go when the fault ends.
+async fn await_turn(shared: &Shared) -> Fault {
     let mut fault = shared.fault.subscribe();
     let now = *fault.borrow_and_update();
     match now {
         Fault::Answers(after) => tokio::time::sleep(after).await,
+        Fault::Empty | Fault::Fails => {}
         Fault::Hangs | Fault::Resets => {
             let _ = fault.changed().await;
         }
     }
+    *fault.borrow()
 }
 
 fn respond(status: StatusCode, body: String) -> Response<Full<Bytes>> {

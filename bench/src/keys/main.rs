@@ -63,12 +63,20 @@ async fn run(options: &Options, plan: Plan) -> Result<Report, String> {
     Ok(report)
 }
 
+/// Until somebody wants this process to end.
 async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let wishes = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let first = wishes.map(|wish| {
+        Box::pin(async move {
+            match signal(wish) {
+                Ok(mut wish) => wish.recv().await,
+                Err(_) => std::future::pending().await,
+            }
+        })
+    });
+    futures_util::future::select_all(first).await;
 }

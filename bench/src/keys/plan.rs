@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) flood: Duration,
     /// How long a contender may take to answer good clients again after a flood.
     pub(crate) recovery: Duration,
+    /// How long strangers come before any key was loaded.
+    pub(crate) keyless: Duration,
     /// How long before its first use a new key is published.
     pub(crate) lead: Duration,
     /// How long new keys are tried.
@@ -49,6 +51,7 @@ impl Plan {
             quiet: seconds(5),
             flood: seconds(10),
             recovery: seconds(35),
+            keyless: seconds(30),
             lead: seconds(10),
             rotation: seconds(60),
             life: seconds(3),
@@ -63,6 +66,7 @@ impl Plan {
             rounds: 1,
             quiet: seconds(3),
             recovery: seconds(5),
+            keyless: seconds(15),
             lead: seconds(2),
             rotation: seconds(12),
             outage: seconds(10),

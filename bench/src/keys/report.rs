@@ -188,13 +188,19 @@ impl Report {
     /// Whether ours reached every goal that noise cannot miss.
     pub(crate) fn meets_countable_goals(&self) -> bool {
         self.missed()
-            .all(|row| matches!(row.goal, Goal::RatioAtMost(_)))
+            .all(|(_, row)| matches!(row.goal, Goal::RatioAtMost(_)))
     }
 
     /// One sentence about ours.
     pub(crate) fn verdict(&self, took: Duration) -> String {
-        let goals = self.rows().filter(|row| row.goal != Goal::None).count();
-        let missed: Vec<_> = self.missed().map(|row| row.what.as_str()).collect();
+        let goals = self
+            .rows()
+            .filter(|(_, row)| row.goal != Goal::None)
+            .count();
+        let missed: Vec<_> = self
+            .missed()
+            .map(|(title, row)| format!("{title}: {}", row.what))
+            .collect();
         let minutes = took.as_secs_f64() / 60.0;
         let met = goals - missed.len();
         let mut verdict =
@@ -207,12 +213,14 @@ impl Report {
         verdict
     }
 
-    fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.sections.iter().flat_map(|section| &section.rows)
+    /// Each line with its section's title.
+    fn rows(&self) -> impl Iterator<Item = (&str, &Row)> {
+        let sections = self.sections.iter();
+        sections.flat_map(|section| section.rows.iter().map(|row| (section.title.as_str(), row)))
     }
 
-    fn missed(&self) -> impl Iterator<Item = &Row> {
-        self.rows().filter(|row| !row.is_met())
+    fn missed(&self) -> impl Iterator<Item = (&str, &Row)> {
+        self.rows().filter(|(_, row)| !row.is_met())
     }
 }
 
@@ -277,7 +285,11 @@ mod tests {
         assert!(missed.verdict(Duration::ZERO).contains("0 of 1 goals"));
         let noisy = report(Goal::RatioAtMost(1.2), Figure::ratio(1.3));
         assert!(noisy.meets_countable_goals());
-        assert!(noisy.verdict(Duration::ZERO).contains("Missed: refused"));
+        assert!(
+            noisy
+                .verdict(Duration::ZERO)
+                .contains("Missed: outage: refused.")
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) struct Options {
     /// Shorter windows and a shorter outage: to see whether it works, not to quote
     #[arg(long)]
     quick: bool,
-    /// Only these scenarios: cold-start, flood, rotation, outage
+    /// Only these scenarios: cold-start, flood, keyless, rotation, outage
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! Strangers: tokens with a new `kid` each time, at a bounded rate, over many connections and addresses.
 
 use std::{
+    convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
@@ -9,8 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join_all;
-use tokio::time::MissedTickBehavior;
+use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 use super::{Connection, PATIENCE};
 use crate::token::Stranger;
@@ -44,23 +44,21 @@ impl Strangers {
         }
     }
 
-    /// Floods until a moment; returns how many requests were sent.
+    /// Floods until a moment, or until this future is dropped; returns how many requests were sent.
     pub(crate) async fn until(&self, end: Instant) -> u32 {
         let sent = Arc::new(AtomicU32::new(0));
-        let strangers = (0..self.connections).map(|number| {
+        let mut strangers = JoinSet::new();
+        for number in 0..self.connections {
             let (stranger, sent) = (self.clone(), Arc::clone(&sent));
-            let flood = async move { stranger.one(number, &sent).await };
-            tokio::spawn(tokio::time::timeout_at(end.into(), flood))
-        });
-        for stranger in join_all(strangers).await {
-            // Each is cut off at the end.
-            let _ = stranger.expect("no stranger panics");
+            strangers.spawn(async move { stranger.one(number, &sent).await });
         }
+        tokio::time::sleep_until(end.into()).await;
+        strangers.shutdown().await;
         sent.load(Ordering::Relaxed)
     }
 
     /// Never ends by itself. It waits for each answer, so a stuck contender is not sent more.
-    async fn one(&self, number: u32, sent: &AtomicU32) {
+    async fn one(&self, number: u32, sent: &AtomicU32) -> Infallible {
         let every = Duration::from_secs(1) * self.connections / self.per_second;
         // Spread over the first interval, or all would come at the same moments.
         let first = tokio::time::Instant::now() + every * number / self.connections;

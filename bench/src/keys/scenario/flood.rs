@@ -55,7 +55,7 @@ async fn section(bench: &Bench, name: &str, fault: Fault) -> Result<Section, Str
         outcomes.push(one(bench, &stand, fault).await);
     }
     let row = |what: &str, goal: Goal, figure: &dyn Fn(&Outcome) -> Figure| {
-        Row::new(format!("{name}: {what}"), goal, outcomes.iter().map(figure))
+        Row::new(what, goal, outcomes.iter().map(figure))
     };
     Ok(Section {
         title: format!("random kids, endpoint {name}"),
@@ -74,7 +74,7 @@ async fn section(bench: &Bench, name: &str, fault: Fault) -> Result<Section, Str
             row("valid requests refused", Goal::AtMost(0.0), &|outcome| {
                 refused(&outcome.rounds)
             }),
-            row("served as before after", Goal::None, &|outcome| {
+            row("time until served as before", Goal::None, &|outcome| {
                 outcome.recovery.clone()
             }),
         ],

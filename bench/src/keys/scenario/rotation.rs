@@ -20,6 +20,7 @@ const STEP: Duration = Duration::from_secs(1);
 struct Outcome {
     announced: Samples,
     unannounced: Samples,
+    attacked: Samples,
 }
 
 /// No latency is measured, so all contenders rotate at the same time.
@@ -29,6 +30,9 @@ pub(super) async fn run(bench: &Bench) -> Result<Section, String> {
     let patience = bench.plan.rotation;
     let row = |what: &str, goal: f64, figure: &dyn Fn(&Outcome) -> Figure| {
         Row::new(what, Goal::AtMost(goal), outcomes.iter().map(figure))
+    };
+    let told = |what: &str, figure: &dyn Fn(&Outcome) -> Figure| {
+        Row::new(what, Goal::None, outcomes.iter().map(figure))
     };
     Ok(Section {
         title: "rotation".to_owned(),
@@ -47,6 +51,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Section, String> {
             row("not published before: accepted after", 1.0, &|outcome| {
                 accepted(&outcome.unannounced, patience)
             }),
+            told("the same in a flood of random kids: refused", &|outcome| {
+                refused(&outcome.attacked)
+            }),
+            told(
+                "the same in a flood of random kids: accepted after",
+                &|outcome| accepted(&outcome.attacked, patience),
+            ),
         ],
     })
 }
@@ -65,9 +76,22 @@ async fn one(bench: &Bench, kind: Kind) -> Result<Outcome, String> {
     let third = SigningKey::generate("third");
     stand.issuer.publish(&[&third]);
     let unannounced = watch(&stand, &third, plan).await;
+    anstream::eprintln!("rotation in a flood of random kids: {}", kind.name());
+    let fourth = SigningKey::generate("fourth");
+    let attacked = async {
+        tokio::time::sleep(plan.settle).await;
+        stand.issuer.publish(&[&fourth]);
+        watch(&stand, &fourth, plan).await
+    };
+    let strangers = stand.strangers();
+    let attacked = tokio::select! {
+        attacked = attacked => attacked,
+        _ = strangers.until(Instant::now() + plan.limit) => Samples::default(),
+    };
     Ok(Outcome {
         announced,
         unannounced,
+        attacked,
     })
 }
 
