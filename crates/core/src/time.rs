@@ -19,6 +19,13 @@ impl UnixTime {
         self.0
     }
 
+    /// This moment less a duration, in whole seconds; never before the earliest there is.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(seconds))
+    }
+
     /// This time and so much later, or the last time there is.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {

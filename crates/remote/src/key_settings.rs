@@ -67,6 +67,14 @@ impl KeySettings {
         self
     }
 
+    /// Where the keys come from, in a word: the URL that the operator named, or "metadata". Keys of one
+    /// place are no keys of another.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let named = self.jwks_url.as_ref().or(self.metadata_url.as_ref());
+        named.map_or_else(|| "metadata".to_owned(), Url::to_string)
+    }
+
     /// What is wrong with these settings for this issuer, if anything.
     #[must_use]
     pub fn mistakes(&self, issuer: &Issuer) -> Vec<Mistake> {

@@ -211,6 +211,12 @@ impl JwkSet {
         &self.keys
     }
 
+    /// The keys themselves.
+    #[must_use]
+    pub fn into_keys(self) -> Vec<Jwk> {
+        self.keys
+    }
+
     /// The members that are not used, and why.
     #[must_use]
     pub fn skipped(&self) -> &[SkippedKey] {

@@ -12,7 +12,9 @@ use futures_util::{
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 
-use super::{Ask, Fetched, JwksSource, KeySourceError, flight::Flight, store::KeyStore};
+use super::{
+    Ask, Fetched, JwksSource, KeySourceError, flight::Flight, keeping::Keeping, store::KeyStore,
+};
 
 /// The time a whole attempt may take, metadata and keys together; less than
 /// [`ATTEMPT_LIMIT`](super::schedule::ATTEMPT_LIMIT), so that an attempt reports its end before it is
@@ -98,18 +100,43 @@ pub(super) struct RunningAttempt {
     pub(super) store: Weak<KeyStore>,
     pub(super) source: Arc<dyn JwksSource>,
     pub(super) ask: Ask,
+    pub(super) keeping: Option<Arc<Keeping>>,
     pub(super) number: u64,
 }
 
 impl RunningAttempt {
+    /// The first attempt may end with what an earlier process saved: there are keys at once, and
+    /// upkeep is due for a look whether they are still the issuer's.
     async fn run(self) {
+        if self.recalls().await {
+            return;
+        }
         let answer = self.answer().await;
-        if let Some(store) = self.store.upgrade() {
-            store.finish(self.number, answer);
+        let Some(store) = self.store.upgrade() else {
+            return;
+        };
+        let is_news = store.finish(self.number, answer);
+        drop(store);
+        if let (true, Some(keeping)) = (is_news, &self.keeping) {
+            keeping.save(&self.store).await;
+        }
+    }
+
+    async fn recalls(&self) -> bool {
+        let Some(keeping) = &self.keeping else {
+            return false;
+        };
+        let snapshot = keeping.recall(&self.store).await;
+        match (snapshot, self.store.upgrade()) {
+            (Some(snapshot), Some(store)) => store.recall(self.number, &snapshot),
+            _ => false,
         }
     }
 
     async fn answer(&self) -> Result<Fetched, KeySourceError> {
+        if let Some(store) = self.store.upgrade() {
+            store.count_fetch();
+        }
         tokio::time::timeout(ATTEMPT_TIME, self.source.fetch(self.ask.clone()))
             .await
             .map_err(|_| {

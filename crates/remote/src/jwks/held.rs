@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use oauthgate_core::{JwkSet, keys::JwkSetError};
 
 use super::{
-    Fetched, FetchedSet, KeySourceError, Validator, ring::KeyRing, rule::KeyRule,
+    Fetched, FetchedSet, KeySourceError, SnapshotKeys, Validator, ring::KeyRing, rule::KeyRule,
     schedule::Freshness,
 };
 
@@ -18,6 +18,8 @@ pub(super) struct Held {
     pub(super) max_age: Option<Duration>,
     /// Set by the schedule when it takes the set over.
     pub(super) serve_until: Duration,
+    /// Whether the set is a memory that its issuer has not confirmed to this process.
+    pub(super) is_recalled: bool,
 }
 
 /// What a good answer does to the held set.
@@ -69,10 +71,32 @@ impl Reading {
                     validator,
                     max_age: freshness.max_age,
                     serve_until: Duration::ZERO,
+                    is_recalled: false,
                 };
                 Ok(outcome(held, true))
             }
         }
+    }
+
+    /// The set of an earlier process, or of a program's own.
+    pub(super) fn recalled(
+        &self,
+        keys: &SnapshotKeys,
+        freshness: Freshness,
+    ) -> Result<Outcome, JwkSetError> {
+        let held = Held {
+            ring: Arc::new(self.ring(keys.document())?),
+            body: keys.document().into(),
+            validator: keys.validator().cloned(),
+            max_age: keys.max_age(),
+            serve_until: Duration::ZERO,
+            is_recalled: true,
+        };
+        Ok(Outcome {
+            held,
+            freshness,
+            replaces: true,
+        })
     }
 
     /// The held set, read anew: the operator's word has changed.
@@ -83,6 +107,7 @@ impl Reading {
             validator: held.validator.clone(),
             max_age: held.max_age,
             serve_until: held.serve_until,
+            is_recalled: held.is_recalled,
         })
     }
 
@@ -101,6 +126,7 @@ impl Held {
             validator,
             max_age: freshness.max_age,
             serve_until: self.serve_until,
+            is_recalled: false,
         }
     }
 }

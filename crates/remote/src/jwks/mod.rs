@@ -17,9 +17,11 @@ mod disk;
 mod fetch;
 mod flight;
 mod held;
+mod keeping;
 mod place;
 mod ring;
 mod rule;
+mod rulings;
 pub mod schedule;
 pub mod snapshot;
 mod source;
@@ -29,6 +31,8 @@ mod strangers;
 mod sync;
 pub mod withdrawals;
 
+#[cfg(test)]
+mod rulings_tests;
 #[cfg(test)]
 mod schedule_properties;
 #[cfg(test)]
@@ -43,7 +47,7 @@ pub use disk::SnapshotDirectory;
 pub(crate) use fetch::{HttpJwksSource, Location};
 pub use snapshot::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, SnapshotKeys};
 pub use source::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
-pub use status::{HeldKey, KeyStatus};
+pub use status::{HeldKey, KeyStatus, Ruled, Saved};
 pub use store::{KeyStore, Surroundings};
 pub use strangers::StrangersBudget;
 pub use withdrawals::{Merged, Ruling, Withdrawals, WithdrawalsFull, WithdrawnName};

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use oauthgate_core::{JwkSet, KeyId, keys::Jwk};
 
+use super::{Withdrawals, WithdrawnName};
 use crate::KeySettings;
 
 /// The operator's word on single keys. A key is named by its `kid` or by its RFC 7638 thumbprint.
@@ -11,6 +12,8 @@ use crate::KeySettings;
 pub(super) struct KeyRule {
     pinned: HashSet<String>,
     withdrawn: HashSet<String>,
+    /// What was taken away while the process runs, or an earlier one ran.
+    pub(super) rulings: Withdrawals,
 }
 
 impl KeyRule {
@@ -19,6 +22,7 @@ impl KeyRule {
         Self {
             pinned: settings.pinned_kids.iter().cloned().collect(),
             withdrawn: settings.withdrawn_kids.iter().cloned().collect(),
+            rulings: Withdrawals::new(),
         }
     }
 
@@ -32,11 +36,22 @@ impl KeyRule {
 
     /// Whether no key of this name is let in, whatever its issuer publishes.
     pub(super) fn bars(&self, key_id: &KeyId) -> bool {
-        self.withdrawn.contains(key_id.as_str()) || self.is_pinned_to_other_kids(key_id)
+        self.withdrawn.contains(key_id.as_str())
+            || self.rulings.bars_key_id(key_id)
+            || self.is_pinned_to_other_kids(key_id)
+    }
+
+    /// What is withdrawn, by the configuration and since.
+    pub(super) fn withdrawn_names(&self) -> Vec<String> {
+        let rulings = self.rulings.withdrawn().map(WithdrawnName::to_string);
+        let mut names: Vec<_> = self.withdrawn.iter().cloned().chain(rulings).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     fn is_withdrawn(&self, key: &Jwk) -> bool {
-        names(key).any(|name| self.withdrawn.contains(name))
+        names(key).any(|name| self.withdrawn.contains(name)) || self.rulings.bars(key)
     }
 
     fn is_pinned(&self, key: &Jwk) -> bool {

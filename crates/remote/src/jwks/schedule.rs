@@ -238,6 +238,24 @@ impl Schedule {
             && self.hold(now, freshness, jitter)
     }
 
+    /// The attempt ended without asking the issuer: an earlier process had saved a set, which is due for
+    /// renewal at once. Returns whether it may be used; if not, the attempt goes on.
+    pub fn recalled(
+        &mut self,
+        now: Duration,
+        number: u64,
+        freshness: Freshness,
+        jitter: Jitter,
+    ) -> bool {
+        if !self.is_current(number) || !self.adopted(now, freshness, jitter) {
+            return false;
+        }
+        if let Some(held) = &mut self.held {
+            held.renew_at = now;
+        }
+        self.end(number)
+    }
+
     fn hold(&mut self, now: Duration, freshness: Freshness, jitter: Jitter) -> bool {
         let confirmed = now.saturating_sub(freshness.age);
         if self.held.is_some_and(|held| held.confirmed > confirmed) {

@@ -22,6 +22,10 @@ pub struct KeyStatus {
     pub stale: bool,
     /// Whether the operator suspended the issuer.
     pub suspended: bool,
+    /// The names (`kid` or thumbprint, escaped) that the operator withdrew.
+    pub withdrawn: Vec<String>,
+    /// Where the keys come from: the URL that the operator named, or "metadata".
+    pub place: String,
     /// The code of the last failure, if the last attempt failed.
     pub last_failure: Option<&'static str>,
     /// What the last failed attempt tried and what came back, for the operator.
@@ -42,6 +46,29 @@ impl KeyStatus {
     pub fn is_ready(&self) -> bool {
         self.servable
     }
+}
+
+/// What became of an operator's word on one issuer's keys. It holds in memory already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ruled {
+    /// The issuer.
+    pub issuer: String,
+    /// Whether a key of this name is among the issuer's keys as they are known now.
+    pub held: bool,
+    /// Whether a restart will remember it.
+    pub saved: Saved,
+}
+
+/// Whether something outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    /// It does.
+    Saved,
+    /// Nothing is configured to keep it.
+    Nowhere,
+    /// It could not be saved; why.
+    Failed(String),
 }
 
 /// One key that is held and used.

@@ -4,21 +4,22 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
-use oauthgate_core::{Issuer, JwkSet, KeyHint, KeyId};
+use oauthgate_core::{Issuer, JwkSet, KeyHint, KeyId, UnixTime};
 use tokio::sync::Semaphore;
 
 use super::{
-    Ask, Fetched, HeldKey, JwksSource, KeySourceError, KeyStatus, StrangersBudget,
+    Ask, Fetched, HeldKey, JwksSource, KeySourceError, KeyStatus, SnapshotKeeper, StrangersBudget,
     absent::AbsentKeys,
     attempt::{Runner, RunningAttempt},
     flight::Flight,
     held::{Held, Outcome, Reading},
+    keeping::Keeping,
     ring::KeyRing,
     rule::KeyRule,
     schedule::{ATTEMPT_LIMIT, Action, Demand, Jitter, Schedule, Timing},
@@ -48,6 +49,10 @@ pub struct KeyStore {
     fetches: AtomicU64,
     flight: Flight,
     runner: Runner,
+    pub(super) keeping: Option<Arc<Keeping>>,
+    /// Read on every request, so kept outside the lock.
+    pub(super) is_suspended: AtomicBool,
+    place: String,
     absent: AbsentKeys,
     waiting_strangers: Semaphore,
     first_requests: Semaphore,
@@ -63,25 +68,28 @@ pub struct Surroundings {
     pub strangers: Arc<StrangersBudget>,
     /// Whether fetches run as tasks of their own; else whoever waits for one makes it go on.
     pub in_background: bool,
+    /// Where keys and withdrawals outlive the process, if anywhere.
+    pub keeper: Option<Arc<dyn SnapshotKeeper>>,
 }
 
 impl Surroundings {
-    /// This clock, a budget of its own, and tasks.
+    /// This clock, a budget of its own, tasks, and no keeper.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
             strangers: Arc::default(),
             in_background: true,
+            keeper: None,
         }
     }
 }
 
 /// Never locked across an await.
 #[derive(Debug)]
-struct State {
-    schedule: Schedule,
-    reading: Reading,
+pub(super) struct State {
+    pub(super) schedule: Schedule,
+    pub(super) reading: Reading,
     last_failure: Option<KeySourceError>,
 }
 
@@ -98,6 +106,9 @@ impl KeyStore {
             issuer,
             source,
             runner: Runner::new(surroundings.in_background),
+            keeping: surroundings.keeper.clone().map(Keeping::new).map(Arc::new),
+            is_suspended: AtomicBool::new(false),
+            place: settings.place(),
             surroundings,
             held: ArcSwapOption::empty(),
             upkeep_at: AtomicU64::new(0),
@@ -124,15 +135,36 @@ impl KeyStore {
         &self.issuer
     }
 
+    /// Where the keys come from: the URL that the operator named, or "metadata".
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The keys to try on a token with this header. A set that does not hold the `kid` comes back as
     /// it is, after the one fetch that the strangers' budget may allow: the verifier then says
     /// `unknown_kid`.
     ///
     /// # Errors
-    /// When no set was ever loaded, or the issuer has not confirmed it for too long.
+    /// When no set was ever loaded, or the issuer has not confirmed it for too long, or the operator
+    /// suspended the issuer.
     pub async fn keys(self: &Arc<Self>, hint: &KeyHint) -> Result<Arc<JwkSet>, KeySourceError> {
-        let Some(held) = self.servable() else {
-            return self.first_set(hint).await;
+        if self.is_suspended.load(Ordering::Relaxed) {
+            return Err(KeySourceError::issuer_suspended());
+        }
+        let held = match self.servable() {
+            Some(held) => held,
+            None => {
+                let first = self.first_set(hint).await?;
+                // Withdrawals are recalled together with the first set.
+                if self.is_suspended.load(Ordering::Relaxed) {
+                    return Err(KeySourceError::issuer_suspended());
+                }
+                if !first.is_recalled {
+                    return Ok(first.ring.set_for(hint));
+                }
+                first
+            }
         };
         match &hint.key_id {
             Some(key_id) if !held.ring.contains(key_id) => {
@@ -201,8 +233,22 @@ impl KeyStore {
         }
     }
 
+    /// Loads the set: what an earlier process saved, then what the issuer says now. Waits for both.
+    pub async fn warm(self: &Arc<Self>) {
+        self.upkeep_and_wait().await;
+        let recalled = self
+            .held
+            .load()
+            .as_ref()
+            .is_some_and(|held| held.is_recalled);
+        if recalled {
+            self.upkeep_and_wait().await;
+        }
+    }
+
     /// Keeps the set warm for ever: the idle service finds fresh keys as well.
     pub async fn keep_warm(self: Arc<Self>) {
+        self.warm().await;
         loop {
             self.upkeep_and_wait().await;
             let due = self.state().schedule.upkeep_at();
@@ -220,14 +266,17 @@ impl KeyStore {
         let held = self.held.load();
         let state = self.state();
         let failure = state.last_failure.as_ref();
+        let suspended = self.is_suspended.load(Ordering::Relaxed);
         KeyStatus {
             issuer: self.issuer.as_str().to_owned(),
             keys: held.as_ref().map_or(0, |held| held.ring.usable()),
             skipped: held.as_ref().map_or(0, |held| held.ring.skipped().len()),
             age: state.schedule.age(now),
-            servable: state.schedule.may_serve(now),
+            servable: state.schedule.may_serve(now) && !suspended,
             stale: state.schedule.is_stale(now),
-            suspended: false,
+            suspended,
+            withdrawn: state.reading.rule.withdrawn_names(),
+            place: self.place.clone(),
             last_failure: failure.map(KeySourceError::code),
             failure_detail: failure.map(|error| error.detail().to_owned()),
             fetches: self.fetches.load(Ordering::Relaxed),
@@ -240,8 +289,8 @@ impl KeyStore {
     /// The keys that are held and used.
     #[must_use]
     pub fn held_keys(&self) -> Vec<HeldKey> {
-        let held = self.held.load_full();
-        held.map(|held| held.ring.listed().to_vec())
+        self.held()
+            .map(|held| held.ring.listed().to_vec())
             .unwrap_or_default()
     }
 
@@ -250,7 +299,7 @@ impl KeyStore {
         (self.now() <= held.serve_until).then_some(held)
     }
 
-    async fn first_set(self: &Arc<Self>, hint: &KeyHint) -> Result<Arc<JwkSet>, KeySourceError> {
+    async fn first_set(self: &Arc<Self>, hint: &KeyHint) -> Result<Arc<Held>, KeySourceError> {
         let Ok(_waiting) = self.first_requests.try_acquire() else {
             return Err(self.unavailable());
         };
@@ -262,10 +311,10 @@ impl KeyStore {
             self.wait(attempt, FIRST_WAIT).await;
         }
         let held = self.servable().ok_or_else(|| self.unavailable())?;
-        if let Some(key_id) = &hint.key_id {
+        if let (Some(key_id), false) = (&hint.key_id, held.is_recalled) {
             self.note_if_absent(key_id, &held);
         }
-        Ok(held.ring.set_for(hint))
+        Ok(held)
     }
 
     async fn set_for_stranger(
@@ -332,19 +381,24 @@ impl KeyStore {
     }
 
     fn start(self: &Arc<Self>, number: u64, demand: Demand, age: Option<Duration>) {
-        self.fetches.fetch_add(1, Ordering::Relaxed);
         let held = self.held.load();
         let known = held.as_ref().and_then(|held| held.validator.clone());
         self.runner.start(RunningAttempt {
             store: Arc::downgrade(self),
             source: Arc::clone(&self.source),
             ask: Ask { known, age, demand },
+            keeping: self.keeping.clone(),
             number,
         });
     }
 
-    /// An attempt ended with this answer.
-    pub(super) fn finish(&self, number: u64, answer: Result<Fetched, KeySourceError>) {
+    /// The source is asked.
+    pub(super) fn count_fetch(&self) {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An attempt ended with this answer. Returns whether it is worth saving.
+    pub(super) fn finish(&self, number: u64, answer: Result<Fetched, KeySourceError>) -> bool {
         let now = self.now();
         let jitter = self.jitter(number);
         // A large set takes a while to read: not under the lock.
@@ -354,8 +408,9 @@ impl KeyStore {
         let mut state = self.state();
         // Given up for lost: whoever waited for it waits for the attempt that took its place.
         if !state.schedule.is_current(number) {
-            return;
+            return false;
         }
+        let is_news = outcome.is_ok();
         match outcome {
             Ok(outcome) => {
                 if state
@@ -363,7 +418,7 @@ impl KeyStore {
                     .succeeded(now, number, outcome.freshness, jitter)
                 {
                     state.last_failure = None;
-                    self.hold(outcome, &state.schedule);
+                    self.hold(outcome, &state, &reading);
                 }
             }
             Err(error) => {
@@ -379,20 +434,29 @@ impl KeyStore {
         self.publish(&state.schedule);
         drop(state);
         self.flight.ended(number);
+        is_news
     }
 
-    fn hold(&self, outcome: Outcome, schedule: &Schedule) {
+    pub(super) fn hold(&self, outcome: Outcome, state: &State, read_by: &Reading) {
         let Outcome {
             mut held, replaces, ..
         } = outcome;
-        held.serve_until = schedule.serve_until().unwrap_or_default();
+        held.serve_until = state.schedule.serve_until().unwrap_or_default();
+        // The operator's word may have changed while the set was read.
+        if state.reading.rule != read_by.rule
+            && let Ok(reread) = state.reading.reread(&held)
+        {
+            held = reread;
+        }
         if replaces {
             self.absent.clear();
+        }
+        if replaces && !held.is_recalled {
             self.log_replacement(&held.ring);
         } else {
             tracing::debug!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "unchanged", keys = held.ring.usable(), "key set confirmed");
         }
-        self.held.store(Some(Arc::new(held)));
+        self.put(held);
     }
 
     fn log_replacement(&self, ring: &KeyRing) {
@@ -400,6 +464,11 @@ impl KeyStore {
         for key in ring.skipped().iter().take(16) {
             tracing::warn!(target: "oauthgate::keys", issuer = %self.issuer, position = key.position, kid = key.key_id.as_deref().unwrap_or(""), why = %key.why, "key not used");
         }
+    }
+
+    pub(super) fn log_recalled(&self) {
+        let (keys, age) = (self.status().keys, self.status().age.unwrap_or_default());
+        tracing::info!(target: "oauthgate::keys", issuer = %self.issuer, outcome = "recalled", keys, age_s = age.as_secs(), "key set of an earlier run is in use until the issuer answers");
     }
 
     fn log_failure(&self, error: &KeySourceError, next: Duration) {
@@ -425,7 +494,7 @@ impl KeyStore {
         self.runner.wait(&self.flight, attempt, limit).await;
     }
 
-    fn publish(&self, schedule: &Schedule) {
+    pub(super) fn publish(&self, schedule: &Schedule) {
         let due = if schedule.is_fetching() {
             NEVER
         } else {
@@ -434,7 +503,29 @@ impl KeyStore {
         self.upkeep_at.store(due, Ordering::Relaxed);
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn held(&self) -> Option<Arc<Held>> {
+        self.held.load_full()
+    }
+
+    /// To be called with the state locked: whoever replaces what is held knows what is held.
+    pub(super) fn put(&self, held: Held) {
+        self.held.store(Some(Arc::new(held)));
+    }
+
+    pub(super) fn forget_absent(&self) {
+        self.absent.clear();
+    }
+
+    /// Whoever waits for this attempt goes on.
+    pub(super) fn end_of(&self, number: u64) {
+        self.flight.ended(number);
+    }
+
+    pub(super) fn time_of_day(&self) -> UnixTime {
+        self.surroundings.clock.now()
+    }
+
+    pub(super) fn now(&self) -> Duration {
         self.surroundings.clock.elapsed()
     }
 
@@ -442,12 +533,12 @@ impl KeyStore {
         u64::try_from(self.now().as_millis()).unwrap_or(NEVER)
     }
 
-    fn jitter(&self, number: u64) -> Jitter {
+    pub(super) fn jitter(&self, number: u64) -> Jitter {
         let [first, ..] = self.randomness.hash_one(number).to_ne_bytes();
         Jitter(first)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use super::{KeyStores, Shared};
 use crate::{
     Outbound,
     clock::{Clock, SystemClock},
-    jwks::{JwksSource, StrangersBudget, Surroundings},
+    jwks::{JwksSource, KeySnapshot, SnapshotKeeper, StrangersBudget, Surroundings},
 };
 
 /// Puts key stores together. By default keys come over HTTP, and background tasks fetch and renew them.
@@ -19,6 +19,8 @@ pub struct KeyStoresBuilder {
     clock: Arc<dyn Clock>,
     sources: Vec<(Issuer, Arc<dyn JwksSource>)>,
     in_background: bool,
+    keeper: Option<Arc<dyn SnapshotKeeper>>,
+    preloads: Vec<KeySnapshot>,
 }
 
 impl Default for KeyStoresBuilder {
@@ -28,6 +30,8 @@ impl Default for KeyStoresBuilder {
             clock: Arc::new(SystemClock::new()),
             sources: Vec::new(),
             in_background: true,
+            keeper: None,
+            preloads: Vec::new(),
         }
     }
 }
@@ -49,6 +53,20 @@ impl KeyStoresBuilder {
     /// pinned and withdrawn kids say holds all the same.
     pub fn source(mut self, issuer: Issuer, source: Arc<dyn JwksSource>) -> Self {
         self.sources.push((issuer, source));
+        self
+    }
+
+    /// Where keys and withdrawals outlive the process, so that a start while an issuer is away serves at
+    /// once.
+    pub fn keeper(mut self, keeper: Arc<dyn SnapshotKeeper>) -> Self {
+        self.keeper = Some(keeper);
+        self
+    }
+
+    /// Keys to begin with: a snapshot that [`KeyStores::snapshots`] took earlier. It is used until the
+    /// issuer answers, and not at all when it is too old, or from another place than the settings say.
+    pub fn preload(mut self, snapshot: KeySnapshot) -> Self {
+        self.preloads.push(snapshot);
         self
     }
 
@@ -74,8 +92,10 @@ impl KeyStoresBuilder {
                     clock: self.clock,
                     strangers: Arc::new(StrangersBudget::default()),
                     in_background: self.in_background,
+                    keeper: self.keeper,
                 },
                 sources: self.sources,
+                preloads: self.preloads,
                 shelves: std::sync::Mutex::default(),
                 upkeep: std::sync::Mutex::default(),
                 upkeep_was_started: AtomicBool::new(false),

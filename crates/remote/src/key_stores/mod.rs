@@ -39,9 +39,22 @@ use crate::{
     error::Mistake,
     http::HttpFetcher,
     jwks::{
-        HttpJwksSource, JwksSource, KeyStatus, KeyStore, Location, Surroundings, WithoutDevKeys,
+        HttpJwksSource, JwksSource, KeySnapshot, KeyStatus, KeyStore, Location, Ruled,
+        Surroundings, WithdrawalsFull, WithdrawnName, WithoutDevKeys,
     },
 };
+
+/// Why an operator's word has no effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RulingError {
+    /// No resource trusts this issuer.
+    #[error("no resource trusts the issuer {0:?}")]
+    UnknownIssuer(Issuer),
+    /// There is no room for another withdrawal.
+    #[error(transparent)]
+    Full(#[from] WithdrawalsFull),
+}
 
 /// The keys of all issuers of a process. Cheap to clone; the last clone takes the upkeep with it.
 #[derive(Debug, Clone)]
@@ -55,6 +68,7 @@ struct Shared {
     surroundings: Surroundings,
     /// Where the keys of these issuers come from, instead of the network.
     sources: Vec<(Issuer, Arc<dyn JwksSource>)>,
+    preloads: Vec<KeySnapshot>,
     shelves: Mutex<Vec<Shelf>>,
     upkeep: Mutex<Vec<AbortHandle>>,
     /// Read on every request, so kept outside the lock.
@@ -139,7 +153,7 @@ impl KeyStores {
     /// fatal; a slow issuer delays the report and no other issuer's keys.
     pub async fn warm_up(&self) -> Vec<KeyStatus> {
         let stores = self.stores();
-        join_all(stores.iter().map(KeyStore::upkeep_and_wait)).await;
+        join_all(stores.iter().map(KeyStore::warm)).await;
         self.start_upkeep();
         self.status()
     }
@@ -155,6 +169,42 @@ impl KeyStores {
         let stores = self.of(issuer);
         join_all(stores.iter().map(KeyStore::refresh)).await;
         stores.iter().map(|store| store.status()).collect()
+    }
+
+    /// Takes keys away, of this issuer or of all: a `kid`, an RFC 7638 thumbprint, or everything. Their
+    /// tokens are refused before this returns; then it is saved, and told to the other replicas.
+    ///
+    /// # Errors
+    /// When there is no such issuer, and when more is withdrawn than is ever remembered.
+    pub async fn withdraw(
+        &self,
+        issuer: Option<&Issuer>,
+        name: &WithdrawnName,
+    ) -> Result<Vec<Ruled>, RulingError> {
+        let stores = self.known(issuer)?;
+        let ruled = join_all(stores.iter().map(|store| store.withdraw(name))).await;
+        Ok(ruled.into_iter().collect::<Result<_, _>>()?)
+    }
+
+    /// Gives keys back that [`Self::withdraw`] took, and asks the issuer about them.
+    ///
+    /// # Errors
+    /// When there is no such issuer, and when there is no room to remember it.
+    pub async fn restore(
+        &self,
+        issuer: Option<&Issuer>,
+        name: &WithdrawnName,
+    ) -> Result<Vec<Ruled>, RulingError> {
+        let stores = self.known(issuer)?;
+        let ruled = join_all(stores.iter().map(|store| store.restore(name))).await;
+        Ok(ruled.into_iter().collect::<Result<_, _>>()?)
+    }
+
+    /// What is known of every issuer, to be kept by the program and given to
+    /// [`KeyStoresBuilder::preload`] later.
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<KeySnapshot> {
+        self.stores().iter().map(|store| store.snapshot()).collect()
     }
 
     /// Starts one upkeep task for each store that has none. Does nothing where there is no Tokio runtime
@@ -203,6 +253,14 @@ impl KeyStores {
         stores
     }
 
+    fn known(&self, issuer: Option<&Issuer>) -> Result<Vec<Arc<KeyStore>>, RulingError> {
+        let stores = self.of(issuer);
+        match issuer {
+            Some(issuer) if stores.is_empty() => Err(RulingError::UnknownIssuer(issuer.clone())),
+            _ => Ok(stores),
+        }
+    }
+
     fn new_store(&self, issuer: &Issuer, settings: &KeySettings) -> Result<Arc<KeyStore>, Mistake> {
         if let Some(mistake) = settings.mistakes(issuer).into_iter().next() {
             return Err(mistake);
@@ -217,12 +275,14 @@ impl KeyStores {
         self.shared
             .upkeep_was_started
             .store(false, Ordering::Relaxed);
-        Ok(KeyStore::new(
-            issuer.clone(),
-            source,
-            settings,
-            surroundings,
-        ))
+        let store = KeyStore::new(issuer.clone(), source, settings, surroundings);
+        let preloads = self.shared.preloads.iter();
+        preloads
+            .filter(|snapshot| snapshot.issuer == *issuer)
+            .for_each(|snapshot| {
+                store.preload(snapshot);
+            });
+        Ok(store)
     }
 
     fn source(
