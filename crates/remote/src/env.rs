@@ -7,13 +7,14 @@
 use std::time::Duration;
 
 use oauthgate_core::{
-    Audience, Issuer, Profile, ResourceIdentifier, SettingError, context::providers,
+    Audience, Issuer, Profile, ResourceIdentifier, SettingError, claims::IssuerTemplate,
+    context::providers,
 };
 use url::Url;
 
 use crate::{
-    ConfigurationError, IssuerSettings, ProviderSettings, address::is_fetchable_scheme, discovery,
-    error::Mistake,
+    ConfigurationError, IssuerSettings, LONGEST_STALE_LIMIT, ProviderSettings,
+    address::is_fetchable_scheme, discovery, error::Mistake, key_settings::can_name_a_key,
 };
 
 /// The canonical URI of the protected resource.
@@ -32,6 +33,12 @@ pub const OAUTHGATE_PRESET: &str = "OAUTHGATE_PRESET";
 pub const OAUTH_JWKS_CACHE_TTL: &str = "OAUTH_JWKS_CACHE_TTL";
 /// How many prepared keys may be held per issuer.
 pub const OAUTH_JWKS_MAX_KEYS: &str = "OAUTH_JWKS_MAX_KEYS";
+/// How long keys are served that their issuer cannot confirm, in seconds.
+pub const OAUTHGATE_JWKS_STALE_LIMIT: &str = "OAUTHGATE_JWKS_STALE_LIMIT";
+/// The only keys that are used.
+pub const OAUTHGATE_PINNED_KIDS: &str = "OAUTHGATE_PINNED_KIDS";
+/// Keys that are never used.
+pub const OAUTHGATE_WITHDRAWN_KIDS: &str = "OAUTHGATE_WITHDRAWN_KIDS";
 
 /// The longest life of a key set: beyond it a set could not be told from a stale one.
 pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -120,17 +127,24 @@ pub(crate) fn fetchable(url: &Url) -> Result<(), SettingError> {
 /// # Errors
 /// What is wrong with the list, or with the first bad audience in it.
 pub fn audiences(text: &str) -> Result<Vec<Audience>, SettingError> {
+    list(text, "audiences separated by one comma or one blank")?
+        .map(Audience::new)
+        .collect()
+}
+
+/// The items of a list, separated by blanks or commas.
+fn list<'text>(
+    text: &'text str,
+    expected: &str,
+) -> Result<impl Iterator<Item = &'text str>, SettingError> {
     let text = plain(text)?;
     if text.split(',').any(|part| part.trim().is_empty()) {
         return Err(SettingError::new(
             "the list has an empty place (two commas, or one at an end)",
-            "audiences separated by one comma or one blank",
+            expected,
         ));
     }
-    text.split([' ', ','])
-        .filter(|part| !part.is_empty())
-        .map(Audience::new)
-        .collect()
+    Ok(text.split([' ', ',']).filter(|part| !part.is_empty()))
 }
 
 /// `OAUTHGATE_PRESET`: the name of a profile.
@@ -171,6 +185,53 @@ pub fn jwks_max_keys(text: &str) -> Result<usize, SettingError> {
     )?;
     usize::try_from(number)
         .map_err(|_| SettingError::new("the number is too large", "at most 1000"))
+}
+
+/// `OAUTHGATE_JWKS_STALE_LIMIT`: whole seconds, from 0 to 30 days.
+///
+/// # Errors
+/// When the text is no such number.
+pub fn jwks_stale_limit(text: &str) -> Result<Duration, SettingError> {
+    number(
+        text,
+        0..=LONGEST_STALE_LIMIT.as_secs(),
+        "whole seconds from 0 to 2592000, for example 86400",
+    )
+    .map(Duration::from_secs)
+}
+
+/// `OAUTHGATE_PINNED_KIDS` and `OAUTHGATE_WITHDRAWN_KIDS`: one or several names of keys, separated by
+/// blanks or commas. A `kid` that holds one of these can be named by its thumbprint.
+///
+/// # Errors
+/// What is wrong with the list, or with the first bad name in it.
+pub fn key_names(text: &str) -> Result<Vec<String>, SettingError> {
+    list(text, "names of keys separated by one comma or one blank")?
+        .map(key_name)
+        .collect()
+}
+
+/// One name of a key: a `kid`, or an RFC 7638 thumbprint.
+///
+/// # Errors
+/// When no key can have this name.
+pub fn key_name(text: &str) -> Result<String, SettingError> {
+    can_name_a_key(text).map(|()| text.to_owned())
+}
+
+/// A template of issuers, one for each tenant of a provider.
+///
+/// # Errors
+/// What is wrong with the template.
+pub fn issuer_template(text: &str) -> Result<IssuerTemplate, SettingError> {
+    let template = IssuerTemplate::parse(plain(text)?)?;
+    let url = Url::parse(text).map_err(|error| {
+        SettingError::new(
+            format!("not a URL ({error})"),
+            "a URL such as https://login.microsoftonline.com/{tid}/v2.0",
+        )
+    })?;
+    fetchable(&url).map(|()| template)
 }
 
 fn number(
@@ -314,6 +375,9 @@ pub fn settings_from(
     let preset = reader.optional(OAUTHGATE_PRESET, preset);
     let ttl = reader.optional(OAUTH_JWKS_CACHE_TTL, jwks_ttl);
     let max_keys = reader.optional(OAUTH_JWKS_MAX_KEYS, jwks_max_keys);
+    let stale_limit = reader.optional(OAUTHGATE_JWKS_STALE_LIMIT, jwks_stale_limit);
+    let pinned = reader.optional(OAUTHGATE_PINNED_KIDS, key_names);
+    let withdrawn = reader.optional(OAUTHGATE_WITHDRAWN_KIDS, key_names);
     let (Some(resource), Some(issuer), Some(audiences), true) =
         (resource, issuer, audiences, reader.mistakes.is_empty())
     else {
@@ -328,6 +392,9 @@ pub fn settings_from(
         settings.keys = settings.keys.with_explicit_ttl(ttl);
     }
     settings.keys.max_prepared = max_keys.unwrap_or(settings.keys.max_prepared);
+    settings.keys.stale_limit = stale_limit.unwrap_or(settings.keys.stale_limit);
+    settings.keys.pinned_kids = pinned.unwrap_or_default();
+    settings.keys.withdrawn_kids = withdrawn.unwrap_or_default();
     Ok(ProviderSettings::new(resource, settings))
 }
 

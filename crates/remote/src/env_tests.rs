@@ -6,7 +6,8 @@ use rstest::rstest;
 
 use super::{
     AWS_REGION, MCP_SERVER_URL, OAUTH_AUDIENCE, OAUTH_ISSUER_URL, OAUTH_JWKS_CACHE_TTL,
-    OAUTH_JWKS_MAX_KEYS, OAUTHGATE_PRESET, USER_POOL_ID, settings_from,
+    OAUTH_JWKS_MAX_KEYS, OAUTHGATE_JWKS_STALE_LIMIT, OAUTHGATE_PINNED_KIDS, OAUTHGATE_PRESET,
+    OAUTHGATE_WITHDRAWN_KIDS, USER_POOL_ID, issuer_template, settings_from,
 };
 use crate::{ConfigurationError, OAuth21Provider, ProviderSettings};
 
@@ -68,6 +69,65 @@ fn an_explicit_ttl_is_marked_as_explicit_even_when_it_is_the_default() {
     .unwrap();
     assert!(settings.issuers[0].keys.ttl_is_explicit);
     assert_eq!(settings.issuers[0].keys.max_prepared, 4);
+}
+
+#[test]
+fn the_operators_word_on_keys_is_read() {
+    let settings = read(
+        &GOOD,
+        &[
+            (OAUTHGATE_JWKS_STALE_LIMIT, "0"),
+            (OAUTHGATE_PINNED_KIDS, "a, b/c"),
+            (OAUTHGATE_WITHDRAWN_KIDS, "d"),
+        ],
+    )
+    .unwrap();
+    let keys = &settings.issuers[0].keys;
+    assert_eq!(keys.stale_limit, Duration::ZERO);
+    assert_eq!(
+        (&keys.pinned_kids[..], &keys.withdrawn_kids[..]),
+        (
+            &["a".to_owned(), "b/c".to_owned()][..],
+            &["d".to_owned()][..]
+        )
+    );
+    let defaults = &read(&GOOD, &[]).unwrap().issuers[0].keys;
+    assert_eq!(defaults.stale_limit, Duration::from_secs(86_400));
+    assert!(defaults.pinned_kids.is_empty() && defaults.withdrawn_kids.is_empty());
+}
+
+#[rstest]
+#[case(OAUTHGATE_JWKS_STALE_LIMIT, "2592001")]
+#[case(OAUTHGATE_JWKS_STALE_LIMIT, "-1")]
+#[case(OAUTHGATE_JWKS_STALE_LIMIT, "1d")]
+#[case(OAUTHGATE_PINNED_KIDS, "")]
+#[case(OAUTHGATE_PINNED_KIDS, "a,,b")]
+#[case(OAUTHGATE_WITHDRAWN_KIDS, ",a")]
+fn a_wrong_word_on_keys_is_a_mistake(#[case] name: &str, #[case] value: &str) {
+    assert_eq!(wrong(&GOOD, &[(name, value)]), [name]);
+}
+
+#[test]
+fn no_key_has_a_name_longer_than_a_kid_may_be() {
+    let long = "k".repeat(10_000);
+    assert_eq!(
+        wrong(&GOOD, &[(OAUTHGATE_WITHDRAWN_KIDS, &long)]),
+        [OAUTHGATE_WITHDRAWN_KIDS]
+    );
+}
+
+#[rstest]
+#[case("https://login.microsoftonline.com/{tid}/v2.0", true)]
+#[case("https://login.microsoftonline.com/common/v2.0", false)]
+#[case("http://login.microsoftonline.com/{tid}/v2.0", false)]
+#[case("https://user:pass@login.microsoftonline.com/{tid}", false)]
+#[case("login/{tid}/v2.0", false)]
+#[case("", false)]
+fn c11_a_template_of_issuers_is_an_https_url_with_one_claim(
+    #[case] text: &str,
+    #[case] is_one: bool,
+) {
+    assert_eq!(issuer_template(text).is_ok(), is_one, "{text}");
 }
 
 #[rstest]

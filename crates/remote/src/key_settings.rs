@@ -128,7 +128,7 @@ impl KeySettings {
     }
 }
 
-fn can_name_a_key(name: &str) -> Result<(), SettingError> {
+pub(crate) fn can_name_a_key(name: &str) -> Result<(), SettingError> {
     match KeyId::new(name) {
         Some(_) if !name.is_empty() => Ok(()),
         _ => Err(SettingError::new(

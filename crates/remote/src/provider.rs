@@ -40,7 +40,8 @@ struct Shared {
 
 impl OAuth21Provider {
     /// Reads `MCP_SERVER_URL`, `OAUTH_ISSUER_URL` (or `USER_POOL_ID` and `AWS_REGION`), `OAUTH_AUDIENCE`,
-    /// `OAUTHGATE_PRESET`, `OAUTH_JWKS_CACHE_TTL`, `OAUTH_JWKS_MAX_KEYS` from the environment.
+    /// `OAUTHGATE_PRESET`, `OAUTH_JWKS_CACHE_TTL`, `OAUTH_JWKS_MAX_KEYS`, `OAUTHGATE_JWKS_STALE_LIMIT`,
+    /// `OAUTHGATE_PINNED_KIDS`, `OAUTHGATE_WITHDRAWN_KIDS` from the environment.
     ///
     /// # Errors
     /// Every mistake at once, each with name, value and what was expected.

@@ -48,6 +48,15 @@ impl IssuerSettings {
         }
     }
 
+    /// What tells it from others: the exact issuer, or the template.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.issuer_template {
+            Some(template) => template.as_str(),
+            None => self.issuer.as_str(),
+        }
+    }
+
     /// What is wrong with these settings, if anything.
     #[must_use]
     pub fn mistakes(&self) -> Vec<Mistake> {
@@ -114,6 +123,15 @@ impl ProviderSettings {
         if let Err(error) = at_least_one(self.issuers.len(), "issuer") {
             mistakes.push(Mistake::new("issuers", None, error));
         }
+        mistakes.extend(self.repeated_issuer());
         mistakes
+    }
+
+    fn repeated_issuer(&self) -> Option<Mistake> {
+        let mut names: Vec<_> = self.issuers.iter().map(IssuerSettings::name).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair.first() == pair.last())?;
+        let error = SettingError::new("the issuer is listed twice", "one entry for each issuer");
+        Some(Mistake::new("issuer", twice.first().copied(), error))
     }
 }

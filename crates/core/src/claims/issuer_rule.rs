@@ -54,12 +54,30 @@ impl IssuerTemplate {
         })
     }
 
+    /// Whether a text can be a tenant at all: a GUID.
+    #[must_use]
+    pub fn may_be_tenant(text: &str) -> bool {
+        is_guid(text)
+    }
+
     /// The only tenants whose tokens are taken; every tenant of the provider by default, which is
     /// seldom what a service means.
     #[must_use]
     pub fn for_tenants(mut self, tenants: impl IntoIterator<Item = String>) -> Self {
         self.allowed = Some(tenants.into_iter().collect());
         self
+    }
+
+    /// Whether every tenant of the provider is admitted.
+    #[must_use]
+    pub fn is_for_all_tenants(&self) -> bool {
+        self.allowed.is_none()
+    }
+
+    /// The text with the claim's name in braces.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.text.as_str()
     }
 
     fn admits(&self, issuer: &str, claims: &Claims) -> bool {

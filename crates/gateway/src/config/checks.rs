@@ -11,6 +11,7 @@ use url::{Host, Url};
 use super::{
     given::Mistakes,
     settings::{ResourceSettings, Settings},
+    trust,
 };
 
 /// Adds every contradiction, and warns about what is legal and risky. Resources are compared with each
@@ -167,6 +168,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
                 .to_owned(),
         );
     }
+    warnings.extend(trust::warnings(&settings.resources));
     for resource in &settings.resources {
         warnings.extend(last_slashes(&resource.provider));
     }

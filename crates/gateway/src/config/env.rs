@@ -65,6 +65,14 @@ variables! {
     "the exact `iss` of your tokens, for example https://auth.example.com (for Cognito, USER_POOL_ID instead)",
     "The authorization server: the exact `iss` of its tokens, byte for byte, trailing slash included. Required unless `USER_POOL_ID` is set.";
 
+    "OAUTHGATE_ISSUER_TEMPLATE", "issuer_template", Issuer, None,
+    "an issuer with one claim's name in braces, for example https://login.microsoftonline.com/{tid}/v2.0",
+    "The issuers of a provider that has one for each tenant. A token is taken when this text, with its own value of the claim (a GUID) put in, is its whole `iss`. `OAUTH_ISSUER_URL` is then only advertised, and where metadata is looked for. An issuer that is configured exactly comes before a template.";
+
+    "OAUTHGATE_ISSUER_TENANTS", "issuer_tenants", Issuer, None,
+    "the tenants' GUIDs, for example 72f988bf-86f1-41af-91ab-2d7cd011db47",
+    "The only tenants that the template admits, byte for byte. Without it every tenant of the provider gets in whose token names the audience.";
+
     "USER_POOL_ID", "user_pool_id", Issuer, None,
     "a Cognito user pool, for example us-east-1_AbCdEfGhI",
     "An Amazon Cognito user pool instead of `OAUTH_ISSUER_URL`; switches the `cognito` preset on.";
@@ -107,11 +115,23 @@ variables! {
 
     "OAUTH_JWKS_CACHE_TTL", "jwks_cache_ttl", Issuer, Some("3600"),
     "seconds, 1 to 86400",
-    "The ceiling of a key set's life in seconds. `Cache-Control` may shorten it, but not below 60; a value set here is obeyed as it is.";
+    "The ceiling of a key set's life in seconds. `Cache-Control` may shorten it, but not below 60. While nothing is set here, the issuer is asked every five minutes at the latest; a value set here is obeyed as it is, and the issuer is asked towards its end. Either way the set is served for its life or for `OAUTHGATE_JWKS_STALE_LIMIT`, whichever is longer.";
 
     "OAUTH_JWKS_MAX_KEYS", "jwks_max_keys", Issuer, Some("16"),
     "a number of keys, 1 to 1000",
     "How many prepared signing keys of an issuer are held in memory. A larger set still works.";
+
+    "OAUTHGATE_JWKS_STALE_LIMIT", "jwks_stale_limit", Issuer, Some("86400"),
+    "seconds, 0 to 2592000",
+    "How long keys are served since their issuer last confirmed them, in seconds, while it cannot be asked; then its tokens are answered 503. With 0 they are served for their own life and no longer.";
+
+    "OAUTHGATE_PINNED_KIDS", "pinned_kids", Issuer, None,
+    "names of keys, separated by blanks or commas: each a `kid` or an RFC 7638 thumbprint",
+    "The only keys of the issuer that are used. A key that the issuer adds is refused until it is named here.";
+
+    "OAUTHGATE_WITHDRAWN_KIDS", "withdrawn_kids", Issuer, None,
+    "names of keys, separated by blanks or commas: each a `kid` or an RFC 7638 thumbprint",
+    "Keys of the issuer that are never used, whatever it publishes. A running gate withdraws a key with `oauthgate keys withdraw`; what stands here cannot be given back without a restart.";
 
     "OAUTHGATE_SCOPES", "scopes", Resource, None,
     "scopes, separated by blanks or commas, for example tools:read",

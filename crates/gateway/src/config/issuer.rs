@@ -1,6 +1,6 @@
 //! One issuer out of its section.
 
-use oauthgate_core::{Audience, Issuer, Profile, SettingError};
+use oauthgate_core::{Audience, Issuer, Profile, SettingError, claims::IssuerTemplate};
 use oauthgate_remote::{
     IssuerSettings,
     env::{self as remote, OAUTH_AUDIENCE, OAUTH_ISSUER_URL, USER_POOL_ID, UserPool},
@@ -56,6 +56,7 @@ pub(super) fn read(
         effective,
     };
     let issuer = issuer(&mut reader, environment);
+    let issuer_template = issuer_template(&mut reader);
     let audiences = audiences(&mut reader, environment);
     let profile = preset(&mut reader, issuer.as_ref());
     let jwks_url = reader.one("jwks_url", remote::fetched_url);
@@ -66,12 +67,16 @@ pub(super) fn read(
     let skew = reader.one("clock_skew", |text| values::seconds(text, 0..=300));
     let jwks_ttl = reader.one("jwks_cache_ttl", remote::jwks_ttl);
     let jwks_max_keys = reader.one("jwks_max_keys", remote::jwks_max_keys);
+    let stale_limit = reader.one("jwks_stale_limit", remote::jwks_stale_limit);
+    let pinned_kids = reader.many("pinned_kids", remote::key_name);
+    let withdrawn_kids = reader.many("withdrawn_kids", remote::key_name);
     let issuer = issuer?;
     if jwks_url.is_none() && metadata_url.is_none() {
         refuse_undiscoverable(&issuer, &mut reader);
     }
 
     let mut settings = IssuerSettings::new(issuer, audiences);
+    settings.issuer_template = issuer_template;
     settings.profile = profile?;
     settings.keys.jwks_url = jwks_url;
     settings.keys.metadata_url = metadata_url;
@@ -82,6 +87,9 @@ pub(super) fn read(
     settings.keys.ttl = jwks_ttl?;
     settings.keys.ttl_is_explicit = section.values.contains_key("jwks_cache_ttl");
     settings.keys.max_prepared = jwks_max_keys?;
+    settings.keys.stale_limit = stale_limit?;
+    settings.keys.pinned_kids = pinned_kids;
+    settings.keys.withdrawn_kids = withdrawn_kids;
     Some(settings)
 }
 
@@ -117,6 +125,25 @@ fn issuer(reader: &mut Reader<'_>, environment: &Environment) -> Option<Issuer> 
             let issuer = pool??.issuer().ok()?;
             reader.note("issuer_url", issuer.as_str(), DERIVED);
             Some(issuer)
+        }
+    }
+}
+
+/// The template with the tenants that it admits.
+fn issuer_template(reader: &mut Reader<'_>) -> Option<IssuerTemplate> {
+    let template = reader.one("issuer_template", remote::issuer_template);
+    let tenants = reader.many("issuer_tenants", values::tenant);
+    let given = reader.section.values.get("issuer_tenants");
+    match given {
+        None => template,
+        Some(_) if reader.section.values.contains_key("issuer_template") => {
+            template.map(|template| template.for_tenants(tenants))
+        }
+        Some(given) => {
+            let expected = "OAUTHGATE_ISSUER_TEMPLATE (`issuer_template`) beside it";
+            let problem = "there is no template that could admit these tenants";
+            reader.mistakes.add(given.label(), None, problem, expected);
+            None
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod reference;
 mod resolve;
 mod section;
 pub mod settings;
+mod trust;
 mod values;
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ fn environment(changes: &[(&str, &str)]) -> Environment {
     Environment::of(kept.chain(set).map(|(name, value)| (*name, *value)))
 }
 
+const TEMPLATE: &str = "https://auth.example/{tid}/v2.0";
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
 struct Setup {
     directory: TempDir,
     sources: Sources,
@@ -185,6 +188,11 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_CLOCK_SKEW", "9"),
         ("OAUTH_JWKS_CACHE_TTL", "10"),
         ("OAUTH_JWKS_MAX_KEYS", "11"),
+        ("OAUTHGATE_JWKS_STALE_LIMIT", "12"),
+        ("OAUTHGATE_PINNED_KIDS", "a b/c"),
+        ("OAUTHGATE_WITHDRAWN_KIDS", "d"),
+        ("OAUTHGATE_ISSUER_TEMPLATE", TEMPLATE),
+        ("OAUTHGATE_ISSUER_TENANTS", TENANT),
     ];
     let settings = Setup::new(&changes).load().settings;
     let resource = &settings.resources[0];
@@ -223,6 +231,11 @@ fn every_variable_takes_effect() {
             "{:?} {:?} {} {}",
             issuer.skew, issuer.keys.ttl, issuer.keys.ttl_is_explicit, issuer.keys.max_prepared
         ),
+        format!(
+            "{:?} {:?} {:?}",
+            issuer.keys.stale_limit, issuer.keys.pinned_kids, issuer.keys.withdrawn_kids
+        ),
+        format!("{:?}", issuer.issuer_template),
     ];
     insta::assert_snapshot!(shown.join("\n"));
 }
@@ -260,6 +273,25 @@ fn no_variable_is_read_and_forgotten() {
 #[case::ttl_zero("OAUTH_JWKS_CACHE_TTL", "0", "1 to 86400")]
 #[case::ttl_text("OAUTH_JWKS_CACHE_TTL", "1h", "whole")]
 #[case::keys_negative("OAUTH_JWKS_MAX_KEYS", "-1", "1 to 1000")]
+#[case::stale_limit("OAUTHGATE_JWKS_STALE_LIMIT", "2592001", "0 to 2592000")]
+#[case::pinned("OAUTHGATE_PINNED_KIDS", "a,,b", "comma")]
+#[case::withdrawn("OAUTHGATE_WITHDRAWN_KIDS", "", "empty")]
+#[case::c11_no_claim(
+    "OAUTHGATE_ISSUER_TEMPLATE",
+    "https://auth.example.com/common/v2.0",
+    "in braces"
+)]
+#[case::c11_http_template(
+    "OAUTHGATE_ISSUER_TEMPLATE",
+    "http://auth.example.com/{tid}/v2.0",
+    "https"
+)]
+#[case::c11_tenants_of_nobody(
+    "OAUTHGATE_ISSUER_TENANTS",
+    "72f988bf-86f1-41af-91ab-2d7cd011db47",
+    "OAUTHGATE_ISSUER_TEMPLATE"
+)]
+#[case::c11_no_tenant("OAUTHGATE_ISSUER_TENANTS", "common", "GUID")]
 #[case::c13_skew("OAUTHGATE_CLOCK_SKEW", "301", "0 to 300")]
 #[case::d11_http_issuer("OAUTH_ISSUER_URL", "http://auth.example.com", "https")]
 #[case::d11_http_keys("OAUTHGATE_JWKS_URL", "http://auth.example.com/keys", "https")]
@@ -415,6 +447,67 @@ fn a_file_describes_several_resources() {
     assert_eq!(files.provider.issuers.len(), 2);
     assert_eq!(files.provider.issuers[1].skew.as_secs(), 0);
     assert_eq!(loaded.settings.limits.drain.as_secs(), 5);
+}
+
+const SEVERAL_ISSUERS: &str = r#"
+[[resource]]
+server_url = "https://mcp.example.com/tools"
+upstream = "http://127.0.0.1:3001/mcp"
+[[resource.issuer]]
+issuer_url = "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0"
+preset = "entra"
+audience = "api"
+withdrawn_kids = ["a key, with blanks"]
+[[resource.issuer]]
+issuer_url = "https://login.microsoftonline.com/common/v2.0"
+issuer_template = "https://login.microsoftonline.com/{tid}/v2.0"
+metadata_issuer = "https://login.microsoftonline.com/{tenantid}/v2.0"
+preset = "entra"
+audience = "api"
+jwks_stale_limit = 0
+pinned_kids = ["one", "two"]
+"#;
+
+#[test]
+fn c11_a_template_stands_beside_an_exact_issuer() {
+    let loaded = Setup::of_file(SEVERAL_ISSUERS).load();
+    let [exact, template] = &loaded.settings.resources[0].provider.issuers[..] else {
+        panic!("two issuers")
+    };
+    assert!(exact.issuer_template.is_none());
+    assert_eq!(exact.keys.withdrawn_kids, ["a key, with blanks"]);
+    assert_eq!(
+        template.name(),
+        "https://login.microsoftonline.com/{tid}/v2.0"
+    );
+    for told in [
+        "every tenant of https://login.microsoftonline.com/{tid}/v2.0",
+        "only 2 pinned key(s) of https://login.microsoftonline.com/common/v2.0",
+        "1 key(s) of https://login.microsoftonline.com/72f988bf",
+        "the stale limit of https://login.microsoftonline.com/common/v2.0 is 0",
+    ] {
+        let found = loaded.warnings.iter().filter(|line| line.contains(told));
+        assert_eq!(found.count(), 1, "{told}: {:?}", loaded.warnings);
+    }
+}
+
+#[test]
+fn c11_tenants_that_are_named_are_not_warned_about() {
+    let tenants = "issuer_tenants = [\"72f988bf-86f1-41af-91ab-2d7cd011db47\"]\nmetadata_issuer";
+    let named = SEVERAL_ISSUERS.replace("metadata_issuer", tenants);
+    let warnings = Setup::of_file(&named).load().warnings;
+    let warned = warnings.iter().any(|line| line.contains("every tenant"));
+    assert!(!warned, "{warnings:?}");
+}
+
+#[test]
+fn an_issuer_that_is_listed_twice_is_a_mistake() {
+    let twice = TWO_RESOURCES.replace("https://auth.example.org/", "https://auth.example.com");
+    let report = Setup::of_file(&twice).report();
+    assert!(
+        report.starts_with("1 mistake") && report.contains("listed twice"),
+        "{report}"
+    );
 }
 
 #[test]

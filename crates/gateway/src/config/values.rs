@@ -7,7 +7,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use oauthgate_core::{SettingError, SigningAlgorithm};
+use oauthgate_core::{SettingError, SigningAlgorithm, claims::IssuerTemplate};
 use url::Url;
 
 use super::settings::{IdentityHeaders, LogFormat, UnlistedTools};
@@ -178,6 +178,17 @@ pub(super) fn algorithm(text: &str) -> Parsed<SigningAlgorithm> {
             "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA",
         )
     })
+}
+
+/// A tenant of a provider that has one issuer for each.
+pub(super) fn tenant(text: &str) -> Parsed<String> {
+    if IssuerTemplate::may_be_tenant(text) {
+        return Ok(text.to_owned());
+    }
+    Err(SettingError::new(
+        "no GUID, so no tenant could have this name",
+        "a GUID, for example 72f988bf-86f1-41af-91ab-2d7cd011db47",
+    ))
 }
 
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
