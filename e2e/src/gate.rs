@@ -1,40 +1,61 @@
 //! The real gate: `oauthgate serve`, configured by environment variables only.
 
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, process::Command, sync::Arc};
+
+use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::{
     authorization_server::{AuthorizationServer, SCOPES},
-    browser,
     parts::binary,
     process::{Process, free_port},
+    raw::{RawResponse, exchange, request_head, try_exchange},
 };
+
+/// What a configuration file says instead of the environment.
+const IN_THE_FILE: &[&str] = &[
+    "MCP_SERVER_URL",
+    "OAUTH_AUDIENCE",
+    "OAUTH_ISSUER_URL",
+    "OAUTHGATE_UPSTREAM",
+    "OAUTHGATE_SCOPES",
+];
 
 /// The environment of one gate.
 #[derive(Debug, Clone)]
 pub struct GateBuilder {
     port: u16,
     admin_port: u16,
+    resource: String,
     environment: BTreeMap<String, String>,
+    /// Where its configuration file lies, if it has one.
+    directory: Option<Arc<TempDir>>,
 }
 
 impl GateBuilder {
     /// A gate in front of `upstream` that trusts `server`. Its audience is its own canonical URI.
     #[must_use]
     pub fn new(upstream: &str, server: &AuthorizationServer) -> Self {
+        Self::trusting(upstream, server.issuer()).set(
+            "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER",
+            server.is_dev_issuer().to_string(),
+        )
+    }
+
+    /// A gate in front of `upstream` that trusts this issuer, throw-away keys included.
+    #[must_use]
+    pub fn trusting(upstream: &str, issuer: &str) -> Self {
         let (port, admin_port) = (free_port(), free_port());
         let resource = format!("http://localhost:{port}/mcp");
         let environment = [
             ("MCP_SERVER_URL", resource.clone()),
-            ("OAUTH_AUDIENCE", resource),
-            ("OAUTH_ISSUER_URL", server.issuer().to_owned()),
+            ("OAUTH_AUDIENCE", resource.clone()),
+            ("OAUTH_ISSUER_URL", issuer.to_owned()),
             ("OAUTHGATE_UPSTREAM", upstream.to_owned()),
             ("OAUTHGATE_LISTEN", format!("127.0.0.1:{port}")),
             ("OAUTHGATE_ADMIN_LISTEN", format!("127.0.0.1:{admin_port}")),
             ("OAUTHGATE_SCOPES", SCOPES.to_owned()),
-            (
-                "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER",
-                server.is_dev_issuer().to_string(),
-            ),
+            ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true".to_owned()),
         ];
         let environment = environment
             .map(|(name, value)| (name.to_owned(), value))
@@ -42,8 +63,32 @@ impl GateBuilder {
         Self {
             port,
             admin_port,
+            resource,
             environment,
+            directory: None,
         }
+    }
+
+    /// As [`Self::trusting`], for several issuers.
+    ///
+    /// # Panics
+    /// When the configuration file cannot be written.
+    #[must_use]
+    pub fn trusting_all(upstream: &str, issuers: &[&str]) -> Self {
+        let mut gate = Self::trusting(upstream, "");
+        let file = resource_section(&gate.resource, upstream, issuers);
+        for name in IN_THE_FILE {
+            gate.environment.remove(*name);
+        }
+        gate.with_file(&file)
+    }
+
+    fn with_file(mut self, text: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("oauthgate.toml");
+        std::fs::write(&path, text).expect("a file");
+        self.directory = Some(Arc::new(directory));
+        self.set("OAUTHGATE_CONFIG", path.display().to_string())
     }
 
     /// Sets one more variable, or another value.
@@ -55,35 +100,46 @@ impl GateBuilder {
 
     /// Makes the resource known under another port (an injector's, a proxy's).
     #[must_use]
-    pub fn public_port(self, port: u16) -> Self {
-        let resource = format!("http://localhost:{port}/mcp");
+    pub fn public_port(mut self, port: u16) -> Self {
+        self.resource = format!("http://localhost:{port}/mcp");
+        let resource = self.resource.clone();
         self.set("MCP_SERVER_URL", resource.clone())
             .set("OAUTH_AUDIENCE", resource)
     }
 
     /// Starts it and waits until `/readyz` says so.
     pub async fn start(self) -> Gate {
+        self.start_until("/readyz").await
+    }
+
+    /// Starts it and waits until it answers at all, with keys or without.
+    pub async fn start_unready(self) -> Gate {
+        self.start_until("/livez").await
+    }
+
+    async fn start_until(self, page: &str) -> Gate {
         let mut process = Process::start("oauthgate serve", self.command());
-        let ready = format!("http://127.0.0.1:{}/readyz", self.admin_port);
-        let http = browser::client();
+        let question = request_head("GET", page, self.admin_port, &[]);
         process
-            .until("readiness", async |_| {
-                let response = http.get(&ready).send().await.ok()?;
-                response.status().is_success().then_some(())
+            .until(page, async |_| {
+                let answer = try_exchange(self.admin_port, &question).await?;
+                (answer.status == 200).then_some(())
             })
             .await;
+        process.until_listening(self.port).await;
         Gate {
             port: self.port,
             admin_port: self.admin_port,
-            resource: self.environment["MCP_SERVER_URL"].clone(),
+            resource: self.resource,
             process,
+            _directory: self.directory,
         }
     }
 
     /// The canonical URI of the protected resource.
     #[must_use]
     pub fn resource(&self) -> &str {
-        &self.environment["MCP_SERVER_URL"]
+        &self.resource
     }
 
     /// The command itself, for tests that expect it to end.
@@ -106,6 +162,7 @@ pub struct Gate {
     pub resource: String,
     /// The process.
     pub process: Process,
+    _directory: Option<Arc<TempDir>>,
 }
 
 impl Gate {
@@ -114,14 +171,57 @@ impl Gate {
     /// # Panics
     /// When the listener does not answer.
     pub async fn metrics(&self) -> String {
-        let url = format!("http://127.0.0.1:{}/metrics", self.admin_port);
-        browser::client()
-            .get(url)
-            .send()
-            .await
-            .expect("an answer")
-            .text()
-            .await
-            .expect("text")
+        self.page("/metrics").await.1
     }
+
+    /// What `/readyz` says: its status, and its report.
+    ///
+    /// # Panics
+    /// When the listener does not answer JSON.
+    pub async fn readiness(&self) -> (u16, Value) {
+        let (status, text) = self.page("/readyz").await;
+        let report = serde_json::from_str(&text).expect("a report in JSON");
+        (status, report)
+    }
+
+    /// How often keys were fetched, over all issuers.
+    ///
+    /// # Panics
+    /// When the report counts no fetches.
+    pub async fn fetches(&self) -> u64 {
+        let (_, report) = self.readiness().await;
+        let issuers = report["issuers"].as_array().expect("a list of issuers");
+        let fetches = issuers.iter().map(|issuer| issuer["fetches"].as_u64());
+        fetches.sum::<Option<u64>>().expect("every issuer counts")
+    }
+
+    /// A request with this token, on a connection of its own.
+    pub async fn call(&self, token: &str) -> RawResponse {
+        let authorization = format!("Bearer {token}");
+        let headers = [("Authorization", authorization.as_str())];
+        exchange(self.port, &request_head("GET", "/mcp", self.port, &headers)).await
+    }
+
+    /// The status of a request with this token.
+    pub async fn status(&self, token: &str) -> u16 {
+        self.call(token).await.status
+    }
+
+    async fn page(&self, path: &str) -> (u16, String) {
+        let question = request_head("GET", path, self.admin_port, &[]);
+        let answer = exchange(self.admin_port, &question).await;
+        let body = answer.text.split_once("\r\n\r\n");
+        let (_, body) = body.expect("an answer has a head");
+        (answer.status, body.to_owned())
+    }
+}
+
+fn resource_section(resource: &str, upstream: &str, issuers: &[&str]) -> String {
+    let head = format!(
+        "[[resource]]\nserver_url = {resource:?}\nupstream = {upstream:?}\nscopes = {SCOPES:?}\n"
+    );
+    let issuers = issuers.iter().map(|issuer| {
+        format!("[[resource.issuer]]\nissuer_url = {issuer:?}\naudience = {resource:?}\n")
+    });
+    std::iter::once(head).chain(issuers).collect()
 }

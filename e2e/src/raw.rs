@@ -57,9 +57,12 @@ pub fn request_head(method: &str, target: &str, port: u16, headers: &[(&str, &st
 /// Sends bytes and reads until the other side closes or falls silent. The gate may close before all
 /// was written: that is an answer too.
 pub async fn exchange(port: u16, bytes: &[u8]) -> RawResponse {
-    let stream = TcpStream::connect(("127.0.0.1", port))
-        .await
-        .expect("the gate listens");
+    try_exchange(port, bytes).await.expect("the gate listens")
+}
+
+/// As [`exchange`]; nothing when nobody listens.
+pub(crate) async fn try_exchange(port: u16, bytes: &[u8]) -> Option<RawResponse> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let (mut reading, mut writing) = stream.into_split();
     let write = async {
         let _ = writing.write_all(bytes).await;
@@ -76,7 +79,62 @@ pub async fn exchange(port: u16, bytes: &[u8]) -> RawResponse {
         answer
     };
     let (_open, answer) = tokio::join!(write, read);
-    parse(&answer)
+    Some(parse(&answer))
+}
+
+/// A connection for one request after the other.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Connection {
+    /// To the gate at this port.
+    ///
+    /// # Panics
+    /// When nobody listens.
+    pub async fn open(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await;
+        let stream = stream.expect("the gate listens");
+        stream.set_nodelay(true).expect("an option of every system");
+        Self {
+            stream,
+            read: Vec::new(),
+        }
+    }
+
+    /// The status of the answer to this request; its body must have a length.
+    ///
+    /// # Panics
+    /// When no whole answer comes.
+    pub async fn send(&mut self, request: &[u8]) -> u16 {
+        self.stream
+            .write_all(request)
+            .await
+            .expect("a request is taken");
+        loop {
+            if let Some((status, length)) = whole(&self.read) {
+                self.read.drain(..length);
+                return status;
+            }
+            let read = self.stream.read_buf(&mut self.read);
+            let read = tokio::time::timeout(LIMIT, read).await;
+            assert!(
+                matches!(read, Ok(Ok(1..))),
+                "no whole answer: {}",
+                String::from_utf8_lossy(&self.read)
+            );
+        }
+    }
+}
+
+/// The status and the length of the first response, once all of it is there.
+fn whole(bytes: &[u8]) -> Option<(u16, usize)> {
+    let end = 4 + bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let response = parse(bytes.get(..end)?);
+    let length: usize = response.header("content-length")?.parse().ok()?;
+    (bytes.len() >= end + length).then_some((response.status, end + length))
 }
 
 fn parse(answer: &[u8]) -> RawResponse {

@@ -9,6 +9,7 @@ mod connection;
 mod drain;
 mod examples;
 mod hostile;
+mod keys;
 mod limit;
 mod login;
 mod rmcp_client;
