@@ -69,3 +69,9 @@ pub use oauthgate_core as core;
 pub use outbound::Outbound;
 pub use provider::{AuthProvider, OAuth21Provider};
 pub use settings::{IssuerSettings, ProviderSettings};
+
+/// The guide's examples are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/keys-in-a-program.md")]
+#[derive(Debug)]
+pub struct Guide;
