@@ -39,6 +39,8 @@ mod schedule_properties;
 mod schedule_tests;
 #[cfg(test)]
 mod store_tests;
+#[cfg(test)]
+mod strangers_properties;
 
 pub use dev_keys::DEV_KEY_PREFIX;
 pub(crate) use dev_keys::WithoutDevKeys;
