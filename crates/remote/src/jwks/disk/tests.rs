@@ -324,7 +324,7 @@ async fn a_file_of_another_user_is_refused() {
         std::os::unix::fs::chown(&file, Some(4_242), None).unwrap();
         (files::read(&file), 4_242)
     } else {
-        (files::read(Path::new("/etc/hostname")), 0)
+        (files::read(Path::new("/etc/hosts")), 0)
     };
     let error = found.unwrap_err();
     assert_eq!(error.code(), "snapshot_untrusted");
