@@ -2,7 +2,8 @@
 //!
 //! Whoever runs a dev issuer mints tokens for anybody. A gate that was tried with one and then put to
 //! work must not go on trusting it: the keys carry a mark in their `kid`, and this source stands in
-//! front of another one and refuses sets that hold such a key.
+//! front of another one and refuses sets that hold such a key. Sets that come from no source, because
+//! an earlier run saved them, are refused where they are recalled.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl JwksSource for WithoutDevKeys {
 }
 
 /// A document that is no key set is somebody else's to refuse.
-fn holds_dev_key(document: &[u8]) -> bool {
+pub(super) fn holds_dev_key(document: &[u8]) -> bool {
     let is_marked = |key: &oauthgate_core::keys::Jwk| {
         key.id()
             .is_some_and(|id| id.as_str().starts_with(DEV_KEY_PREFIX))

@@ -84,6 +84,12 @@ impl Reading {
         keys: &SnapshotKeys,
         freshness: Freshness,
     ) -> Result<Outcome, JwkSetError> {
+        if self.rule.refuses(keys.document()) {
+            return Err(JwkSetError::NoUsableKeys {
+                skipped: 1,
+                first: "it is a throw-away key of a dev-issuer".to_owned(),
+            });
+        }
         let held = Held {
             ring: Arc::new(self.ring(keys.document())?),
             body: keys.document().into(),

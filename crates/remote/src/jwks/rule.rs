@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use oauthgate_core::{JwkSet, KeyId, keys::Jwk};
 
-use super::{Withdrawals, WithdrawnName};
+use super::{Withdrawals, WithdrawnName, dev_keys::holds_dev_key};
 use crate::KeySettings;
 
 /// The operator's word on single keys. A key is named by its `kid` or by its RFC 7638 thumbprint.
@@ -12,6 +12,7 @@ use crate::KeySettings;
 pub(super) struct KeyRule {
     pinned: HashSet<String>,
     withdrawn: HashSet<String>,
+    refuses_dev_keys: bool,
     /// What was taken away while the process runs, or an earlier one ran.
     pub(super) rulings: Withdrawals,
 }
@@ -22,6 +23,7 @@ impl KeyRule {
         Self {
             pinned: settings.pinned_kids.iter().cloned().collect(),
             withdrawn: settings.withdrawn_kids.iter().cloned().collect(),
+            refuses_dev_keys: settings.refuses_dev_keys,
             rulings: Withdrawals::new(),
         }
     }
@@ -32,6 +34,11 @@ impl KeyRule {
             self.is_withdrawn(key)
         })
         .without("it is none of the pinned keys", |key| !self.is_pinned(key))
+    }
+
+    /// Whether a set that was saved must not be used: a run before this one accepted throw-away keys.
+    pub(super) fn refuses(&self, document: &[u8]) -> bool {
+        self.refuses_dev_keys && holds_dev_key(document)
     }
 
     /// Whether no key of this name is let in, whatever its issuer publishes.

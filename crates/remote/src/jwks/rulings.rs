@@ -113,8 +113,12 @@ impl KeyStore {
         let freshness = self.freshness(&keys);
         let mut state = self.state();
         let reading = state.reading.clone();
-        let Ok(outcome) = reading.recalled(&keys, freshness) else {
-            return false;
+        let outcome = match reading.recalled(&keys, freshness) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::warn!(target: "oauthgate::keys", issuer = %self.issuer(), detail = %error, "key set of an earlier run is not used");
+                return false;
+            }
         };
         if !accept(&mut state, freshness) {
             return false;

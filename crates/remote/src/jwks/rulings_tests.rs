@@ -266,6 +266,28 @@ async fn a_key_missing_in_what_was_saved_is_looked_for_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a16_throw_away_keys_that_an_earlier_run_saved_are_refused() {
+    let shelf = Arc::new(Shelf::default());
+    let key = TestKey::new("oauthgate-dev-1");
+    Run::of(serving(&[&key]), Some(&shelf)).keys.warm_up().await;
+    let saved = shelf.snapshots.lock().unwrap()[&issuer()].clone();
+    assert!(saved.keys.is_some());
+    let source = Arc::new(ScriptedSource::default());
+    source.now_failing();
+    let builder = || KeyStores::builder().source(issuer(), source.clone());
+    for keys in [
+        builder().keeper(shelf.clone()).build(),
+        builder().preload(saved).build(),
+    ] {
+        let mut settings = KeySettings::default();
+        settings.refuses_dev_keys = true;
+        let store = keys.store(&issuer(), &settings).unwrap();
+        keys.warm_up().await;
+        assert_eq!((store.status().keys, store.status().servable), (0, false));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_saved_too_long_ago_is_not_used() {
     let shelf = Arc::new(Shelf::default());
     let key = TestKey::new("1");
