@@ -19,7 +19,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::{Issuer, UnixTime};
 
-use super::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, Withdrawals};
+use super::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, SnapshotKeys, Withdrawals};
 use crate::clock::{Clock, SystemClock};
 
 /// How long a save waits for another process to finish its own.
@@ -129,7 +129,7 @@ impl SnapshotDirectory {
             }
             tokio::time::sleep(LOCK_PAUSE).await;
         }
-        Err(SnapshotError::untrusted(
+        Err(SnapshotError::busy(
             "another process has been holding its lock for 5 s",
             "end the process that hangs, or give each its own OAUTHGATE_STATE_DIRECTORY",
         )
@@ -224,8 +224,23 @@ fn save(directory: &Path, mut snapshot: KeySnapshot, now: UnixTime) -> Result<()
     let withdrawals = std::mem::take(&mut snapshot.withdrawals);
     let withdrawn = save_withdrawals(directory, &snapshot.issuer, &withdrawals, now);
     let file = keys_file(directory, &snapshot.issuer, &snapshot.place);
+    if snapshot.keys.is_none() {
+        snapshot.keys = saved_keys(&file, &snapshot, &withdrawals, now);
+    }
     write(&file, &snapshot)?;
     withdrawn
+}
+
+/// Whoever holds no keys, because none were ever loaded or all are withdrawn, does not take away what
+/// another run saved, less what is withdrawn. What cannot be read is no loss.
+fn saved_keys(
+    file: &Path,
+    snapshot: &KeySnapshot,
+    withdrawals: &Withdrawals,
+    now: UnixTime,
+) -> Option<SnapshotKeys> {
+    let saved = read(file, &snapshot.issuer, &snapshot.place, now).ok()??;
+    saved.keys?.without(|key| withdrawals.bars(key))
 }
 
 fn save_withdrawals(

@@ -115,8 +115,8 @@ impl SnapshotKeys {
         })
     }
 
-    /// With what to send along next time, unless it could not be sent. A validator of a set that lost
-    /// barred keys is as good: the issuer confirms what it published, and the barred keys stay barred.
+    /// With what to send along next time, unless it could not be sent. Only for a document that lost no key:
+    /// the issuer confirms what it published.
     #[must_use]
     pub fn with_validator(mut self, validator: Option<Validator>) -> Self {
         self.validator = validator.filter(can_be_sent);
@@ -128,6 +128,19 @@ impl SnapshotKeys {
     pub fn with_max_age(mut self, max_age: Option<Duration>) -> Self {
         self.max_age = max_age.map(|age| Duration::from_secs(age.as_secs()));
         self
+    }
+
+    /// Without the barred keys; `None` when none is left. What the issuer's validator names is then another
+    /// document.
+    #[must_use]
+    pub fn without(self, barred: impl Fn(&Jwk) -> bool) -> Option<Self> {
+        let document = JwkSet::public_document(&self.document, barred).ok()?;
+        let validator = self.validator.filter(|_| document == self.document);
+        Some(Self {
+            document,
+            validator,
+            ..self
+        })
     }
 
     /// A JWK set of usable public keys with the members `kty crv n e x y kid alg use key_ops issuer` only.

@@ -30,7 +30,7 @@ pub(super) fn create_directory(path: &Path) -> Done<()> {
         .create(path)
         .map_err(|error| {
             let advice = "let OAUTHGATE_STATE_DIRECTORY name a directory that the user of this program owns or can create";
-            SnapshotError::storage("cannot create the directory", &error, advice).at(path)
+            SnapshotError::storage("cannot create it", &error, advice).at_directory(path)
         })
 }
 
@@ -40,9 +40,9 @@ pub(super) fn check_directory(path: &Path) -> Done<()> {
         fs::metadata(path).map_err(|error| failed("cannot look at the directory", &error, path))?;
     let advice = "let OAUTHGATE_STATE_DIRECTORY name a directory of its own, for example a subdirectory that does not exist yet";
     if !metadata.is_dir() {
-        return Err(SnapshotError::untrusted("it is no directory", advice).at(path));
+        return Err(SnapshotError::untrusted("it is no directory", advice).at_directory(path));
     }
-    check_owner_and_mode(&metadata, advice).map_err(|error| error.at(path))
+    check_owner_and_mode(&metadata, advice).map_err(|error| error.at_directory(path))
 }
 
 fn check_owner_and_mode(metadata: &Metadata, advice: &'static str) -> Done<()> {
@@ -61,7 +61,9 @@ fn check_owner_and_mode(metadata: &Metadata, advice: &'static str) -> Done<()> {
 
 /// Whether files can be made and moved there, before the first one has to be.
 pub(super) fn check_writing(directory: &Path) -> Done<()> {
-    HalfWritten::create(&directory.join("check"))?.write(b"")
+    HalfWritten::create(&directory.join("check"))
+        .and_then(|mut file| file.write(b""))
+        .map_err(|error| error.at_directory(directory))
 }
 
 /// The file that says who is writing, locked until it is dropped; `None` while another one is.
@@ -88,7 +90,7 @@ pub(super) fn lock_file(directory: &Path) -> PathBuf {
 
 /// Removes what writers that are gone left half written. Only for the holder of the lock.
 pub(super) fn remove_leftovers(directory: &Path) -> Done<()> {
-    let cannot = |error| failed("cannot list the directory", &error, directory);
+    let cannot = |error| failed("cannot list it", &error, directory).at_directory(directory);
     for entry in fs::read_dir(directory).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
         if path
@@ -144,7 +146,9 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Done<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     File::open(directory)
         .and_then(|directory| directory.sync_all())
-        .map_err(|error| failed("cannot make the directory durable", &error, directory))
+        .map_err(|error| {
+            failed("cannot make it durable", &error, directory).at_directory(directory)
+        })
 }
 
 /// A file beside its place, removed unless it gets there.

@@ -420,6 +420,29 @@ async fn saved_keys_are_not_used_while_nobody_knows_which_are_withdrawn() {
 }
 
 #[tokio::test]
+async fn who_holds_no_keys_takes_none_away_but_the_withdrawn_ones() {
+    let parent = parent();
+    let directory = open(&parent);
+    let document = json!({ "keys": [TestKey::new("a").jwk(), TestKey::new("b").jwk()] });
+    let mut both = KeySnapshot::new(issuer(), METADATA);
+    let keys = SnapshotKeys::new(document.to_string().as_bytes(), |_| false, NOW);
+    both.keys = Some(keys.unwrap());
+    directory.save(both.clone()).await.unwrap();
+    let nothing = KeySnapshot::new(issuer(), METADATA);
+    directory.save(nothing.clone()).await.unwrap();
+    assert_eq!(load(&directory).await.unwrap(), Some(both));
+    let kids = async |kid: &str| {
+        let saved = nothing.clone().with_withdrawals(withdrawing(kid));
+        directory.save(saved).await.unwrap();
+        let keys = load(&directory).await.unwrap().unwrap().keys;
+        keys.map(|keys| String::from_utf8(keys.document().to_vec()).unwrap())
+    };
+    let left = kids("a").await.unwrap();
+    assert!(left.contains("\"kid\":\"b\"") && !left.contains("\"kid\":\"a\""));
+    assert_eq!(kids("b").await, None);
+}
+
+#[tokio::test]
 async fn a_bad_file_is_replaced_by_the_next_save() {
     let parent = parent();
     let directory = open(&parent);
@@ -524,6 +547,7 @@ async fn a_writer_that_hangs_is_reported_after_five_seconds() {
     let directory = open(&parent);
     let _lock = files::try_lock(directory.path()).unwrap().unwrap();
     let error = directory.save(snapshot("a")).await.unwrap_err();
+    assert_eq!(error.code(), "snapshot_busy");
     assert!(error.to_string().contains("lock for 5 s"), "{error}");
 }
 

@@ -12,10 +12,11 @@ use crate::jwks::Withdrawals;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotError {
     code: &'static str,
+    subject: &'static str,
     path: Option<PathBuf>,
     problem: String,
     advice: &'static str,
-    salvaged: Withdrawals,
+    salvaged: Box<Withdrawals>,
 }
 
 /// A new snapshot takes the place of a bad one by itself.
@@ -28,10 +29,11 @@ impl SnapshotError {
     fn new(code: &'static str, problem: impl Into<String>, advice: &'static str) -> Self {
         Self {
             code,
+            subject: "the key snapshot",
             path: None,
             problem: problem.into(),
             advice,
-            salvaged: Withdrawals::new(),
+            salvaged: Box::default(),
         }
     }
 
@@ -77,6 +79,11 @@ impl SnapshotError {
         Self::new("snapshot_from_the_future", problem, advice)
     }
 
+    /// Another process is saving, and does not come to an end.
+    pub(crate) fn busy(problem: impl Into<String>, advice: &'static str) -> Self {
+        Self::new("snapshot_busy", problem, advice)
+    }
+
     /// What lies there is not as this program leaves it.
     pub(crate) fn untrusted(problem: impl Into<String>, advice: &'static str) -> Self {
         Self::new("snapshot_untrusted", problem, advice)
@@ -97,6 +104,13 @@ impl SnapshotError {
         self
     }
 
+    /// About the directory, and not about one snapshot.
+    #[must_use]
+    pub(crate) fn at_directory(mut self, path: &Path) -> Self {
+        self.subject = "the directory of key snapshots";
+        self.at(path)
+    }
+
     #[must_use]
     pub(crate) fn with_advice(mut self, advice: &'static str) -> Self {
         self.advice = advice;
@@ -105,7 +119,7 @@ impl SnapshotError {
 
     #[must_use]
     pub(crate) fn with_salvaged(mut self, withdrawals: Withdrawals) -> Self {
-        self.salvaged = withdrawals;
+        self.salvaged = Box::new(withdrawals);
         self
     }
 
@@ -115,7 +129,7 @@ impl SnapshotError {
         self.code
     }
 
-    /// The file, if it is one.
+    /// The file or directory, if it is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -143,9 +157,9 @@ impl SnapshotError {
 
 impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
-            Some(path) => write!(f, "the key snapshot {}", path.display())?,
-            None => f.write_str("the key snapshot")?,
+        f.write_str(self.subject)?;
+        if let Some(path) = &self.path {
+            write!(f, " {}", path.display())?;
         }
         write!(f, ": {}; {}", self.problem, self.advice)
     }
