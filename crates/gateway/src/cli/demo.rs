@@ -38,6 +38,8 @@ impl Options {
             ..Sources::default()
         };
         let mut settings = sources.load_gate()?;
+        // Throw-away keys are worth keeping nowhere.
+        settings.state_directory = None;
         if self.once {
             pick_free_ports(&mut settings);
         }

@@ -177,6 +177,10 @@ variables! {
     "addresses or networks, for example 10.0.0.0/8 192.168.1.7",
     "The proxies in front of the gate whose `Forwarded` and `X-Forwarded-For` are believed. Nobody's are by default.";
 
+    "OAUTHGATE_STATE_DIRECTORY", "state_directory", Gate, None,
+    "the absolute path of a directory that only the gate uses, for example /var/lib/oauthgate",
+    "Where the issuers' public keys and the withdrawn ones outlive the process, so that a start while an issuer is away serves at once and a withdrawn key stays withdrawn. Created with mode 0700 if it is missing; it must belong to the gate's user, and nobody else may write to it. Several gates of one machine may share it. Without it nothing is saved.";
+
     "OAUTHGATE_LOG_FORMAT", "log_format", Gate, Some("json"),
     "json or pretty",
     "How log lines look. What is logged follows `RUST_LOG`, for example `RUST_LOG=debug`.";

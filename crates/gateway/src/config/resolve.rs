@@ -74,6 +74,7 @@ fn gate(
     let listen = reader.one("listen", values::listen_address);
     let admin_listen = reader.one("admin_listen", values::listen_address);
     let trusted_proxies = reader.many("trusted_proxies", values::network);
+    let state_directory = reader.one("state_directory", values::absolute_path);
     let log_format = reader.one("log_format", values::log_format);
     let drain = reader.one("drain_timeout", |text| values::seconds(text, 0..=3600));
     let header_read = reader.one("idle_timeout", |text| values::seconds(text, 1..=3600));
@@ -91,6 +92,7 @@ fn gate(
         listen: listen?,
         admin_listen: admin_listen?,
         trusted_proxies,
+        state_directory,
         log_format: log_format?,
         limits,
         accept_dev_issuer: accept_dev_issuer?,

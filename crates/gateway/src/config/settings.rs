@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub resources: Vec<ResourceSettings>,
     /// The proxies in front of us whose `Forwarded` and `X-Forwarded-*` are believed; empty by default.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where keys and withdrawals outlive the process; `OAUTHGATE_STATE_DIRECTORY`. Nowhere by default.
+    pub state_directory: Option<PathBuf>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What a stranger may take of us.
@@ -41,6 +44,7 @@ impl Settings {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             resources,
             trusted_proxies: Vec::new(),
+            state_directory: None,
             log_format: LogFormat::Json,
             limits: Limits::default(),
             accept_dev_issuer: false,

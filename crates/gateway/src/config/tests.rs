@@ -163,6 +163,7 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_LISTEN", "0.0.0.0:1"),
         ("OAUTHGATE_ADMIN_LISTEN", "[::1]:2"),
         ("OAUTHGATE_TRUSTED_PROXIES", "10.0.0.0/8 192.168.1.7"),
+        ("OAUTHGATE_STATE_DIRECTORY", "/var/lib/oauthgate"),
         ("OAUTHGATE_LOG_FORMAT", "pretty"),
         ("OAUTHGATE_DRAIN_TIMEOUT", "3"),
         ("OAUTHGATE_IDLE_TIMEOUT", "5"),
@@ -203,8 +204,11 @@ fn every_variable_takes_effect() {
             settings.listen, settings.admin_listen, settings.trusted_proxies
         ),
         format!(
-            "{:?} {:?} {}",
-            settings.log_format, settings.limits, settings.accept_dev_issuer
+            "{:?} {:?} {:?} {}",
+            settings.state_directory,
+            settings.log_format,
+            settings.limits,
+            settings.accept_dev_issuer
         ),
         format!(
             "{} / {} / {:?}",
@@ -268,6 +272,8 @@ fn no_variable_is_read_and_forgotten() {
 #[case::no_port("OAUTHGATE_LISTEN", "127.0.0.1", "port")]
 #[case::only_port("OAUTHGATE_LISTEN", ":8080", "0.0.0.0:8080")]
 #[case::bare_port("OAUTHGATE_ADMIN_LISTEN", "9090", "127.0.0.1:9090")]
+#[case::relative_path("OAUTHGATE_STATE_DIRECTORY", "state", "begins with `/`")]
+#[case::home("OAUTHGATE_STATE_DIRECTORY", "~/state", "begins with `/`")]
 #[case::not_a_bool("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "1", "true or false")]
 #[case::upper_bool("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "TRUE", "true or false")]
 #[case::ttl_zero("OAUTH_JWKS_CACHE_TTL", "0", "1 to 86400")]

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -156,6 +157,18 @@ pub(super) fn path(text: &str) -> Parsed<String> {
         ));
     }
     Ok(trimmed.to_owned())
+}
+
+/// A path that means the same wherever the process was started. No shell is there to expand `~` or `$`.
+pub(super) fn absolute_path(text: &str) -> Parsed<PathBuf> {
+    let path = PathBuf::from(text);
+    if !path.is_absolute() || text.chars().any(char::is_control) {
+        return Err(SettingError::new(
+            "no absolute path",
+            "a path that begins with `/`, for example /var/lib/oauthgate",
+        ));
+    }
+    Ok(path)
 }
 
 /// A short name that is safe as a metric label.

@@ -17,10 +17,12 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, future::pending, io, net::SocketAddr, sync::Arc};
+use std::{fmt, future::pending, io, net::SocketAddr, path::Path, sync::Arc};
 
 use oauthgate_core::SettingError;
-use oauthgate_remote::{ConfigurationError, KeyStores, OAuth21Provider, error::Mistake};
+use oauthgate_remote::{
+    ConfigurationError, KeyStores, OAuth21Provider, error::Mistake, jwks::SnapshotDirectory,
+};
 use oauthgate_tower::RefusedTokenBudget;
 use tokio::net::TcpListener;
 
@@ -112,7 +114,7 @@ impl Gate {
         upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
     ) -> Result<Self, GateError> {
         let (public_addr, admin_addr) = (address_of(&public)?, address_of(&admin)?);
-        let keys = KeyStores::builder().build();
+        let keys = key_stores(&settings)?;
         let sites = sites(&settings, &keys, public_addr.ip().is_loopback(), upstream)?;
         let first = sites
             .first()
@@ -211,6 +213,27 @@ fn sites(
         site.map_err(|error| mistake(&resource.name, error))
     };
     settings.resources.iter().map(site).collect()
+}
+
+fn key_stores(settings: &Settings) -> Result<KeyStores, ConfigurationError> {
+    let mut builder = KeyStores::builder();
+    if let Some(path) = &settings.state_directory {
+        builder = builder.keeper(Arc::new(state_directory(path)?));
+    }
+    Ok(builder.build())
+}
+
+/// A directory that cannot be used now will not be there when it is needed.
+fn state_directory(path: &Path) -> Result<SnapshotDirectory, ConfigurationError> {
+    SnapshotDirectory::open(path).map_err(|error| {
+        let expected = "an absolute path that nobody but the gate's user can write to, for example /var/lib/oauthgate";
+        let error = SettingError::new(error.problem(), expected);
+        let value = path.to_string_lossy();
+        let mistake = Mistake::new("OAUTHGATE_STATE_DIRECTORY", Some(&value), error);
+        ConfigurationError {
+            mistakes: vec![mistake],
+        }
+    })
 }
 
 fn provider(
