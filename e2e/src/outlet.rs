@@ -17,8 +17,9 @@ use tokio::{
 
 /// Between two bytes of a drip: any document takes longer than anybody should wait.
 const BETWEEN_BYTES: Duration = Duration::from_millis(100);
-/// The first byte of a TLS handshake.
+/// The first byte of a TLS handshake, and of a command to Redis: neither ends as an HTTP head does.
 const TLS_HANDSHAKE: u8 = 0x16;
+const REDIS_ARRAY: u8 = b'*';
 const BACKLOG: u32 = 1024;
 
 /// How an outlet answers.
@@ -44,6 +45,8 @@ pub enum Behaviour {
     Drip,
     /// These bytes, whatever was asked.
     Bytes(&'static [u8]),
+    /// These bytes, one now and then.
+    Trickle(&'static [u8]),
 }
 
 /// One document at one port.
@@ -200,6 +203,7 @@ async fn answer(mut stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<(
         Behaviour::Says(text) => stream.write_all(&ok(text.as_bytes())).await,
         Behaviour::Drip => drip(&mut stream, &ok(&shared.document())).await,
         Behaviour::Bytes(bytes) => stream.write_all(bytes).await,
+        Behaviour::Trickle(bytes) => drip(&mut stream, bytes).await,
     }
 }
 
@@ -225,11 +229,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A whole HTTP head, or the beginning of a TLS handshake.
+/// A whole HTTP head, or the beginning of something else.
 async fn read_question(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut question = Vec::new();
     while !question.windows(4).any(|bytes| bytes == b"\r\n\r\n")
-        && question.first() != Some(&TLS_HANDSHAKE)
+        && !matches!(question.first(), Some(&TLS_HANDSHAKE | &REDIS_ARRAY))
     {
         if stream.read_buf(&mut question).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
