@@ -126,11 +126,10 @@ impl RunningAttempt {
         let Some(keeping) = &self.keeping else {
             return false;
         };
-        let snapshot = keeping.recall(&self.store).await;
-        match (snapshot, self.store.upgrade()) {
-            (Some(snapshot), Some(store)) => store.recall(self.number, &snapshot),
-            _ => false,
-        }
+        let snapshots = keeping.recall(&self.store).await;
+        self.store
+            .upgrade()
+            .is_some_and(|store| store.recall(self.number, &snapshots))
     }
 
     async fn answer(&self) -> Result<Fetched, KeySourceError> {

@@ -17,6 +17,9 @@ use super::{
 pub(super) struct Keeping {
     keeper: Arc<dyn SnapshotKeeper>,
     was_recalled: AtomicBool,
+    /// What the program brought along waits here: a key in it may have been withdrawn in an earlier run,
+    /// and only the keeper knows. `None` once the keeper was asked.
+    preloads: std::sync::Mutex<Option<Vec<KeySnapshot>>>,
     /// Whoever saves takes the newest state along, so the last one saved is the newest.
     one_saver: Mutex<()>,
     trouble: std::sync::Mutex<Option<&'static str>>,
@@ -27,16 +30,35 @@ impl Keeping {
         Self {
             keeper,
             was_recalled: AtomicBool::new(false),
+            preloads: std::sync::Mutex::new(Some(Vec::new())),
             one_saver: Mutex::default(),
             trouble: std::sync::Mutex::default(),
         }
     }
 
-    /// What was saved by an earlier process; only for the first who asks.
-    pub(super) async fn recall(&self, store: &Weak<KeyStore>) -> Option<KeySnapshot> {
-        if self.was_recalled.swap(true, Ordering::Relaxed) {
-            return None;
+    /// Lets this snapshot wait until the keeper was asked. Returns whether it has to.
+    pub(super) fn postpones(&self, snapshot: &KeySnapshot) -> bool {
+        match &mut *self.preloads() {
+            Some(preloads) => {
+                preloads.push(snapshot.clone());
+                true
+            }
+            None => false,
         }
+    }
+
+    /// What was saved by an earlier process, and what waited for it; only for the first who asks.
+    pub(super) async fn recall(&self, store: &Weak<KeyStore>) -> Vec<KeySnapshot> {
+        let mut snapshots = Vec::new();
+        if !self.was_recalled.swap(true, Ordering::Relaxed) {
+            snapshots.extend(self.kept(store).await);
+        }
+        let preloads = self.preloads().take();
+        snapshots.extend(preloads.into_iter().flatten());
+        snapshots
+    }
+
+    async fn kept(&self, store: &Weak<KeyStore>) -> Option<KeySnapshot> {
         let (issuer, place) = {
             let store = store.upgrade()?;
             (store.issuer().clone(), store.place().to_owned())
@@ -46,6 +68,12 @@ impl Keeping {
             self.report(issuer.as_str(), Some(&error));
         }
         Some(snapshot)
+    }
+
+    fn preloads(&self) -> std::sync::MutexGuard<'_, Option<Vec<KeySnapshot>>> {
+        self.preloads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Saves what the store holds now.

@@ -71,16 +71,40 @@ impl KeyStore {
     }
 
     /// Takes over a set that was confirmed elsewhere, unless a newer one is held or it is too old.
-    /// Its withdrawals hold in any case. Returns whether its keys are held now.
+    /// Its withdrawals hold in any case. Returns whether its keys are held now: not yet where a keeper is to
+    /// be asked first, which happens with the first attempt.
     pub fn preload(&self, snapshot: &KeySnapshot) -> bool {
+        if let Some(keeping) = &self.keeping
+            && keeping.postpones(snapshot)
+        {
+            return false;
+        }
         self.take_over(snapshot, |state, freshness| {
             let jitter = self.jitter(0);
             state.schedule.adopted(self.now(), freshness, jitter)
         })
     }
 
-    /// As [`Self::preload`], as the end of this attempt.
-    pub(super) fn recall(&self, number: u64, snapshot: &KeySnapshot) -> bool {
+    /// As [`Self::preload`], as the end of this attempt, unless none of them can be used. What any of them
+    /// withdrew is barred before keys of another one are used.
+    pub(super) fn recall(&self, number: u64, snapshots: &[KeySnapshot]) -> bool {
+        let ours = |snapshot: &&KeySnapshot| snapshot.issuer == *self.issuer();
+        for snapshot in snapshots.iter().filter(ours) {
+            // Whatever found no room is in the log.
+            let _ = self.merge(&snapshot.withdrawals);
+        }
+        let mut taken = false;
+        for snapshot in snapshots {
+            if taken {
+                self.preload(snapshot);
+            } else {
+                taken = self.ends_with(number, snapshot);
+            }
+        }
+        taken
+    }
+
+    fn ends_with(&self, number: u64, snapshot: &KeySnapshot) -> bool {
         let taken = self.take_over(snapshot, |state, freshness| {
             let jitter = self.jitter(number);
             state

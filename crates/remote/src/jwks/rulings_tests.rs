@@ -370,6 +370,31 @@ async fn a_program_can_take_a_snapshot_along_and_begin_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_brought_along_is_barred_by_what_an_earlier_run_withdrew() {
+    let shelf = Arc::new(Shelf::default());
+    let (good, leaked) = (TestKey::new("good"), TestKey::new("leaked"));
+    let first = Run::of(serving(&[&good, &leaked]), Some(&shelf));
+    first.keys.warm_up().await;
+    let baked = first.keys.snapshots().remove(0);
+    first.withdraw("leaked").await;
+    let source = Arc::new(ScriptedSource::default());
+    source.now_failing();
+    let builder = || KeyStores::builder().source(issuer(), source.clone());
+    let second = Run::over(
+        builder().preload(baked.clone()).keeper(shelf).build(),
+        source.clone(),
+    );
+    let started = Instant::now();
+    assert_eq!(second.refusal(&leaked).await, Reason::KeyWithdrawn);
+    assert!(second.admits(&good).await);
+    // A keeper that knows nothing delays the keys by its own time only.
+    let empty = builder().preload(baked).keeper(Arc::new(Shelf::default()));
+    let third = Run::over(empty.build(), source.clone());
+    assert!(third.admits(&leaked).await);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_other_replicas_withdrew_is_obeyed_and_saved() {
     let shelf = Arc::new(Shelf::default());
     let (good, leaked) = (TestKey::new("good"), TestKey::new("leaked"));
