@@ -16,7 +16,7 @@ struct Tool {
     package: &'static str,
 }
 
-const TOOLS: [Tool; 3] = [
+const TOOLS: [Tool; 4] = [
     Tool {
         present: || works("npm", &["--version"]),
         package: "npm",
@@ -28,6 +28,10 @@ const TOOLS: [Tool; 3] = [
     Tool {
         present: || works("python3", &["-c", "import ensurepip, venv"]),
         package: "python3-venv",
+    },
+    Tool {
+        present: || works("redis-server", &["--version"]),
+        package: "redis-server",
     },
 ];
 

@@ -18,6 +18,12 @@ pub(crate) fn print() -> Outcome {
         "Node",
         output(program(setup::node(), &["--version"])).as_deref(),
     );
+    // `Redis server v=7.0.15 sha=…`
+    let redis = output(program("redis-server", &["--version"]));
+    let version = redis
+        .as_deref()
+        .and_then(|text| text.split_once(" v=")?.1.split_whitespace().next());
+    line("Redis", version);
     for (name, version) in npm()? {
         line(&format!("npm {name}"), Some(&version));
     }

@@ -58,6 +58,7 @@ pub mod outbound;
 pub mod provider;
 pub mod settings;
 mod site;
+pub mod state;
 #[cfg(test)]
 mod testing;
 

@@ -112,9 +112,12 @@ impl RunningAttempt {
             return;
         }
         let answer = self.answer().await;
+        // No set comes without what was taken away from it.
+        let withdrawals = self.source.withdrawals().await;
         let Some(store) = self.store.upgrade() else {
             return;
         };
+        store.overhear(&withdrawals);
         let is_news = store.finish(self.number, answer);
         drop(store);
         if let (true, Some(keeping)) = (is_news, &self.keeping) {

@@ -5,12 +5,12 @@
 //! front of another one and refuses sets that hold such a key. Sets that come from no source, because
 //! an earlier run saved them, are refused where they are recalled.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::JwkSet;
 
-use super::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError};
+use super::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Withdrawals};
 
 /// How the `kid` of every throw-away key begins.
 pub const DEV_KEY_PREFIX: &str = "oauthgate-dev-";
@@ -29,6 +29,21 @@ impl JwksSource for WithoutDevKeys {
             }
         }
         .boxed()
+    }
+
+    fn news(&self, age: Option<Duration>) -> BoxFuture<'_, Option<Fetched>> {
+        async move {
+            let fetched = self.0.news(age).await?;
+            match &fetched.set {
+                FetchedSet::Document { body, .. } if holds_dev_key(body) => None,
+                _ => Some(fetched),
+            }
+        }
+        .boxed()
+    }
+
+    fn withdrawals(&self) -> BoxFuture<'_, Withdrawals> {
+        self.0.withdrawals()
     }
 }
 
@@ -63,6 +78,10 @@ mod tests {
             };
             futures_util::future::ready(Ok(Fetched::now(set, None))).boxed()
         }
+
+        fn news(&self, _: Option<Duration>) -> BoxFuture<'_, Option<Fetched>> {
+            async { self.fetch(Ask::first()).await.ok() }.boxed()
+        }
     }
 
     /// The key of RFC 8037, appendix A.2.
@@ -83,6 +102,14 @@ mod tests {
         let error = fetched(set("oauthgate-dev-x1")).await.unwrap_err();
         assert_eq!(error.code(), "no_usable_keys");
         assert!(error.detail().contains("dev-issuer"));
+    }
+
+    #[tokio::test]
+    async fn a16_refuses_them_as_news_too() {
+        let news =
+            |document: String| async { WithoutDevKeys(Arc::new(Fixed(document))).news(None).await };
+        assert_eq!(news(set("oauthgate-dev-x1")).await, None);
+        assert!(news(set("key-1")).await.is_some());
     }
 
     #[tokio::test]

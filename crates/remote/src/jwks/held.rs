@@ -56,6 +56,7 @@ impl Reading {
             (FetchedSet::NotModified, None) => Err(KeySourceError::jwks_unavailable(
                 "answered 304, and no set is held",
             )),
+            (FetchedSet::Unasked, _) => Err(KeySourceError::jwks_unavailable("nobody was asked")),
             (FetchedSet::NotModified, Some(held)) => Ok(outcome(
                 held.again(held.validator.clone(), freshness),
                 false,

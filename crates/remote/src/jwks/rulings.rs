@@ -70,6 +70,12 @@ impl KeyStore {
         merged.changed
     }
 
+    /// As [`Self::hear`], and leaves the saving to others.
+    pub(super) fn overhear(&self, theirs: &Withdrawals) {
+        // Whatever found no room is in the log.
+        let _ = self.merge(theirs);
+    }
+
     /// Takes over a set that was confirmed elsewhere, unless a newer one is held or it is too old.
     /// Its withdrawals hold in any case. Returns whether its keys are held now: not yet where a keeper is to
     /// be asked first, which happens with the first attempt.
@@ -222,7 +228,7 @@ impl KeyStore {
         }
     }
 
-    async fn save(self: &Arc<Self>) -> Saved {
+    pub(super) async fn save(self: &Arc<Self>) -> Saved {
         match &self.keeping {
             Some(keeping) => keeping.save(&Arc::downgrade(self)).await,
             None => Saved::Nowhere,

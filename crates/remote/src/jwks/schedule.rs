@@ -292,6 +292,12 @@ impl Schedule {
         true
     }
 
+    /// The attempt ended without a word from the issuer, good or bad: only the budget it came from is
+    /// spent. Returns whether it was the current one.
+    pub fn unasked(&mut self, number: u64) -> bool {
+        self.end(number)
+    }
+
     /// Whether a set is held that may still be used.
     #[must_use]
     pub fn may_serve(&self, now: Duration) -> bool {

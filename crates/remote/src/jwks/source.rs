@@ -2,16 +2,35 @@
 
 use std::{fmt, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use oauthgate_core::{Denial, Reason};
 
-use super::schedule::{Demand, Freshness};
+use super::{
+    Withdrawals,
+    schedule::{Demand, Freshness},
+};
 
 /// Where a key set comes from. The store knows nothing else about it: a file, a shared store or a
 /// test can stand here as well as the network.
 pub trait JwksSource: fmt::Debug + Send + Sync + 'static {
     /// Fetches the set once; retries, pauses and time limits are the caller's business.
     fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>>;
+
+    /// A set that came without being asked for, newer than one of this age: another replica fetched it.
+    /// Never asks the issuer. Most sources have no news.
+    fn news(&self, age: Option<Duration>) -> BoxFuture<'_, Option<Fetched>> {
+        let _ = age;
+        ready(None).boxed()
+    }
+
+    /// What other replicas took away: asked with each fetch, so that no set comes without it. Most sources
+    /// know of nothing.
+    fn withdrawals(&self) -> BoxFuture<'_, Withdrawals> {
+        ready(Withdrawals::new()).boxed()
+    }
 }
 
 /// What the caller of a source holds, and why it asks.
@@ -57,6 +76,15 @@ impl Fetched {
             freshness: Freshness { age, max_age },
         }
     }
+
+    /// Nobody was asked.
+    #[must_use]
+    pub fn unasked() -> Self {
+        Self {
+            set: FetchedSet::Unasked,
+            freshness: Freshness::default(),
+        }
+    }
 }
 
 /// The document, or the word that the held one is still good.
@@ -71,6 +99,9 @@ pub enum FetchedSet {
     },
     /// The held set is still the current one (HTTP 304).
     NotModified,
+    /// Nobody was asked, because strangers caused a fetch elsewhere a moment ago. What is held stays as it
+    /// is, neither confirmed nor doubted.
+    Unasked,
 }
 
 /// Names one version of a document at one place (RFC 9110 §8.8); only the source that made it reads it.

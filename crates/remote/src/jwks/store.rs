@@ -14,7 +14,8 @@ use oauthgate_core::{Issuer, JwkSet, KeyHint, KeyId, UnixTime};
 use tokio::sync::Semaphore;
 
 use super::{
-    Ask, Fetched, HeldKey, JwksSource, KeySourceError, KeyStatus, SnapshotKeeper, StrangersBudget,
+    Ask, Fetched, FetchedSet, HeldKey, JwksSource, KeySourceError, KeyStatus, SnapshotKeeper,
+    StrangersBudget,
     absent::AbsentKeys,
     attempt::{Runner, RunningAttempt},
     flight::Flight,
@@ -259,6 +260,34 @@ impl KeyStore {
         }
     }
 
+    /// Takes over what another replica fetched, if the source knows of such a thing.
+    pub async fn look_for_news(self: &Arc<Self>) {
+        let age = self.state().schedule.age(self.now());
+        if let Some(news) = self.source.news(age).await
+            && self.adopt(news)
+        {
+            self.save().await;
+        }
+    }
+
+    /// Takes a set over that nobody asked for, if it is good, newer than the held one and young enough.
+    /// Returns whether it is held now.
+    pub(crate) fn adopt(&self, set: Fetched) -> bool {
+        let reading = self.state().reading.clone();
+        let Ok(outcome) = reading.outcome(self.held.load().as_deref(), set) else {
+            return false;
+        };
+        let now = self.now();
+        let mut state = self.state();
+        let jitter = self.jitter(state.schedule.attempts());
+        let adopted = state.schedule.adopted(now, outcome.freshness, jitter);
+        if adopted {
+            self.hold(outcome, &state, &reading);
+            self.publish(&state.schedule);
+        }
+        adopted
+    }
+
     /// How the keys are doing.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
@@ -399,6 +428,20 @@ impl KeyStore {
 
     /// An attempt ended with this answer. Returns whether it is worth saving.
     pub(super) fn finish(&self, number: u64, answer: Result<Fetched, KeySourceError>) -> bool {
+        let was_asked = !matches!(&answer, Ok(answer) if answer.set == FetchedSet::Unasked);
+        if was_asked {
+            return self.judge(number, answer);
+        }
+        let mut state = self.state();
+        if state.schedule.unasked(number) {
+            self.publish(&state.schedule);
+            drop(state);
+            self.flight.ended(number);
+        }
+        false
+    }
+
+    fn judge(&self, number: u64, answer: Result<Fetched, KeySourceError>) -> bool {
         let now = self.now();
         let jitter = self.jitter(number);
         // A large set takes a while to read: not under the lock.

@@ -9,6 +9,7 @@ use crate::{
     Outbound,
     clock::{Clock, SystemClock},
     jwks::{JwksSource, KeySnapshot, SnapshotKeeper, StrangersBudget, Surroundings},
+    state::SharedKeys,
 };
 
 /// Puts key stores together. By default keys come over HTTP, and background tasks fetch and renew them.
@@ -18,6 +19,7 @@ pub struct KeyStoresBuilder {
     outbound: Outbound,
     clock: Arc<dyn Clock>,
     sources: Vec<(Issuer, Arc<dyn JwksSource>)>,
+    replicas: Option<Arc<dyn SharedKeys>>,
     in_background: bool,
     keeper: Option<Arc<dyn SnapshotKeeper>>,
     preloads: Vec<KeySnapshot>,
@@ -29,6 +31,7 @@ impl Default for KeyStoresBuilder {
             outbound: Outbound::default(),
             clock: Arc::new(SystemClock::new()),
             sources: Vec::new(),
+            replicas: None,
             in_background: true,
             keeper: None,
             preloads: Vec::new(),
@@ -70,6 +73,13 @@ impl KeyStoresBuilder {
         self
     }
 
+    /// What replicas of this program have in common: one replica's fetch serves all, and a withdrawal
+    /// reaches all.
+    pub fn shared(mut self, replicas: Arc<dyn SharedKeys>) -> Self {
+        self.replicas = Some(replicas);
+        self
+    }
+
     /// No task runs on its own: for tests, and for programs that are frozen between requests.
     ///
     /// All rules stay what they are: one fetch at a time, the same budgets, the same limits on age. Only
@@ -96,8 +106,10 @@ impl KeyStoresBuilder {
                 },
                 sources: self.sources,
                 preloads: self.preloads,
+                replicas: self.replicas,
                 shelves: std::sync::Mutex::default(),
                 upkeep: std::sync::Mutex::default(),
+                touch: std::sync::Mutex::default(),
                 upkeep_was_started: AtomicBool::new(false),
             }),
         }

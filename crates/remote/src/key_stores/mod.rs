@@ -21,6 +21,7 @@
 //! issuer away is allowed: [`KeyStores::status`] says so, and upkeep goes on trying.
 
 mod builder;
+mod replicas;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -42,6 +43,7 @@ use crate::{
         HttpJwksSource, JwksSource, KeySnapshot, KeyStatus, KeyStore, Location, Ruled,
         Surroundings, WithdrawalsFull, WithdrawnName, WithoutDevKeys,
     },
+    state::SharedKeys,
 };
 
 /// Why an operator's word has no effect.
@@ -69,8 +71,12 @@ struct Shared {
     /// Where the keys of these issuers come from, instead of the network.
     sources: Vec<(Issuer, Arc<dyn JwksSource>)>,
     preloads: Vec<KeySnapshot>,
+    /// What replicas of this program have in common.
+    replicas: Option<Arc<dyn SharedKeys>>,
     shelves: Mutex<Vec<Shelf>>,
     upkeep: Mutex<Vec<AbortHandle>>,
+    /// The task that keeps in touch with the other replicas.
+    touch: Mutex<Option<AbortHandle>>,
     /// Read on every request, so kept outside the lock.
     upkeep_was_started: AtomicBool,
 }
@@ -89,7 +95,8 @@ impl Drop for Shared {
             .upkeep
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        upkeep.iter().for_each(AbortHandle::abort);
+        let touch = self.touch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        upkeep.iter().chain(&*touch).for_each(AbortHandle::abort);
     }
 }
 
@@ -153,6 +160,7 @@ impl KeyStores {
     /// fatal; a slow issuer delays the report and no other issuer's keys.
     pub async fn warm_up(&self) -> Vec<KeyStatus> {
         let stores = self.stores();
+        self.exchange(&stores).await;
         join_all(stores.iter().map(KeyStore::warm)).await;
         self.start_upkeep();
         self.status()
@@ -183,6 +191,7 @@ impl KeyStores {
     ) -> Result<Vec<Ruled>, RulingError> {
         let stores = self.known(issuer)?;
         let ruled = join_all(stores.iter().map(|store| store.withdraw(name))).await;
+        self.exchange(&stores).await;
         Ok(ruled.into_iter().collect::<Result<_, _>>()?)
     }
 
@@ -197,6 +206,7 @@ impl KeyStores {
     ) -> Result<Vec<Ruled>, RulingError> {
         let stores = self.known(issuer)?;
         let ruled = join_all(stores.iter().map(|store| store.restore(name))).await;
+        self.exchange(&stores).await;
         Ok(ruled.into_iter().collect::<Result<_, _>>()?)
     }
 
@@ -228,6 +238,7 @@ impl KeyStores {
         }
         let without = stores.into_iter().skip(upkeep.len());
         upkeep.extend(without.map(|store| runtime.spawn(store.keep_warm()).abort_handle()));
+        self.start_keeping_in_touch(&runtime);
         self.shared
             .upkeep_was_started
             .store(true, Ordering::Relaxed);
@@ -265,8 +276,8 @@ impl KeyStores {
         if let Some(mistake) = settings.mistakes(issuer).into_iter().next() {
             return Err(mistake);
         }
-        let source = self.source(issuer, settings)?;
-        let source = match settings.refuses_dev_keys {
+        let source = self.before_replicas(issuer, settings, self.source(issuer, settings)?);
+        let source: Arc<dyn JwksSource> = match settings.refuses_dev_keys {
             true => Arc::new(WithoutDevKeys(source)),
             false => source,
         };

@@ -39,6 +39,13 @@ impl ScriptedSource {
         self.then(Duration::ZERO, document(body));
     }
 
+    /// Forgets what was scripted and takes so long for each answer from now on.
+    #[cfg(feature = "redis")]
+    pub(crate) fn now_answering_after(&self, after: Duration, body: Vec<u8>) {
+        self.answers.lock().unwrap().clear();
+        self.then(after, document(body));
+    }
+
     pub(crate) fn now_failing(&self) {
         self.answers.lock().unwrap().clear();
         self.then(

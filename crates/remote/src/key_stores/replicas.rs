@@ -1,0 +1,108 @@
+//! Key stores in touch with the other replicas of the program.
+
+use std::sync::{Arc, PoisonError, Weak};
+
+use futures_util::future::join_all;
+use oauthgate_core::Issuer;
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use super::{KeyStores, Shared};
+use crate::{
+    KeySettings,
+    jwks::{JwksSource, KeyStore, Withdrawals},
+    state::{SharedSet, SharedStatus},
+};
+
+impl KeyStores {
+    /// How sharing with other replicas is doing; `None` where nothing is shared.
+    #[must_use]
+    pub fn shared_status(&self) -> Option<SharedStatus> {
+        let replicas = self.shared.replicas.as_ref()?;
+        Some(replicas.status())
+    }
+
+    /// Exchanges withdrawals with the other replicas, and looks for what they fetched, once. A task does it
+    /// all the time, unless background tasks are not wanted.
+    pub async fn keep_in_touch(&self) {
+        if self.shared.replicas.is_none() {
+            return;
+        }
+        let stores = self.stores();
+        self.exchange(&stores).await;
+        join_all(stores.iter().map(KeyStore::look_for_news)).await;
+    }
+
+    /// Tells the other replicas what these stores know to be withdrawn, and the stores what the others know.
+    pub(super) async fn exchange(&self, stores: &[Arc<KeyStore>]) {
+        let Some(replicas) = &self.shared.replicas else {
+            return;
+        };
+        let mut issuers: Vec<&Issuer> = stores.iter().map(|store| store.issuer()).collect();
+        issuers.sort_unstable_by_key(|issuer| issuer.as_str());
+        issuers.dedup();
+        let exchanges = issuers.into_iter().map(|issuer| async {
+            let mut all = Withdrawals::new();
+            let of_issuer = || stores.iter().filter(|store| store.issuer() == issuer);
+            for store in of_issuer() {
+                // What finds no room here found room in its store, and stays there.
+                let _ = all.merge(&store.withdrawals());
+            }
+            let theirs = replicas.exchange(issuer, &all).await;
+            let _ = all.merge(&theirs);
+            for store in of_issuer() {
+                store.hear(&all).await;
+            }
+        });
+        join_all(exchanges).await;
+    }
+
+    /// The source behind what replicas share, if they share anything.
+    pub(super) fn before_replicas(
+        &self,
+        issuer: &Issuer,
+        settings: &KeySettings,
+        source: Arc<dyn JwksSource>,
+    ) -> Arc<dyn JwksSource> {
+        let Some(replicas) = &self.shared.replicas else {
+            return source;
+        };
+        let set = SharedSet {
+            issuer: issuer.clone(),
+            place: settings.place(),
+            longest_use: settings.stale_limit.max(settings.ttl),
+        };
+        replicas.before(set, source)
+    }
+
+    /// Starts the task that keeps in touch, unless it runs. It ends with the stores.
+    pub(super) fn start_keeping_in_touch(&self, runtime: &Handle) {
+        if self.shared.replicas.is_none() {
+            return;
+        }
+        let mut touch = self
+            .shared
+            .touch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if touch.as_ref().is_none_or(AbortHandle::is_finished) {
+            let shared = Arc::downgrade(&self.shared);
+            *touch = Some(runtime.spawn(keep_in_touch(shared)).abort_handle());
+        }
+    }
+}
+
+async fn keep_in_touch(shared: Weak<Shared>) {
+    loop {
+        let period = {
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            let Some(replicas) = shared.replicas.clone() else {
+                return;
+            };
+            KeyStores { shared }.keep_in_touch().await;
+            replicas.period()
+        };
+        tokio::time::sleep(period).await;
+    }
+}

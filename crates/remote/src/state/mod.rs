@@ -1,0 +1,66 @@
+//! State that the replicas of a service hold in common, so that one replica's fetch serves all, and a
+//! withdrawal reaches all.
+//!
+//! [`SharedKeys`] is the seam: key stores put it before every source of keys, and tell it what was
+//! withdrawn. What stands behind it is not trusted, and nobody waits for it: when it is away, slow or
+//! lying, each replica goes on alone, by the same rules.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use oauthgate_core::Issuer;
+
+use crate::jwks::{JwksSource, Withdrawals};
+
+#[cfg(feature = "redis")]
+pub mod redis;
+
+/// What replicas hold in common.
+pub trait SharedKeys: fmt::Debug + Send + Sync + 'static {
+    /// A source that looks at what the other replicas fetched before it asks this one, and tells them what
+    /// it brought. Strangers of all replicas together cause one fetch per cooldown.
+    fn before(&self, set: SharedSet, source: Arc<dyn JwksSource>) -> Arc<dyn JwksSource>;
+
+    /// Tells the others what was withdrawn here, and returns what is known to them: nothing, when they
+    /// cannot be asked. To be called every [`Self::period`], and after each withdrawal.
+    fn exchange<'a>(
+        &'a self,
+        issuer: &'a Issuer,
+        ours: &'a Withdrawals,
+    ) -> BoxFuture<'a, Withdrawals>;
+
+    /// How often to look for news.
+    fn period(&self) -> Duration;
+
+    /// How it is doing.
+    fn status(&self) -> SharedStatus;
+}
+
+/// A key set that replicas have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedSet {
+    /// Whose keys these are.
+    pub issuer: Issuer,
+    /// Where they come from: the same issuer's keys from elsewhere are another set.
+    pub place: String,
+    /// How long an unconfirmed set may be used at most.
+    pub longest_use: Duration,
+}
+
+/// How sharing is doing, for readiness and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedStatus {
+    /// Whether the other replicas can be reached. If not, this one works alone.
+    pub connected: bool,
+    /// For how long that has been so.
+    pub since: Duration,
+    /// The stable code of what is wrong, and what happened; `None` while connected, and before the first use.
+    pub trouble: Option<(&'static str, String)>,
+    /// Key sets taken over from other replicas.
+    pub adopted: u64,
+    /// Key sets told to other replicas.
+    pub published: u64,
+    /// Entries that were refused: a wrong seal, a wrong type, too long, too old, from the future.
+    pub refused: u64,
+}

@@ -1,0 +1,119 @@
+//! What we ask of Redis, with answers of the type that a Redis gives.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{Cmd, Value};
+
+use super::{
+    link::{Link, NoAnswer},
+    script,
+};
+
+/// Enough for the first line of a snapshot, which holds its seal.
+const HEAD: usize = 128;
+
+/// What stands under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Nothing, or the empty text.
+    Missing,
+    /// Text.
+    Text(Vec<u8>),
+    /// Something that is no text.
+    WrongType,
+    /// Text longer than asked for.
+    Oversize,
+}
+
+impl Entry {
+    /// What [`Link::head`] brings once this text was written.
+    pub(super) fn head_of(text: &[u8]) -> Self {
+        Self::Text(text.get(..HEAD).unwrap_or(text).to_vec())
+    }
+}
+
+impl Link {
+    /// The text under a key, if it is not longer than `most`.
+    pub(super) async fn read(self: &Arc<Self>, key: &str, most: usize) -> Result<Entry, NoAnswer> {
+        match self.text(&script::read(key, most + 1)).await {
+            Ok(text) if text.is_empty() => Ok(Entry::Missing),
+            Ok(text) if text.len() > most => Ok(Entry::Oversize),
+            Ok(text) => Ok(Entry::Text(text)),
+            Err(NoAnswer::WrongType) => Ok(Entry::WrongType),
+            Err(NoAnswer::Away) => Err(NoAnswer::Away),
+        }
+    }
+
+    /// How the text under a key begins: the seal stands there, and tells whether something changed without
+    /// reading all of it.
+    pub(super) async fn head(self: &Arc<Self>, key: &str) -> Result<Entry, NoAnswer> {
+        match self.text(&script::read(key, HEAD)).await {
+            Ok(text) if text.is_empty() => Ok(Entry::Missing),
+            Ok(text) => Ok(Entry::Text(text)),
+            Err(NoAnswer::WrongType) => Ok(Entry::WrongType),
+            Err(NoAnswer::Away) => Err(NoAnswer::Away),
+        }
+    }
+
+    /// Sets a value whatever the key holds.
+    pub(super) async fn put(
+        self: &Arc<Self>,
+        key: &str,
+        value: &[u8],
+        life: Option<Duration>,
+    ) -> Result<(), NoAnswer> {
+        match self.ask(&script::put(key, value, life)).await? {
+            Value::Okay => Ok(()),
+            _ => Err(self.distrust()),
+        }
+    }
+
+    /// Sets a value if the key holds `held` (nothing: the empty text). Returns whether it did.
+    pub(super) async fn replace(
+        self: &Arc<Self>,
+        key: &str,
+        held: &[u8],
+        value: &[u8],
+        life: Option<Duration>,
+    ) -> Result<bool, NoAnswer> {
+        self.flag(&script::replace(key, held, value, life)).await
+    }
+
+    /// Sets a value where there is none. Returns whether there was none.
+    pub(super) async fn claim(
+        self: &Arc<Self>,
+        key: &str,
+        value: &[u8],
+        life: Duration,
+    ) -> Result<bool, NoAnswer> {
+        match self.ask(&script::claim(key, value, life)).await? {
+            Value::Okay => Ok(true),
+            Value::Nil => Ok(false),
+            _ => Err(self.distrust()),
+        }
+    }
+
+    /// Deletes a key that still holds this value.
+    pub(super) async fn give_back(
+        self: &Arc<Self>,
+        key: &str,
+        value: &[u8],
+    ) -> Result<bool, NoAnswer> {
+        self.flag(&script::give_back(key, value)).await
+    }
+
+    async fn text(self: &Arc<Self>, command: &Cmd) -> Result<Vec<u8>, NoAnswer> {
+        match self.ask(command).await? {
+            Value::BulkString(text) => Ok(text),
+            _ => Err(self.distrust()),
+        }
+    }
+
+    async fn flag(self: &Arc<Self>, command: &Cmd) -> Result<bool, NoAnswer> {
+        match self.ask(command).await? {
+            Value::Int(0) => Ok(false),
+            Value::Int(1) => Ok(true),
+            _ => Err(self.distrust()),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The commands that we send. Nothing in a script is put together from text: keys and values are arguments.
+
+use std::time::Duration;
+
+use redis::{Cmd, cmd};
+
+/// Does, on a key of its own, all that the other commands do, so that a server which lacks a right or
+/// takes no writes is found out at once.
+const PROBE: &str = "\
+redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', 1000)
+redis.call('GET', KEYS[1])
+redis.call('GETRANGE', KEYS[1], 0, 1)
+return redis.call('DEL', KEYS[1])";
+
+/// Sets a value if the key holds what it is thought to hold (nothing: the empty text).
+const REPLACE: &str = "\
+local held = redis.pcall('GET', KEYS[1])
+if type(held) == 'table' or (held or '') ~= ARGV[1] then return 0 end
+if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1";
+
+/// Deletes a key if it holds this value.
+const GIVE_BACK: &str = "\
+if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0";
+
+fn eval(script: &str, key: &str) -> Cmd {
+    let mut command = cmd("EVAL");
+    command.arg(script).arg(1).arg(key);
+    command
+}
+
+pub(super) fn probe(key: &str) -> Cmd {
+    let mut command = eval(PROBE, key);
+    command.arg("probe");
+    command
+}
+
+pub(super) fn replace(key: &str, held: &[u8], value: &[u8], life: Option<Duration>) -> Cmd {
+    let mut command = eval(REPLACE, key);
+    command
+        .arg(held)
+        .arg(value)
+        .arg(life.map_or(0, milliseconds));
+    command
+}
+
+pub(super) fn give_back(key: &str, value: &[u8]) -> Cmd {
+    let mut command = eval(GIVE_BACK, key);
+    command.arg(value);
+    command
+}
+
+/// At most `most` bytes from the beginning; nothing where there is no such key.
+pub(super) fn read(key: &str, most: usize) -> Cmd {
+    let mut command = cmd("GETRANGE");
+    command.arg(key).arg(0).arg(most.saturating_sub(1));
+    command
+}
+
+pub(super) fn put(key: &str, value: &[u8], life: Option<Duration>) -> Cmd {
+    let mut command = cmd("SET");
+    command.arg(key).arg(value);
+    if let Some(life) = life {
+        command.arg("PX").arg(milliseconds(life));
+    }
+    command
+}
+
+pub(super) fn claim(key: &str, value: &[u8], life: Duration) -> Cmd {
+    let mut command = cmd("SET");
+    command
+        .arg(key)
+        .arg(value)
+        .arg("NX")
+        .arg("PX")
+        .arg(milliseconds(life));
+    command
+}
+
+/// Never zero, which Redis takes for a mistake.
+fn milliseconds(life: Duration) -> u64 {
+    u64::try_from(life.as_millis())
+        .unwrap_or(u64::MAX)
+        .clamp(1, 1 << 48)
+}

@@ -1,0 +1,242 @@
+//! Replicas that share keys: several key stores over one Redis and one counting issuer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use oauthgate_core::{Audience, Issuer, Reason, ResourceIdentifier};
+use rstest::rstest;
+
+use super::server::RedisServer;
+use crate::{
+    IssuerSettings, KeyStores, OAuth21Provider, ProviderSettings,
+    clock::SystemClock,
+    jwks::JwksSource,
+    state::{
+        SharedStatus,
+        redis::{Limits, Pace, RedisAddress, RedisKeys},
+    },
+    testing::{AUDIENCE, ScriptedSource, TestKey, document, jwks, token_for},
+};
+
+pub(super) const ISSUER: &str = "https://auth.example.com";
+pub(super) const SECRET: &[u8] = b"the secret that all replicas have";
+
+/// One replica: its stores, and a provider over them.
+pub(super) struct Replica {
+    pub(super) stores: KeyStores,
+    pub(super) gate: OAuth21Provider,
+}
+
+pub(super) fn pace() -> Pace {
+    Pace {
+        look: Duration::from_millis(20),
+        lease: Duration::from_secs(1),
+        cooldown: Duration::from_secs(10),
+        period: Duration::from_millis(100),
+    }
+}
+
+/// With more patience than in life: a busy machine is not what these tests are about.
+pub(super) fn redis(url: &str, secret: &[u8], pace: Pace) -> Arc<RedisKeys> {
+    redis_within(Duration::from_millis(500), url, secret, pace)
+}
+
+pub(super) fn redis_within(
+    command: Duration,
+    url: &str,
+    secret: &[u8],
+    pace: Pace,
+) -> Arc<RedisKeys> {
+    let limits = Limits {
+        command,
+        first_pause: Duration::from_millis(50),
+        longest_pause: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let address = RedisAddress::parse(url).unwrap();
+    let clock = Arc::new(SystemClock::new());
+    Arc::new(RedisKeys::with(address, secret, clock, limits, pace).unwrap())
+}
+
+impl Replica {
+    pub(super) fn over(server: &RedisServer, source: &Arc<ScriptedSource>) -> Self {
+        Self::with(redis(&server.url(), SECRET, pace()), source)
+    }
+
+    pub(super) fn with(redis: Arc<RedisKeys>, source: &Arc<ScriptedSource>) -> Self {
+        let issuer = Issuer::new(ISSUER).unwrap();
+        let stores = KeyStores::builder()
+            .source(issuer.clone(), Arc::clone(source) as Arc<dyn JwksSource>)
+            .shared(redis)
+            .build();
+        let audience = Audience::new(AUDIENCE).unwrap();
+        let resource = ResourceIdentifier::parse(AUDIENCE).unwrap();
+        let settings = ProviderSettings::new(resource, IssuerSettings::new(issuer, vec![audience]));
+        Self {
+            gate: OAuth21Provider::with_key_stores(settings, &stores).unwrap(),
+            stores,
+        }
+    }
+
+    pub(super) async fn accepts(&self, key: &TestKey) -> bool {
+        self.gate.validate(&key.token(ISSUER)).await.is_ok()
+    }
+
+    pub(super) fn status(&self) -> SharedStatus {
+        self.stores.shared_status().unwrap()
+    }
+}
+
+pub(super) fn serving(key: &TestKey) -> Arc<ScriptedSource> {
+    Arc::new(ScriptedSource::serving(jwks(&[key])))
+}
+
+/// Answers after a while, as an issuer does.
+fn serving_after(key: &TestKey, after: Duration) -> Arc<ScriptedSource> {
+    let source = ScriptedSource::default();
+    source.then(after, document(jwks(&[key])));
+    Arc::new(source)
+}
+
+#[tokio::test]
+async fn r5_one_fetch_serves_all_replicas_that_start_together() {
+    let server = RedisServer::start();
+    let key = TestKey::new("1");
+    let source = serving_after(&key, Duration::from_millis(150));
+    let replicas: Vec<_> = (0..3).map(|_| Replica::over(&server, &source)).collect();
+    join_all(replicas.iter().map(|replica| replica.gate.warm_up())).await;
+    for replica in &replicas {
+        assert!(replica.accepts(&key).await);
+    }
+    assert_eq!(source.fetches(), 1);
+    let status: Vec<_> = replicas.iter().map(Replica::status).collect();
+    assert!(status.iter().all(|status| status.connected));
+    assert_eq!(status.iter().map(|status| status.published).sum::<u64>(), 1);
+    assert_eq!(status.iter().map(|status| status.adopted).sum::<u64>(), 2);
+    assert_eq!(status.iter().map(|status| status.refused).sum::<u64>(), 0);
+}
+
+/// Fetches that 500 strangers cause at each of three replicas.
+async fn caused_by_strangers(source: &Arc<ScriptedSource>, replicas: &[Replica]) -> u64 {
+    let before = source.fetches();
+    let junk: Vec<_> = (0..500)
+        .map(|number| token_for(ISSUER, &format!("junk-{number}")))
+        .collect();
+    let everywhere = junk
+        .iter()
+        .flat_map(|token| replicas.iter().map(move |replica| (replica, token)));
+    let answers = everywhere.map(|(replica, token)| replica.gate.validate(token));
+    for answer in join_all(answers).await {
+        assert_eq!(answer.unwrap_err().reason(), Reason::UnknownKeyId);
+    }
+    source.fetches() - before
+}
+
+#[rstest]
+#[case::up(false)]
+#[case::down(true)]
+#[tokio::test]
+async fn r1_strangers_of_all_replicas_together_cause_one_fetch(#[case] down: bool) {
+    let server = RedisServer::start();
+    let key = TestKey::new("1");
+    let source = serving(&key);
+    let replicas: Vec<_> = (0..3).map(|_| Replica::over(&server, &source)).collect();
+    join_all(replicas.iter().map(|replica| replica.gate.warm_up())).await;
+    if down {
+        source.now_failing();
+    }
+    assert_eq!(caused_by_strangers(&source, &replicas).await, 1);
+    // A replica that starts now has a budget of its own; what holds it back is that of all.
+    let late = [Replica::over(&server, &source)];
+    late[0].gate.warm_up().await;
+    assert_eq!(caused_by_strangers(&source, &late).await, 0);
+    for replica in replicas.iter().chain(&late) {
+        assert!(replica.accepts(&key).await);
+    }
+}
+
+#[tokio::test]
+async fn r2_a_replica_that_starts_in_an_outage_serves_what_the_others_fetched() {
+    let server = RedisServer::start();
+    let key = TestKey::new("1");
+    let source = serving(&key);
+    let first = Replica::over(&server, &source);
+    first.gate.warm_up().await;
+    source.now_failing();
+    let second = Replica::over(&server, &source);
+    assert!(second.accepts(&key).await, "without a warm-up");
+    let status = &second.gate.key_status()[0];
+    assert!(status.servable && status.age.unwrap() < Duration::from_secs(5));
+    assert_eq!(source.fetches(), 1);
+}
+
+#[tokio::test]
+async fn r4_a_new_key_that_one_replica_saw_is_known_to_all_within_a_second() {
+    let server = RedisServer::start();
+    let (old, new) = (TestKey::new("1"), TestKey::new("2"));
+    let source = serving(&old);
+    let replicas: Vec<_> = (0..3).map(|_| Replica::over(&server, &source)).collect();
+    join_all(replicas.iter().map(|replica| replica.gate.warm_up())).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    source.now(jwks(&[&new]));
+    assert!(replicas[0].accepts(&new).await, "at first sight");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    for replica in &replicas {
+        assert!(replica.accepts(&new).await);
+        assert!(!replica.accepts(&old).await, "the removed key");
+    }
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_stranger_to_two_replicas_at_once_is_known_to_both() {
+    let server = RedisServer::start();
+    let (old, new) = (TestKey::new("1"), TestKey::new("2"));
+    let source = serving(&old);
+    let slow = Pace {
+        period: Duration::from_secs(60),
+        ..pace()
+    };
+    let replicas: Vec<_> = (0..2)
+        .map(|_| Replica::with(redis(&server.url(), SECRET, slow), &source))
+        .collect();
+    join_all(replicas.iter().map(|replica| replica.gate.warm_up())).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    source.now_answering_after(Duration::from_millis(100), jwks(&[&old, &new]));
+    let accepted = join_all(replicas.iter().map(|replica| replica.accepts(&new))).await;
+    assert_eq!(accepted, [true, true]);
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test]
+async fn when_the_replica_that_asks_dies_another_one_asks() {
+    let server = RedisServer::start();
+    let key = TestKey::new("1");
+    let stuck = Arc::new(ScriptedSource::default());
+    stuck.now_hanging();
+    let dying = Replica::over(&server, &stuck);
+    let warming = tokio::spawn({
+        let gate = dying.gate.clone();
+        async move { gate.warm_up().await }
+    });
+    while stuck.fetches() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    warming.abort();
+    drop(dying);
+    let source = serving(&key);
+    let next = Replica::over(&server, &source);
+    let begun = Instant::now();
+    next.gate.warm_up().await;
+    assert!(next.accepts(&key).await);
+    assert_eq!(source.fetches(), 1);
+    let waited = begun.elapsed();
+    assert!(
+        waited > Duration::from_millis(300),
+        "the lease was respected: {waited:?}"
+    );
+    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+}

@@ -1,0 +1,242 @@
+//! The connection, by itself: it comes and goes, and nobody waits for it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::server::RedisServer;
+use crate::{
+    clock::SystemClock,
+    state::redis::{
+        RedisAddress,
+        commands::Entry,
+        link::{Limits, Link, NoAnswer},
+    },
+};
+
+fn link(url: &str) -> Arc<Link> {
+    link_with(RedisAddress::parse(url).unwrap())
+}
+
+fn link_with(address: RedisAddress) -> Arc<Link> {
+    let limits = Limits {
+        first_pause: Duration::from_millis(20),
+        longest_pause: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let clock = Arc::new(SystemClock::new());
+    Arc::new(Link::new(address, "oauthgate:1:probe:test".into(), limits, clock).unwrap())
+}
+
+fn trouble(link: &Link) -> &'static str {
+    link.status().trouble.map_or("none", |trouble| trouble.code)
+}
+
+/// Asks until there is an answer.
+async fn answered(link: &Arc<Link>) {
+    for _ in 0..500 {
+        if link.read("key", 10).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no answer: {:?}", link.status());
+}
+
+#[tokio::test]
+async fn a_value_is_set_claimed_replaced_and_given_back() {
+    let server = RedisServer::start();
+    let link = link(&server.url());
+    assert_eq!(link.read("key", 5).await, Ok(Entry::Missing));
+    assert_eq!(
+        link.claim("key", b"mine", Duration::from_secs(9)).await,
+        Ok(true)
+    );
+    assert_eq!(
+        link.claim("key", b"other", Duration::from_secs(9)).await,
+        Ok(false)
+    );
+    assert_eq!(link.replace("key", b"", b"other", None).await, Ok(false));
+    assert_eq!(link.replace("key", b"mine", b"later", None).await, Ok(true));
+    assert_eq!(
+        link.read("key", 5).await,
+        Ok(Entry::Text(b"later".to_vec()))
+    );
+    assert_eq!(link.read("key", 4).await, Ok(Entry::Oversize));
+    assert_eq!(link.head("key").await, Ok(Entry::Text(b"later".to_vec())));
+    assert_eq!(link.give_back("key", b"mine").await, Ok(false));
+    assert_eq!(link.give_back("key", b"later").await, Ok(true));
+    let life = Some(Duration::from_millis(1500));
+    assert_eq!(link.replace("key", b"", b"first", life).await, Ok(true));
+    assert_eq!(link.put("key", b"over", life).await, Ok(()));
+    assert!(link.status().connected);
+    let remaining = server.command(&[b"PTTL", b"key"]);
+    assert!(remaining.starts_with(b":1"), "{remaining:?}");
+    assert_eq!(server.keys(), ["key"], "the probe leaves nothing behind");
+}
+
+#[tokio::test]
+async fn e9_a_key_of_another_type_is_no_reason_to_go_away() {
+    let server = RedisServer::start();
+    let link = link(&server.url());
+    server.command(&[b"RPUSH", b"key", b"x"]);
+    assert_eq!(link.read("key", 10).await, Ok(Entry::WrongType));
+    assert_eq!(link.head("key").await, Ok(Entry::WrongType));
+    assert_eq!(link.replace("key", b"", b"v", None).await, Ok(false));
+    assert_eq!(link.give_back("key", b"x").await, Ok(false));
+    assert_eq!(
+        link.claim("key", b"v", Duration::from_secs(1)).await,
+        Ok(false)
+    );
+    assert!(link.status().connected);
+    assert_eq!(link.put("key", b"v", None).await, Ok(()));
+    assert_eq!(link.read("key", 10).await, Ok(Entry::Text(b"v".to_vec())));
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_and_started_again_is_found_again() {
+    let mut server = RedisServer::start();
+    let link = link(&server.url());
+    answered(&link).await;
+    server.kill();
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&link), "unreachable");
+    server.restart();
+    answered(&link).await;
+    assert!(link.status().connected);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_at_the_start_is_found_later() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let link = link(&server.url());
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&link), "unreachable");
+    server.restart();
+    answered(&link).await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_costs_one_command_its_time_and_the_next_ones_nothing() {
+    let server = RedisServer::start();
+    let link = link(&server.url());
+    answered(&link).await;
+    server.hang();
+    let begun = Instant::now();
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert!(
+        begun.elapsed() < Duration::from_millis(250),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(trouble(&link), "too_slow");
+    let begun = Instant::now();
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert!(
+        begun.elapsed() < Duration::from_millis(15),
+        "{:?}",
+        begun.elapsed()
+    );
+    server.go_on();
+    answered(&link).await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_at_the_start_costs_a_caller_the_time_of_one_command() {
+    let server = RedisServer::start();
+    let link = link(&server.url());
+    server.hang();
+    let begun = Instant::now();
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert!(
+        begun.elapsed() < Duration::from_millis(250),
+        "{:?}",
+        begun.elapsed()
+    );
+    server.go_on();
+    answered(&link).await;
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_us_is_away_until_it_lets_us_in() {
+    let server = RedisServer::with(&["--requirepass", "right"]);
+    let link = link(&format!("redis://:wrong@127.0.0.1:{}", server.port()));
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&link), "authentication_failed");
+    assert!(!format!("{link:?}").contains("wrong@"));
+    let open = super::link::link(&format!("redis://:right@127.0.0.1:{}", server.port()));
+    answered(&open).await;
+    let nothing = super::link::link(&server.url());
+    assert_eq!(nothing.read("key", 10).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&nothing), "authentication_failed");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_away() {
+    let server = RedisServer::with(&["--replicaof", "127.0.0.1", "9"]);
+    let link = link(&server.url());
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&link), "read_only");
+    server.command(&[b"REPLICAOF", b"NO", b"ONE"]);
+    answered(&link).await;
+    server.command(&[b"REPLICAOF", b"127.0.0.1", b"9"]);
+    assert_eq!(link.put("key", b"v", None).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&link), "read_only");
+}
+
+#[tokio::test]
+async fn a_server_where_we_may_not_run_a_script_is_away() {
+    let server = RedisServer::start();
+    server.command(&[b"ACL", b"SETUSER", b"default", b"-eval"]);
+    let link = link(&server.url());
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&link), "not_permitted");
+    let server = RedisServer::start();
+    server.command(&[b"ACL", b"SETUSER", b"default", b"-getrange"]);
+    let link = super::link::link(&server.url());
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert!(
+        ["not_permitted", "refused"].contains(&trouble(&link)),
+        "{}",
+        trouble(&link)
+    );
+}
+
+#[tokio::test]
+async fn e9_what_no_redis_says_is_not_believed() {
+    for nonsense in [
+        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+        b"+OK\r\n+OK\r\n+OK\r\n:1\r\n+OK\r\n",
+        b"-ERR \x1b[31m\r\n",
+        b"$-1\r\n*-1\r\n",
+        b"*1000000000\r\n",
+        b"$99999999999999999999\r\n",
+    ] {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        let lying = tokio::spawn(async move {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                        if stream.write_all(nonsense).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        let link = link(&format!("redis://{address}"));
+        let begun = Instant::now();
+        let answer = link.read("key", 10).await;
+        assert_eq!(answer, Err(NoAnswer::Away), "{}", nonsense.escape_ascii());
+        assert!(begun.elapsed() < Duration::from_millis(300));
+        lying.abort();
+    }
+}

@@ -1,0 +1,6 @@
+//! Against a real `redis-server`, started by each test.
+
+mod hostile;
+mod keys;
+mod link;
+pub(crate) mod server;

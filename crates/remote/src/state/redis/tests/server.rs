@@ -1,0 +1,160 @@
+//! A real `redis-server` for one test, on a port of its own, ended by its process id.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Ends with the value.
+#[derive(Debug)]
+pub(crate) struct RedisServer {
+    process: Child,
+    port: u16,
+    arguments: Vec<String>,
+}
+
+impl RedisServer {
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        // The port may be taken between its choice and the start.
+        for _ in 0..10 {
+            let port = free_port();
+            if let Some(process) = launch(port, &arguments) {
+                return Self {
+                    process,
+                    port,
+                    arguments,
+                };
+            }
+        }
+        panic!("redis-server does not start: `cargo xtask setup` installs it");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends the process; nothing is saved.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts again on the same port, empty, after [`Self::kill`].
+    pub(crate) fn restart(&mut self) {
+        self.process = launch(self.port, &self.arguments).expect("the port is still free");
+    }
+
+    /// Stops the process without ending it: connections stay, nothing answers.
+    pub(crate) fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// One command as a foreign client sends it, and the raw answer.
+    pub(crate) fn command(&self, words: &[&[u8]]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend(format!("${}\r\n", word.len()).into_bytes());
+            request.extend_from_slice(word);
+            request.extend_from_slice(b"\r\n");
+        }
+        request.extend_from_slice(b"*1\r\n$4\r\nQUIT\r\n");
+        stream.write_all(&request).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        answer.truncate(answer.len() - b"+OK\r\n".len());
+        answer
+    }
+
+    /// Every key there is.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let answer = String::from_utf8(self.command(&[b"KEYS", b"*"])).unwrap();
+        let lines = answer.split("\r\n").skip(2).step_by(2);
+        let mut keys: Vec<_> = lines.map(str::to_owned).collect();
+        keys.sort();
+        keys
+    }
+
+    /// The one key whose name holds this word.
+    pub(crate) fn key(&self, word: &str) -> String {
+        let mut keys = self.keys();
+        keys.retain(|key| key.contains(word));
+        assert_eq!(keys.len(), 1, "{word}: {keys:?}");
+        keys.remove(0)
+    }
+
+    /// The text under a key.
+    pub(crate) fn text(&self, key: &str) -> Vec<u8> {
+        let answer = self.command(&[b"GET", key.as_bytes()]);
+        let head = answer.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        answer[head..answer.len() - 2].to_vec()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A port that nobody listened on a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a moment at the start of a test")]
+fn nap() {
+    std::thread::sleep(Duration::from_millis(10));
+}
+
+/// `None` when the process ended, because somebody else has the port.
+fn launch(port: u16, arguments: &[String]) -> Option<Child> {
+    let mut process = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed: `cargo xtask setup` does it");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) {
+        if process.try_wait().unwrap().is_some() {
+            return None;
+        }
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return Some(process);
+        }
+        nap();
+    }
+    let _ = process.kill();
+    let _ = process.wait();
+    None
+}
