@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::{
     given::Mistakes,
-    settings::{ResourceSettings, Settings},
+    settings::{ResourceSettings, Settings, SharedState},
     trust,
 };
 
@@ -169,6 +169,12 @@ fn warnings(settings: &Settings) -> Vec<String> {
         );
     }
     warnings.extend(trust::warnings(&settings.resources));
+    warnings.extend(
+        settings
+            .shared_state
+            .as_ref()
+            .and_then(SharedState::warning),
+    );
     for resource in &settings.resources {
         warnings.extend(last_slashes(&resource.provider));
     }

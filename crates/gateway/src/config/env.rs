@@ -1,9 +1,12 @@
 //! The process environment, and the only reader of it. One table says what every variable means;
 //! the reference page is generated from it.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 
-use super::given::{Given, Mistakes, Origin, Words, nearest};
+use super::{
+    given::{Given, Mistakes, Origin, Words, nearest},
+    secret,
+};
 
 /// What a setting belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,34 @@ pub struct Variable {
     pub doc: &'static str,
     /// The version that brought it.
     pub since: &'static str,
+    /// How a file that holds the value is named, if the value is a secret: it is then never shown, and
+    /// the configuration file can only name such a file.
+    pub secret: Option<SecretFile>,
+}
+
+/// A secret's other names: of the file that holds it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct SecretFile {
+    /// The variable that names the file.
+    pub name: &'static str,
+    /// The key that names the file in `oauthgate.toml`.
+    pub key: &'static str,
+}
+
+impl Variable {
+    /// The key that stands in `oauthgate.toml`.
+    #[must_use]
+    pub fn key_in_file(&self) -> &'static str {
+        self.secret.map_or(self.key, |file| file.key)
+    }
+
+    /// The names of the variables that set it.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        [Some(self.name), self.secret.map(|file| file.name)]
+            .into_iter()
+            .flatten()
+    }
 }
 
 /// The prefix of our own variables. A name with it that we do not know is a mistake: a setting that
@@ -43,12 +74,17 @@ pub struct Variable {
 pub const PREFIX: &str = "OAUTHGATE_";
 
 macro_rules! variables {
-    ($($name:literal, $key:literal, $level:ident, $default:expr, $expected:literal, $doc:literal;)+) => {
+    ($($name:literal, $key:literal, $level:ident, $default:expr, $expected:literal, $doc:literal $(, $secret:ident)?;)+) => {
         /// Every variable we read, in the order of the documentation.
         pub const VARIABLES: &[Variable] = &[$(Variable {
             name: $name, key: $key, level: Level::$level, default: $default,
             expected: $expected, doc: $doc, since: "0.1.0",
+            secret: variables!(@file $name, $key $(, $secret)?),
         },)+];
+    };
+    (@file $name:literal, $key:literal) => { None };
+    (@file $name:literal, $key:literal, secret) => {
+        Some(SecretFile { name: concat!($name, "_FILE"), key: concat!($key, "_file") })
     };
 }
 
@@ -197,6 +233,20 @@ variables! {
     "a number of connections, 1 to 1000000",
     "How many connections may be open at a time. Further ones wait in the kernel's queue. Each may take two descriptors: with fewer than that, and 64 to spare, under the hard limit (`ulimit -Hn`), a warning says how many connections are served.";
 
+    "OAUTHGATE_REDIS_URL", "redis_url", Gate, None,
+    "a Redis or Valkey server, for example redis://127.0.0.1:6379, or rediss://user:password@redis.internal:6379/0 for TLS",
+    "Where replicas of the gate share keys and withdrawals: one replica's fetch serves all, and a withdrawal reaches all within a second. When it is away each replica goes on alone. Needs `OAUTHGATE_STATE_SECRET`.",
+    secret;
+
+    "OAUTHGATE_STATE_SECRET", "state_secret", Gate, None,
+    "at least 32 random bytes, the same on all replicas, for example what `openssl rand -base64 32` prints",
+    "Seals what replicas share, so that nobody else who can write to Redis can plant a key. Required with `OAUTHGATE_REDIS_URL`.",
+    secret;
+
+    "OAUTHGATE_REDIS_CA", "redis_ca", Gate, None,
+    "the path of a PEM file with certificate authorities, for example /etc/ssl/redis-ca.pem",
+    "The certificate authorities that a `rediss://` server is checked against, instead of the system's.";
+
     "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "danger_accept_dev_issuer", Process, Some("false"),
     "true or false",
     "Accepts the throw-away keys of `oauthgate dev-issuer`. Anybody who runs one can then mint tokens: for tests on loopback only.";
@@ -213,8 +263,15 @@ pub(super) fn variable(key: &str) -> Option<&'static Variable> {
 }
 
 /// The variables of a process, or what a test says they are.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
+
+/// Names only: some of the values are secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Environment {
     /// This process's own.
@@ -246,7 +303,7 @@ impl Environment {
 
     /// A set name that could be meant by one that is not set.
     pub(super) fn nearest_to(&self, missing: &str) -> Option<&str> {
-        let stranger = |name: &&str| VARIABLES.iter().all(|variable| variable.name != *name);
+        let stranger = |name: &&str| known_names().all(|known| known != *name);
         nearest(missing, self.0.keys().map(String::as_str).filter(stranger))
     }
 
@@ -260,31 +317,42 @@ impl Environment {
     }
 
     fn read(&self, variable: &Variable, mistakes: &mut Mistakes) -> Option<Given> {
-        let value = self.0.get(variable.name)?;
-        let Some(text) = value.to_str() else {
+        let mut set = variable
+            .names()
+            .filter_map(|name| Some((name, self.0.get(name)?)));
+        let (name, value) = set.next()?;
+        if let Some((other, _)) = set.next() {
             mistakes.add(
-                variable.name,
+                other,
                 None,
-                "the value is not UTF-8",
-                variable.expected,
+                format!("{name} is set as well"),
+                "one of the two",
             );
             return None;
+        }
+        let Some(text) = value.to_str() else {
+            mistakes.add(name, None, "the value is not UTF-8", variable.expected);
+            return None;
         };
-        Some(Given {
-            setting: variable.name.to_owned(),
+        let given = Given {
+            setting: name.to_owned(),
             words: Words::One(text.to_owned()),
             origin: Origin::Environment,
-        })
+            is_secret: variable.secret.is_some(),
+        };
+        if name == variable.name {
+            return Some(given);
+        }
+        secret::out_of_file(given, Path::new(text), mistakes)
     }
 
     fn refuse_unknown(&self, mistakes: &mut Mistakes) {
-        let known = || VARIABLES.iter().map(|variable| variable.name);
         let ours = self
             .0
             .keys()
             .filter(|name| name.to_ascii_uppercase().starts_with(PREFIX) && !is_service_link(name));
-        for name in ours.filter(|name| known().all(|known| known != name.as_str())) {
-            let expected = match nearest(name, known()) {
+        for name in ours.filter(|name| known_names().all(|known| known != name.as_str())) {
+            let expected = match nearest(name, known_names()) {
                 Some(meant) => format!("{meant}, if that is what you mean; otherwise remove it"),
                 None => "only names that `oauthgate config reference` prints; remove it".to_owned(),
             };
@@ -296,6 +364,10 @@ impl Environment {
             );
         }
     }
+}
+
+fn known_names() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().flat_map(Variable::names)
 }
 
 /// Kubernetes puts `OAUTHGATE_PORT_8080_TCP_ADDR` and its kin into every pod beside a service called

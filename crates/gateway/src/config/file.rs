@@ -8,8 +8,9 @@ use toml::{
 };
 
 use super::{
-    env::{Level, VARIABLES, variable},
+    env::{Level, VARIABLES, Variable, variable},
     given::{Given, Mistakes, Origin, Words, nearest, shown},
+    secret,
     section::{Section, Sections},
 };
 
@@ -215,9 +216,31 @@ impl Reader<'_> {
             return;
         };
         let expected = expected_for(known);
-        if let Some(given) = self.given(entry, known, expected, mistakes) {
-            section.overlay(known, given);
+        let Some(given) = self.given(entry, known, expected, mistakes) else {
+            return;
+        };
+        match VARIABLES
+            .iter()
+            .find(|variable| variable.key_in_file() == known)
+        {
+            Some(variable) if variable.secret.is_some() => {
+                if let Some(secret) = self.secret(given, mistakes) {
+                    section.overlay(variable.key, secret);
+                }
+            }
+            _ => section.overlay(known, given),
         }
+    }
+
+    /// What stands in the file that a key names; its path is relative to the configuration's.
+    fn secret(&self, given: Given, mistakes: &mut Mistakes) -> Option<Given> {
+        let Words::One(name) = &given.words else {
+            mistakes.add(given.label(), None, "a list", "the path of one file");
+            return None;
+        };
+        let directory = self.path.parent().unwrap_or(Path::new(""));
+        let path = directory.join(name);
+        secret::out_of_file(given, &path, mistakes)
     }
 
     fn given(
@@ -238,6 +261,7 @@ impl Reader<'_> {
                 setting,
                 words,
                 origin,
+                is_secret: false,
             }),
             None => {
                 mistakes.add(
@@ -279,7 +303,7 @@ pub(super) fn keys_of(levels: &[Level]) -> impl Iterator<Item = &'static str> {
     let of_variables = VARIABLES
         .iter()
         .filter(|variable| levels.contains(&variable.level))
-        .map(|variable| variable.key);
+        .map(Variable::key_in_file);
     of_variables.chain(
         FILE_ONLY
             .iter()
@@ -293,6 +317,12 @@ fn expected_for(key: &str) -> &'static str {
         .iter()
         .find(|(_, file_key, _)| *file_key == key)
         .map(|(.., expected)| *expected);
+    let of_secret = VARIABLES
+        .iter()
+        .any(|variable| variable.secret.is_some_and(|file| file.key == key));
+    if of_secret {
+        return "the path of a file that holds the secret";
+    }
     variable(key)
         .map(|variable| variable.expected)
         .or(in_file)
@@ -301,6 +331,15 @@ fn expected_for(key: &str) -> &'static str {
 
 /// What an unknown key probably should have been: a variable's name, a key of another table, or a slip.
 fn suggestion(wrong: &str, levels: &[Level]) -> String {
+    let secret = VARIABLES
+        .iter()
+        .find_map(|variable| (variable.key == wrong).then_some(variable.secret?));
+    if let Some(file) = secret {
+        return format!(
+            "`{}`, the path of a file that holds it: no secret stands in the configuration",
+            file.key
+        );
+    }
     let elsewhere = VARIABLES.iter().find(|variable| {
         variable.name == wrong || (variable.key == wrong && !levels.contains(&variable.level))
     });
@@ -309,8 +348,13 @@ fn suggestion(wrong: &str, levels: &[Level]) -> String {
             "the variable {} instead; a file cannot say this",
             variable.name
         ),
-        (Some(variable), _) if levels.contains(&variable.level) => variable.key.to_owned(),
-        (Some(variable), _) => format!("`{}`, {}", variable.key, table_of(variable.level)),
+        (Some(variable), _) if levels.contains(&variable.level) => {
+            variable.key_in_file().to_owned()
+        }
+        (Some(variable), _) => {
+            let key = variable.key_in_file();
+            format!("`{key}`, {}", table_of(variable.level))
+        }
         (None, Some(meant)) => format!("`{meant}`, if that is what you mean; otherwise remove it"),
         (None, None) => "only keys that `oauthgate config reference` prints; remove it".to_owned(),
     }

@@ -44,12 +44,14 @@ pub(super) enum Words {
 }
 
 /// A value as somebody wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Given {
     /// The setting's name as it was written: `OAUTHGATE_LISTEN`, `--listen`, `listen`.
     pub(super) setting: String,
     pub(super) words: Words,
     pub(super) origin: Origin,
+    /// Whether nobody may see the words.
+    pub(super) is_secret: bool,
 }
 
 impl Given {
@@ -59,6 +61,25 @@ impl Given {
             Origin::File { .. } => format!("{}: {}", self.origin, self.setting),
             _ => self.setting.clone(),
         }
+    }
+
+    /// One of the words for the eyes of an operator.
+    pub(super) fn shown(&self, word: &str) -> String {
+        if self.is_secret {
+            REDACTED.to_owned()
+        } else {
+            shown(word)
+        }
+    }
+}
+
+/// What stands in the place of a secret.
+const REDACTED: &str = "[redacted]";
+
+/// Without the words: some are secrets.
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Given({}, {})", self.setting, self.origin)
     }
 }
 
@@ -82,8 +103,19 @@ impl Mistakes {
         });
     }
 
+    /// A mistake in a word that somebody wrote.
+    pub(super) fn add_word(
+        &mut self,
+        given: &Given,
+        word: &str,
+        problem: impl Into<String>,
+        expected: impl Into<String>,
+    ) {
+        self.add(given.label(), Some(&given.shown(word)), problem, expected);
+    }
+
     pub(super) fn add_error(&mut self, given: &Given, value: &str, error: SettingError) {
-        self.add(given.label(), Some(value), error.problem, error.expected);
+        self.add_word(given, value, error.problem, error.expected);
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -103,6 +103,7 @@ impl Sources {
                     setting,
                     words: Words::One(text.clone()),
                     origin: Origin::Flag,
+                    is_secret: false,
                 },
             ))
         };

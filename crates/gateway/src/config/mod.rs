@@ -13,8 +13,10 @@ mod load;
 mod reader;
 pub mod reference;
 mod resolve;
+mod secret;
 mod section;
 pub mod settings;
+mod shared_state;
 mod trust;
 mod values;
 
@@ -26,6 +28,6 @@ pub use env::Environment;
 pub use given::Origin;
 pub use load::{Loaded, Sources};
 pub use settings::{
-    IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, Tools, UnlistedTools,
-    UpstreamTimeouts,
+    IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, SharedState, Tools,
+    UnlistedTools, UpstreamTimeouts,
 };

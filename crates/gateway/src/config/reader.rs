@@ -31,16 +31,16 @@ impl Reader<'_> {
         let value = match &given.words {
             Words::One(value) => sound(value, given, self.mistakes)?,
             Words::Many(values) => {
-                self.mistakes.add(
-                    given.label(),
-                    Some(&values.join(", ")),
+                self.mistakes.add_word(
+                    given,
+                    &values.join(", "),
                     "a list, where one value is expected",
                     expected(key),
                 );
                 return None;
             }
         };
-        self.note(key, value, &given.origin);
+        self.note(key, &given.shown(value), &given.origin);
         parse(value)
             .map_err(|error| self.mistakes.add_error(given, value, error))
             .ok()
@@ -142,9 +142,9 @@ fn split(text: &str, given: &Given, mistakes: &mut Mistakes) -> Vec<String> {
         return Vec::new();
     };
     if text.split(',').any(|part| part.trim().is_empty()) {
-        mistakes.add(
-            given.label(),
-            Some(text),
+        mistakes.add_word(
+            given,
+            text,
             "a comma with nothing before or after it",
             "items separated by blanks or single commas",
         );
@@ -195,6 +195,6 @@ fn sound<'v>(value: &'v str, given: &Given, mistakes: &mut Mistakes) -> Option<&
     } else {
         return Some(value);
     };
-    mistakes.add(given.label(), Some(value), problem, expected);
+    mistakes.add_word(given, value, problem, expected);
     None
 }

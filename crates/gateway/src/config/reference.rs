@@ -80,10 +80,16 @@ fn entry(variable: &Variable) -> String {
         .map_or_else(|| "none".to_owned(), |default| format!("`{default}`"));
     let key = match variable.level {
         Level::Process => String::new(),
-        _ => format!(" · in the file: `{}`", variable.key),
+        _ => format!(" · in the file: `{}`", variable.key_in_file()),
     };
+    let instead = variable.secret.map_or_else(String::new, |file| {
+        format!(
+            " A secret: never shown. `{}` names a file that holds it instead.",
+            file.name
+        )
+    });
     format!(
-        "\n### `{}`\n\n{}\n\nWrite: {}. Default: {default}{key} · since {}.\n",
+        "\n### `{}`\n\n{}{instead}\n\nWrite: {}. Default: {default}{key} · since {}.\n",
         variable.name, variable.doc, variable.expected, variable.since
     )
 }

@@ -13,7 +13,7 @@ use super::{
     reader::{self, Reader},
     section::{Section, Sections},
     settings::{Limits, ResourceSettings, Settings, Tools, UpstreamTimeouts},
-    values,
+    shared_state, values,
 };
 
 /// What the sections come to.
@@ -81,6 +81,7 @@ fn gate(
     let connections = reader.one("max_connections", |text| {
         values::number(text, 1..=1_000_000)
     });
+    let shared_state = shared_state::read(&mut reader);
     let accept_dev_issuer = reader.one("danger_accept_dev_issuer", values::boolean);
     let limits = Limits {
         drain: drain?,
@@ -95,6 +96,7 @@ fn gate(
         state_directory,
         log_format: log_format?,
         limits,
+        shared_state,
         accept_dev_issuer: accept_dev_issuer?,
         ..Settings::new(Vec::new())
     })

@@ -13,6 +13,8 @@ use oauthgate_core::ScopeSet;
 use oauthgate_remote::ProviderSettings;
 use url::Url;
 
+pub use super::shared_state::SharedState;
+
 /// Everything `serve` needs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -31,6 +33,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What a stranger may take of us.
     pub limits: Limits,
+    /// What replicas share, if anything.
+    pub shared_state: Option<SharedState>,
     /// Whether the throw-away keys of `dev-issuer` are accepted (invariant 7): only in `demo` and in tests.
     pub accept_dev_issuer: bool,
 }
@@ -47,6 +51,7 @@ impl Settings {
             state_directory: None,
             log_format: LogFormat::Json,
             limits: Limits::default(),
+            shared_state: None,
             accept_dev_issuer: false,
         }
     }

@@ -11,6 +11,9 @@ use super::{
     reference,
 };
 
+#[path = "shared_state_tests.rs"]
+mod shared_state;
+
 const GOOD: &[(&str, &str)] = &[
     ("MCP_SERVER_URL", "https://mcp.example.com/mcp"),
     ("OAUTH_ISSUER_URL", "https://auth.example.com"),
@@ -246,7 +249,10 @@ fn every_variable_takes_effect() {
 
 #[test]
 fn no_variable_is_read_and_forgotten() {
-    let source = include_str!("tests.rs");
+    let source = concat!(
+        include_str!("tests.rs"),
+        include_str!("shared_state_tests.rs")
+    );
     for variable in super::env::VARIABLES {
         assert!(
             source.contains(&format!("(\"{}\", ", variable.name)),

@@ -220,6 +220,12 @@ fn key_stores(settings: &Settings) -> Result<KeyStores, ConfigurationError> {
     if let Some(path) = &settings.state_directory {
         builder = builder.keeper(Arc::new(state_directory(path)?));
     }
+    if let Some(shared) = &settings.shared_state {
+        let shared = shared
+            .keys()
+            .map_err(|error| mistake("OAUTHGATE_REDIS_URL", error))?;
+        builder = builder.shared(shared);
+    }
     Ok(builder.build())
 }
 

@@ -1,0 +1,172 @@
+//! What replicas share, and where.
+
+#[cfg(feature = "redis")]
+pub use self::with::SharedState;
+#[cfg(feature = "redis")]
+pub(super) use self::with::read;
+#[cfg(not(feature = "redis"))]
+pub use self::without::SharedState;
+#[cfg(not(feature = "redis"))]
+pub(super) use self::without::read;
+
+#[cfg(feature = "redis")]
+mod with {
+    use std::{fs, net::IpAddr, sync::Arc};
+
+    use oauthgate_core::SettingError;
+    use oauthgate_remote::{
+        jwks::Seal,
+        state::{
+            SharedKeys,
+            redis::{RedisAddress, RedisKeys},
+        },
+    };
+    use secrecy::{ExposeSecret, SecretString};
+
+    use crate::config::{
+        env::variable,
+        reader::{Reader, expected},
+    };
+
+    /// What replicas share, and where.
+    #[derive(Debug, Clone)]
+    pub struct SharedState {
+        address: RedisAddress,
+        secret: SecretString,
+    }
+
+    impl SharedState {
+        /// The shared state in this Redis, sealed with this secret of at least 32 bytes.
+        #[must_use]
+        pub fn new(address: RedisAddress, secret: SecretString) -> Self {
+            Self { address, secret }
+        }
+
+        /// This replica's part in it.
+        ///
+        /// # Errors
+        /// A secret that is too short.
+        pub fn keys(&self) -> Result<Arc<dyn SharedKeys>, SettingError> {
+            let secret = self.secret.expose_secret().as_bytes();
+            RedisKeys::new(self.address.clone(), secret)
+                .map(|keys| Arc::new(keys) as Arc<dyn SharedKeys>)
+        }
+
+        pub(in crate::config) fn warning(&self) -> Option<String> {
+            let host = self.address.host();
+            let stays_here = host == "localhost"
+                || host
+                    .parse::<IpAddr>()
+                    .is_ok_and(|address| address.is_loopback());
+            let is_readable =
+                self.address.has_password() && !self.address.is_encrypted() && !stays_here;
+            is_readable.then(|| {
+                format!(
+                    "the password of {} crosses the network in the clear: rediss:// encrypts it",
+                    self.address
+                )
+            })
+        }
+    }
+
+    pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<SharedState> {
+        let is_given = |key| reader.section.values.contains_key(key);
+        if !is_given("redis_url") {
+            let useless = ["state_secret", "redis_ca"]
+                .into_iter()
+                .filter(|key| is_given(key));
+            for key in useless.collect::<Vec<_>>() {
+                refuse_alone(reader, key);
+            }
+            return None;
+        }
+        if !is_given("state_secret") {
+            reader.mistakes.add(
+                name("state_secret"),
+                None,
+                "required with OAUTHGATE_REDIS_URL and not set: whoever can write to Redis could plant keys",
+                expected("state_secret"),
+            );
+        }
+        let address = reader.one("redis_url", RedisAddress::parse);
+        let secret = reader.one("state_secret", |text| {
+            Seal::secret(text.as_bytes()).map(|_| SecretString::from(text))
+        });
+        let address = match (address, is_given_now(reader, "redis_ca")) {
+            (Some(address), true) => {
+                reader.one("redis_ca", |path| address.with_authorities(pem(path)?))
+            }
+            (address, _) => address,
+        };
+        Some(SharedState::new(address?, secret?))
+    }
+
+    fn is_given_now(reader: &Reader<'_>, key: &str) -> bool {
+        reader.section.values.contains_key(key)
+    }
+
+    fn refuse_alone(reader: &mut Reader<'_>, key: &'static str) {
+        reader.mistakes.add(
+            name(key),
+            None,
+            "nothing is shared without OAUTHGATE_REDIS_URL",
+            "OAUTHGATE_REDIS_URL as well, or leave the setting out",
+        );
+    }
+
+    fn name(key: &'static str) -> &'static str {
+        variable(key).map_or(key, |variable| variable.name)
+    }
+
+    fn pem(path: &str) -> Result<Vec<u8>, SettingError> {
+        fs::read(path).map_err(|error| {
+            SettingError::new(
+                format!("the file cannot be read: {error}"),
+                expected("redis_ca"),
+            )
+        })
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+mod without {
+    use std::sync::Arc;
+
+    use oauthgate_core::SettingError;
+    use oauthgate_remote::state::SharedKeys;
+
+    use crate::config::{env::variable, reader::Reader};
+
+    /// This build shares nothing.
+    #[derive(Debug, Clone)]
+    pub enum SharedState {}
+
+    impl SharedState {
+        /// Never called: there is no such value.
+        ///
+        /// # Errors
+        /// None.
+        pub fn keys(&self) -> Result<Arc<dyn SharedKeys>, SettingError> {
+            match *self {}
+        }
+
+        pub(in crate::config) fn warning(&self) -> Option<String> {
+            match *self {}
+        }
+    }
+
+    pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<SharedState> {
+        for key in ["redis_url", "state_secret", "redis_ca"] {
+            if let (true, Some(variable)) = (reader.section.values.contains_key(key), variable(key))
+            {
+                reader.mistakes.add(
+                    variable.name,
+                    None,
+                    "this build of oauthgate was made without Redis",
+                    "a build with the feature `redis`, or leave the setting out",
+                );
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,190 @@
+//! Secrets, in variables and in files, and what replicas share.
+
+use std::fs;
+
+use rstest::rstest;
+
+use super::{Setup, effective};
+
+const SECRET: &str = "s3cret-s3cret-s3cret-s3cret-s3cret";
+const URL: &str = "rediss://me:s3cret@redis.internal/1";
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_server_and_a_secret_are_enough_to_share() {
+    let loaded = Setup::new(&[
+        ("OAUTHGATE_REDIS_URL", URL),
+        ("OAUTHGATE_STATE_SECRET", SECRET),
+    ])
+    .load();
+    let shared = loaded.settings.shared_state.as_ref().unwrap();
+    let shown = format!("{shared:?} {:?}", shared.keys().unwrap().status());
+    assert!(shown.contains("rediss://redis.internal:6379/1"), "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    assert_eq!(loaded.warnings, [""; 0]);
+    assert!(Setup::new(&[]).load().settings.shared_state.is_none());
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn h2_show_hides_every_secret_wherever_it_comes_from() {
+    let setup = Setup::new(&[("OAUTHGATE_REDIS_URL", URL)]);
+    setup.write("state_secret_file = \"mounted/secret\"\n");
+    fs::create_dir(setup.directory.path().join("mounted")).unwrap();
+    let file = setup.directory.path().join("mounted/secret");
+    fs::write(&file, format!("{SECRET}\n")).unwrap();
+    let loaded = setup.load();
+    let shown = [
+        effective::table(&loaded.effective),
+        effective::json(&loaded.effective),
+        format!("{loaded:?} {:?}", setup.sources),
+    ]
+    .join("\n");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    for name in ["redis_url", "state_secret"] {
+        let line = shown.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line.contains("[redacted]"), "{line}");
+    }
+    assert!(shown.contains("oauthgate.toml:1"), "{shown}");
+}
+
+#[cfg(feature = "redis")]
+#[rstest]
+#[case::bare("", true)]
+#[case::line("\n", true)]
+#[case::windows("\r\n", true)]
+#[case::two_lines("\n\n", false)]
+#[case::blank(" \n", false)]
+fn a_secret_file_loses_one_line_feed_at_its_end(#[case] end: &str, #[case] good: bool) {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("secret");
+    fs::write(&file, format!("{SECRET}{end}")).unwrap();
+    let setup = Setup::new(&[
+        ("OAUTHGATE_REDIS_URL", "redis://127.0.0.1"),
+        ("OAUTHGATE_STATE_SECRET_FILE", file.to_str().unwrap()),
+    ]);
+    assert_eq!(setup.sources.load().is_ok(), good);
+    if !good {
+        let report = setup.report();
+        assert!(report.contains("OAUTHGATE_STATE_SECRET_FILE"), "{report}");
+        assert!(!report.contains("s3cret"), "{report}");
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_environment_beats_the_file_in_either_form() {
+    let setup = Setup::new(&[
+        ("OAUTHGATE_REDIS_URL", URL),
+        ("OAUTHGATE_STATE_SECRET", SECRET),
+    ]);
+    setup.write("redis_url_file = \"url\"\nstate_secret_file = \"short\"\n");
+    fs::write(setup.directory.path().join("url"), "redis://other").unwrap();
+    fs::write(setup.directory.path().join("short"), "short").unwrap();
+    let shared = setup.load().settings.shared_state.unwrap();
+    assert!(format!("{shared:?}").contains("redis.internal"));
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_password_in_the_clear_is_warned_about_unless_it_stays_on_this_machine() {
+    let warnings = |url: &str| {
+        let loaded = Setup::new(&[
+            ("OAUTHGATE_REDIS_URL", url),
+            ("OAUTHGATE_STATE_SECRET", SECRET),
+        ])
+        .load();
+        loaded.warnings.join("\n")
+    };
+    let warned = warnings("redis://:s3cret@redis.internal");
+    assert!(warned.contains("rediss://"), "{warned}");
+    assert!(!warned.contains("s3cret"), "{warned}");
+    for url in [
+        "redis://:s3cret@127.0.0.1",
+        "redis://:s3cret@[::1]:7",
+        "redis://:s3cret@localhost",
+        "redis://redis.internal",
+        URL,
+    ] {
+        assert_eq!(warnings(url), "", "{url}");
+    }
+}
+
+#[cfg(feature = "redis")]
+#[rstest]
+#[case::no_secret(&[("OAUTHGATE_REDIS_URL", URL)], "openssl rand -base64 32")]
+#[case::why(&[("OAUTHGATE_REDIS_URL", URL)], "could plant keys")]
+#[case::short(&[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", "s3cret")], "32 random bytes")]
+#[case::a12_blank(&[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", " ")], "empty")]
+#[case::secret_alone(&[("OAUTHGATE_STATE_SECRET", SECRET)], "nothing is shared")]
+#[case::authorities_alone(&[("OAUTHGATE_REDIS_CA", "/ca.pem")], "nothing is shared")]
+#[case::scheme(&[("OAUTHGATE_REDIS_URL", "http://me:s3cret@host"), ("OAUTHGATE_STATE_SECRET", SECRET)], "not redis or rediss")]
+#[case::insecure(&[("OAUTHGATE_REDIS_URL", "rediss://me:s3cret@host/#insecure"), ("OAUTHGATE_STATE_SECRET", SECRET)], "fragment")]
+#[case::no_authorities(
+    &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA", "/nowhere")],
+    "cannot be read"
+)]
+#[case::not_pem(
+    &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA", "/etc/hostname")],
+    "PEM"
+)]
+#[case::authorities_of_nothing(
+    &[("OAUTHGATE_REDIS_URL", "redis://host"), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA", "/etc/hostname")],
+    "rediss://"
+)]
+fn h7_what_cannot_be_shared_is_told_without_the_secret(
+    #[case] changes: &[(&str, &str)],
+    #[case] expected: &str,
+) {
+    let report = Setup::new(changes).report();
+    assert!(report.contains(expected), "{report}");
+    assert!(!report.contains("s3cret"), "{report}");
+}
+
+#[rstest]
+#[case::both(
+    &[("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_STATE_SECRET_FILE", "/s")],
+    "OAUTHGATE_STATE_SECRET is set as well"
+)]
+#[case::no_file(&[("OAUTHGATE_STATE_SECRET_FILE", "/nowhere")], "\"/nowhere\": the file cannot be read")]
+#[case::directory(&[("OAUTHGATE_REDIS_URL_FILE", "/etc")], "the file cannot be read")]
+#[case::endless(&[("OAUTHGATE_REDIS_URL_FILE", "/dev/zero")], "larger than 64 KiB")]
+#[case::a17_slip(&[("OAUTHGATE_REDIS_URL_FIEL", "/url")], "OAUTHGATE_REDIS_URL_FILE")]
+#[case::a17_no_secret(&[("OAUTHGATE_LISTEN_FILE", "/listen")], "no setting of this name")]
+fn h7_a_secret_that_cannot_be_read_is_told(
+    #[case] changes: &[(&str, &str)],
+    #[case] expected: &str,
+) {
+    let report = Setup::new(changes).report();
+    assert!(report.contains(expected), "{report}");
+    assert!(!report.contains("s3cret"), "{report}");
+}
+
+#[rstest]
+#[case::plain("state_secret = \"s3cret\"", "`state_secret_file`, the path of a file")]
+#[case::url(
+    "redis_url = \"redis://:s3cret@host\"",
+    "`redis_url_file`, the path of a file"
+)]
+#[case::list("redis_url_file = [\"a\", \"b\"]", "the path of one file")]
+#[case::number("redis_url_file = 1.5", "cannot be this setting")]
+#[case::missing("redis_url_file = \"nowhere\"", "oauthgate.toml:1: redis_url_file")]
+fn h7_no_secret_stands_in_the_configuration_file(#[case] line: &str, #[case] expected: &str) {
+    let setup = Setup::new(&[]);
+    setup.write(&format!("{line}\n"));
+    let report = setup.report();
+    assert!(report.contains(expected), "{report}");
+    assert!(!report.contains("s3cret"), "{report}");
+}
+
+#[cfg(not(feature = "redis"))]
+#[rstest]
+#[case("OAUTHGATE_REDIS_URL", URL)]
+#[case("OAUTHGATE_STATE_SECRET", SECRET)]
+#[case("OAUTHGATE_REDIS_CA", "/etc/hostname")]
+fn h7_a_build_without_redis_says_so(#[case] name: &str, #[case] value: &str) {
+    let report = Setup::new(&[(name, value)]).report();
+    assert!(report.contains(name), "{report}");
+    assert!(report.contains("made without Redis"), "{report}");
+    assert!(!report.contains("s3cret"), "{report}");
+}
