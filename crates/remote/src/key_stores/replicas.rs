@@ -10,7 +10,7 @@ use super::{KeyStores, Shared};
 use crate::{
     KeySettings,
     jwks::{JwksSource, KeyStore, Withdrawals},
-    state::{SharedSet, SharedStatus},
+    state::{SharedKeys, SharedSet, SharedStatus},
 };
 
 impl KeyStores {
@@ -40,19 +40,9 @@ impl KeyStores {
         let mut issuers: Vec<&Issuer> = stores.iter().map(|store| store.issuer()).collect();
         issuers.sort_unstable_by_key(|issuer| issuer.as_str());
         issuers.dedup();
-        let exchanges = issuers.into_iter().map(|issuer| async {
-            let mut all = Withdrawals::new();
-            let of_issuer = || stores.iter().filter(|store| store.issuer() == issuer);
-            for store in of_issuer() {
-                // What finds no room here found room in its store, and stays there.
-                let _ = all.merge(&store.withdrawals());
-            }
-            let theirs = replicas.exchange(issuer, &all).await;
-            let _ = all.merge(&theirs);
-            for store in of_issuer() {
-                store.hear(&all).await;
-            }
-        });
+        let exchanges = issuers
+            .into_iter()
+            .map(|issuer| exchange(&**replicas, issuer, stores));
         join_all(exchanges).await;
     }
 
@@ -88,6 +78,20 @@ impl KeyStores {
             let shared = Arc::downgrade(&self.shared);
             *touch = Some(runtime.spawn(keep_in_touch(shared)).abort_handle());
         }
+    }
+}
+
+async fn exchange(replicas: &dyn SharedKeys, issuer: &Issuer, stores: &[Arc<KeyStore>]) {
+    let of_issuer = || stores.iter().filter(|store| store.issuer() == issuer);
+    let mut all = Withdrawals::new();
+    for store in of_issuer() {
+        // What finds no room here found room in its store, and stays there.
+        let _ = all.merge(&store.withdrawals());
+    }
+    let theirs = replicas.exchange(issuer, &all).await;
+    let _ = all.merge(&theirs);
+    for store in of_issuer() {
+        store.hear(&all).await;
     }
 }
 

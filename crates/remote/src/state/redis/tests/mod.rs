@@ -4,3 +4,4 @@ mod hostile;
 mod keys;
 mod link;
 pub(crate) mod server;
+mod withdrawals;
