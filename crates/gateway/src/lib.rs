@@ -7,7 +7,9 @@
 //! - [`gate`]: the running gate, from the listener to the end of the drain.
 //! - [`proxy`]: whether a request may come in, and where it goes.
 //! - [`upstream`]: the service behind, and what it is told about the caller.
-//! - [`telemetry`]: access lines, logs, metrics; [`admin`]: the pages that show them.
+//! - [`issuers`]: whose tokens are taken, and how their keys are doing.
+//! - [`telemetry`]: access lines, logs, metrics; [`admin`]: the pages that show them, and the operator's
+//!   word on keys.
 
 pub mod admin;
 pub mod cli;
@@ -15,6 +17,7 @@ pub mod config;
 #[cfg(feature = "dev")]
 pub mod demo;
 pub mod gate;
+pub mod issuers;
 pub mod proxy;
 pub mod telemetry;
 pub mod upstream;

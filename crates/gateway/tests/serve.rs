@@ -1,5 +1,5 @@
-//! `oauthgate serve` as a process: it says where it listens, outlives SIGHUP, drains on SIGTERM, and ends
-//! with 0.
+//! `oauthgate serve` as a process: it says where it listens and whom it trusts, refreshes keys on SIGHUP,
+//! drains on SIGTERM, and ends with 0.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -155,18 +155,50 @@ fn serves_logs_and_ends_with_0_on_sigterm() {
     );
 }
 
+const HANGUP: &str = "hangup: the keys of all issuers are fetched now; settings are read at start only, restart to apply changes";
+
 #[test]
-fn a_hangup_is_answered_in_the_log_and_ends_nothing() {
+fn a_hangup_refreshes_the_keys_and_ends_nothing() {
     let mut gate = Gate::start(&[("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1")]);
     let (_, admin) = gate.addresses();
     for _ in 0..2 {
         gate.signal("-HUP");
-        let line = gate.line("reload is not supported yet; restart to apply changes");
-        assert_eq!(line["level"], "WARN");
+        assert_eq!(gate.line(HANGUP)["level"], "WARN");
+        let line = gate.line("keys not refreshed");
+        assert_eq!(
+            (&line["issuer"], &line["outcome"], &line["level"]),
+            (
+                &"http://127.0.0.1:9".into(),
+                &"metadata_unavailable".into(),
+                &"WARN".into()
+            )
+        );
     }
     assert!(ask(admin, "GET /livez HTTP/1.1").starts_with("HTTP/1.1 200"));
     gate.signal("-TERM");
     assert_eq!(gate.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_start_says_whom_it_trusts_and_what_is_risky() {
+    let mut gate = Gate::start(&[
+        ("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1"),
+        ("OAUTHGATE_JWKS_URL", "http://127.0.0.1:9/keys"),
+        ("OAUTHGATE_JWKS_STALE_LIMIT", "0"),
+    ]);
+    let warning = gate.line(
+        "the stale limit of http://127.0.0.1:9 is 0: when it cannot be asked for longer than its keys' own life, its tokens are answered 503",
+    );
+    assert_eq!(warning["level"], "WARN");
+    let line = gate.line("trusting");
+    assert_eq!(
+        (&line["issuer"], &line["keys_from"], &line["resources"]),
+        (
+            &"http://127.0.0.1:9".into(),
+            &"http://127.0.0.1:9/keys".into(),
+            &"[\"mcp\"]".into()
+        )
+    );
 }
 
 #[test]

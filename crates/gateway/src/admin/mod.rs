@@ -1,145 +1,66 @@
-//! The admin listener: probes, metrics, version. Never on the public address. Whoever reaches it may read
-//! it; on loopback those are the programs of this machine, but not the web pages in its browser.
+//! The admin listener: probes, metrics, version, and the operator's word on keys. Never on the public
+//! address. Whoever reaches it may read it; on loopback those are the programs of this machine, but not
+//! the web pages in its browser. To change something takes more: `guard.rs` says what.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+mod guard;
+mod health;
+mod keys;
+mod problem;
+
+use std::sync::Arc;
 
 use axum::{
-    Json, Router,
-    extract::{Request, State},
-    http::StatusCode,
-    http::header,
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::get,
+    Json, Router, extract::State, http::header, middleware, response::IntoResponse, routing::get,
 };
-use oauthgate_remote::{KeyStatus, OAuth21Provider};
-use serde_json::{Value, json};
+use secrecy::SecretString;
+use serde_json::json;
 
-use crate::{proxy::admission::Authority, telemetry::metrics::Metrics};
+pub use self::health::Health;
+use self::{guard::Guard, health::ready};
+use crate::{issuers::Issuers, telemetry::metrics::Metrics};
 
-/// What the probes look at.
-#[derive(Debug, Clone)]
-pub struct Health {
-    providers: Arc<[(String, OAuth21Provider)]>,
-    draining: Arc<AtomicBool>,
+/// What the admin pages show and change, and for whom.
+#[derive(Debug)]
+pub struct Admin {
+    /// What the probes look at.
+    pub health: Health,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whose keys are held.
+    pub issuers: Issuers,
+    /// Whether only this machine reaches the listener.
+    pub on_loopback: bool,
+    /// What a call that changes something must carry.
+    pub token: Option<SecretString>,
 }
 
-impl Health {
-    /// The health of these resources.
-    #[must_use]
-    pub fn new(providers: Vec<(String, OAuth21Provider)>) -> Self {
-        Self {
-            providers: providers.into(),
-            draining: Arc::default(),
-        }
-    }
-
-    /// From now on no new traffic should come.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-
-    fn readiness(&self) -> (StatusCode, Value) {
-        let resources: Vec<_> = self
-            .providers
-            .iter()
-            .map(|(name, provider)| (name, provider.key_status()))
-            .collect();
-        let draining = self.draining.load(Ordering::Relaxed);
-        let ready = !draining
-            && resources
-                .iter()
-                .all(|(_, keys)| keys.iter().any(|issuer| issuer.servable));
-        let issuers: Vec<_> = resources
-            .iter()
-            .flat_map(|(name, keys)| keys.iter().map(|status| issuer(name, status)))
-            .collect();
-        let code = if ready {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
+impl Admin {
+    /// The pages and the calls.
+    pub fn router(self) -> Router {
+        let guard = Guard {
+            on_loopback: self.on_loopback,
+            token: self.token,
         };
-        (
-            code,
-            json!({ "ready": ready, "draining": draining, "issuers": issuers }),
-        )
+        Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/healthz", get(ready))
+            .with_state(self.health)
+            .merge(metrics(self.metrics))
+            .merge(keys::router(self.issuers))
+            .route("/version", get(version))
+            .layer(middleware::from_fn_with_state(guard, Guard::admit))
     }
 }
 
-fn issuer(resource: &str, status: &KeyStatus) -> Value {
-    json!({
-        "resource": resource,
-        "issuer": status.issuer,
-        "usable": status.servable,
-        "keys": status.keys,
-        "skipped_keys": status.skipped,
-        "age_seconds": status.age.map(|age| age.as_secs()),
-        "fetches": status.fetches,
-        "last_failure": status.last_failure,
-        "failure_detail": status.failure_detail,
-    })
-}
-
-/// The pages of the admin listener, when it listens on loopback.
-pub fn loopback_router(health: Health, metrics: Arc<Metrics>) -> Router {
-    router(health, metrics).layer(middleware::from_fn(refuse_foreign_hosts))
-}
-
-/// A page whose name was rebound to this machine still sends its own name as the host.
-async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
-    if asks_this_machine(&request) {
-        next.run(request).await
-    } else {
-        let told = "the admin listener answers to the names of this machine only\n";
-        (StatusCode::FORBIDDEN, told).into_response()
-    }
-}
-
-/// Whether the target and every `Host` name this machine, and at least one of them is there.
-fn asks_this_machine(request: &Request) -> bool {
-    let hosts = request.headers().get_all(header::HOST);
-    let mut named = hosts
-        .iter()
-        .map(|host| host.to_str().unwrap_or_default())
-        .chain(
-            request
-                .uri()
-                .authority()
-                .map(axum::http::uri::Authority::as_str),
-        )
-        .peekable();
-    named.peek().is_some()
-        && named.all(|host| Authority::parse(host).is_some_and(|host| host.is_loopback()))
-}
-
-/// The pages of the admin listener.
-pub fn router(health: Health, metrics: Arc<Metrics>) -> Router {
+fn metrics(metrics: Arc<Metrics>) -> Router {
     Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/healthz", get(ready))
-        .with_state(health)
-        .merge(
-            Router::new()
-                .route("/metrics", get(scrape))
-                .with_state(metrics),
-        )
-        .route(
-            "/version",
-            get(|| async {
-                Json(json!({ "name": "oauthgate", "version": env!("CARGO_PKG_VERSION") }))
-            }),
-        )
+        .route("/metrics", get(scrape))
+        .with_state(metrics)
 }
 
-/// Ready once every resource has an issuer whose keys may be used, which an outage within the stale limit
-/// does not change; not ready while draining.
-async fn ready(State(health): State<Health>) -> impl IntoResponse {
-    let (status, report) = health.readiness();
-    (status, Json(report))
+async fn version() -> impl IntoResponse {
+    Json(json!({ "name": "oauthgate", "version": env!("CARGO_PKG_VERSION") }))
 }
 
 async fn scrape(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {

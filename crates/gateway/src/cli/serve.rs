@@ -4,12 +4,13 @@ use clap::Args;
 
 use super::{
     Failure, block_on,
-    signals::{self, Signals},
+    signals::{Hangups, Signals},
     sources::SourceOptions,
 };
 use crate::{
     config::{Environment, Loaded},
     gate::{Gate, GateError},
+    issuers::Trusted,
     telemetry::logs,
 };
 
@@ -39,7 +40,7 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     }
     let mut signals = Signals::new().map_err(Failure::run)?;
     let mut again = Signals::new().map_err(Failure::run)?;
-    signals::outlive_hangups().map_err(Failure::run)?;
+    let hangups = Hangups::new().map_err(Failure::run)?;
     let resources = loaded.settings.resources.clone();
     let gate = Gate::bind(loaded.settings)
         .await
@@ -50,6 +51,10 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     for resource in &resources {
         tracing::info!(resource = resource.name, url = %resource.provider.resource, upstream = %resource.upstream, "protecting");
     }
+    for report in gate.issuers().trusted().iter().map(Trusted::report) {
+        tracing::info!(issuer = report.issuer, store = report.store, resources = ?report.resources, keys_from = report.place, keys = report.keys, age_s = report.age_seconds, "trusting");
+    }
+    hangups.refresh(gate.issuers().clone());
     tracing::info!(listen = %gate.public_addr(), admin = %gate.admin_addr(), "the gate is open");
     let second = async move {
         again.next().await;

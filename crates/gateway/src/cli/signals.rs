@@ -1,6 +1,8 @@
-//! The signals that end a command, and the one that does not.
+//! The signals that end a command, and the one that refreshes its keys.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::issuers::Issuers;
 
 /// SIGTERM and SIGINT.
 #[derive(Debug)]
@@ -30,17 +32,28 @@ impl Signals {
     }
 }
 
-/// From now on a hangup ends nothing. It is how one asks a daemon to read its configuration again (and what
-/// a closed terminal sends), so it is answered in the log.
-///
-/// # Errors
-/// The system has no place for another handler.
-pub(super) fn outlive_hangups() -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            tracing::warn!("reload is not supported yet; restart to apply changes");
-        }
-    });
-    Ok(())
+/// SIGHUP: how one asks a daemon to look again, and what a closed terminal sends.
+#[derive(Debug)]
+pub(super) struct Hangups(Signal);
+
+impl Hangups {
+    /// From now on a hangup ends nothing.
+    ///
+    /// # Errors
+    /// The system has no place for another handler.
+    pub(super) fn new() -> std::io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// From now on a hangup makes the keys be fetched, and is answered in the log.
+    pub(super) fn refresh(mut self, issuers: Issuers) {
+        tokio::spawn(async move {
+            while self.0.recv().await.is_some() {
+                tracing::warn!(
+                    "hangup: the keys of all issuers are fetched now; settings are read at start only, restart to apply changes"
+                );
+                issuers.refresh(None).await;
+            }
+        });
+    }
 }

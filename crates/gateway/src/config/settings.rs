@@ -11,6 +11,7 @@ use std::{
 use ipnet::IpNet;
 use oauthgate_core::ScopeSet;
 use oauthgate_remote::ProviderSettings;
+use secrecy::SecretString;
 use url::Url;
 
 pub use super::shared_state::SharedState;
@@ -23,6 +24,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where probes and metrics are answered; `OAUTHGATE_ADMIN_LISTEN`.
     pub admin_listen: SocketAddr,
+    /// What a call that changes something must carry on the admin listener; `OAUTHGATE_ADMIN_TOKEN`. Without
+    /// one such calls are taken on loopback only.
+    pub admin_token: Option<SecretString>,
     /// The protected resources; never empty, no two under one path.
     pub resources: Vec<ResourceSettings>,
     /// The proxies in front of us whose `Forwarded` and `X-Forwarded-*` are believed; empty by default.
@@ -46,6 +50,7 @@ impl Settings {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
+            admin_token: None,
             resources,
             trusted_proxies: Vec::new(),
             state_directory: None,

@@ -24,6 +24,7 @@ use oauthgate_remote::{
     ConfigurationError, KeyStores, OAuth21Provider, error::Mistake, jwks::SnapshotDirectory,
 };
 use oauthgate_tower::RefusedTokenBudget;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 pub(crate) use self::place::Place;
@@ -34,8 +35,9 @@ pub use self::{
 };
 use self::{door::Door, listener::Public, site::Site};
 use crate::{
-    admin::{self, Health},
+    admin::{Admin, Health},
     config::{ResourceSettings, Settings},
+    issuers::Issuers,
     proxy::routes::Routes,
     telemetry::metrics::Metrics,
     upstream::ReverseProxy,
@@ -66,7 +68,8 @@ pub struct Gate {
     admin_addr: SocketAddr,
     health: Health,
     metrics: Arc<Metrics>,
-    keys: KeyStores,
+    issuers: Issuers,
+    admin_token: Option<SecretString>,
 }
 
 impl fmt::Debug for Gate {
@@ -126,7 +129,8 @@ impl Gate {
             .iter()
             .map(|site| (site.name.to_string(), site.provider.clone()))
             .collect();
-        let metrics = Arc::new(Metrics::new(providers.clone()));
+        let issuers = Issuers::new(keys, &providers);
+        let metrics = Arc::new(Metrics::new(issuers.clone()));
         let paths = settings
             .resources
             .iter()
@@ -146,9 +150,10 @@ impl Gate {
             admin,
             public_addr,
             admin_addr,
-            health: Health::new(providers),
+            health: Health::new(providers, issuers.clone()),
             metrics,
-            keys,
+            issuers,
+            admin_token: settings.admin_token,
         })
     }
 
@@ -164,6 +169,12 @@ impl Gate {
         self.admin_addr
     }
 
+    /// Whose tokens are taken, and how their keys are doing.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
     /// Serves until `shutdown`, then drains.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         self.run_until_cut(shutdown, pending()).await;
@@ -176,13 +187,15 @@ impl Gate {
         cut: impl Future<Output = ()>,
     ) {
         let health = self.health.clone();
-        let pages = if self.admin_addr.ip().is_loopback() {
-            admin::loopback_router(self.health, self.metrics)
-        } else {
-            admin::router(self.health, self.metrics)
+        let warming = tokio::spawn(warm_up(self.issuers.keys().clone()));
+        let pages = Admin {
+            health: self.health,
+            metrics: self.metrics,
+            issuers: self.issuers,
+            on_loopback: self.admin_addr.ip().is_loopback(),
+            token: self.admin_token,
         };
-        let admin = tokio::spawn(async move { axum::serve(self.admin, pages).await });
-        let warming = tokio::spawn(warm_up(self.keys));
+        let admin = tokio::spawn(async move { axum::serve(self.admin, pages.router()).await });
         let drain = async {
             shutdown.await;
             health.drain();

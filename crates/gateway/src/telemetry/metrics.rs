@@ -1,21 +1,16 @@
 //! Prometheus metrics. Every label comes from the configuration or from a closed list, so that no
 //! stranger can make a new series.
 
-use std::{fmt, sync::Arc, sync::atomic::AtomicI64, time::Duration};
+use std::{sync::Arc, sync::atomic::AtomicI64, time::Duration};
 
-use oauthgate_remote::{KeyStatus, OAuth21Provider};
 use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
-    metrics::{
-        counter::{ConstCounter, Counter},
-        family::Family,
-        gauge::{ConstGauge, Gauge},
-        histogram::Histogram,
-        info::Info,
-    },
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
+
+use super::key_metrics::KeyMetrics;
+use crate::issuers::Issuers;
 
 /// How a request ended, for whom, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,9 +45,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a gate with these resources.
+    /// The metrics of a gate that trusts these issuers.
     #[must_use]
-    pub fn new(providers: Vec<(String, OAuth21Provider)>) -> Self {
+    pub fn new(issuers: Issuers) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("oauthgate"),
             requests: Family::default(),
@@ -65,7 +60,7 @@ impl Metrics {
         metrics.register();
         metrics
             .registry
-            .register_collector(Box::new(Keys { providers }));
+            .register_collector(Box::new(KeyMetrics::new(issuers)));
         metrics
     }
 
@@ -145,130 +140,6 @@ impl Drop for Underway {
     fn drop(&mut self) {
         self.0.dec();
     }
-}
-
-/// How the keys are doing, asked at each scrape.
-#[derive(Debug)]
-struct Keys {
-    providers: Vec<(String, OAuth21Provider)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KeyLabels {
-    resource: String,
-    issuer: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KeyOutcomeLabels {
-    resource: String,
-    issuer: String,
-    outcome: &'static str,
-}
-
-impl Keys {
-    fn statuses(&self) -> Vec<(KeyLabels, KeyStatus)> {
-        let of_provider = |(resource, provider): &(String, OAuth21Provider)| {
-            let labels = |status: KeyStatus| {
-                (
-                    KeyLabels {
-                        resource: resource.clone(),
-                        issuer: status.issuer.clone(),
-                    },
-                    status,
-                )
-            };
-            provider
-                .key_status()
-                .into_iter()
-                .map(labels)
-                .collect::<Vec<_>>()
-        };
-        self.providers.iter().flat_map(of_provider).collect()
-    }
-}
-
-impl Collector for Keys {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let statuses = self.statuses();
-        let mut gauge = |name, help, value: fn(&KeyStatus) -> Option<f64>| {
-            let values = statuses
-                .iter()
-                .filter_map(|(labels, status)| Some((labels, value(status)?)));
-            family(
-                &mut encoder,
-                name,
-                help,
-                values.map(|(labels, value)| (labels, ConstGauge::new(value))),
-            )
-        };
-        gauge("keys", "Usable signing keys held", |status| {
-            Some(to_f64(status.keys))
-        })?;
-        gauge("keys_servable", "1 while the keys may be used", |status| {
-            Some(f64::from(u8::from(status.servable)))
-        })?;
-        gauge(
-            "keys_age_seconds",
-            "Since the issuer last confirmed its keys",
-            |status| status.age.map(|age| age.as_secs_f64()),
-        )?;
-        let fetches = statuses
-            .iter()
-            .map(|(labels, status)| (labels, ConstCounter::new(status.fetches)));
-        family(
-            &mut encoder,
-            "key_fetches",
-            "Attempts to fetch keys, successful or not",
-            fetches,
-        )?;
-        let outcomes: Vec<_> = statuses
-            .iter()
-            .map(|(labels, status)| last_outcome(labels, status))
-            .collect();
-        family(
-            &mut encoder,
-            "keys_last_outcome",
-            "1 at the outcome of the last attempt to fetch keys",
-            outcomes.iter().map(|labels| (labels, ConstGauge::new(1.0))),
-        )
-    }
-}
-
-fn last_outcome(labels: &KeyLabels, status: &KeyStatus) -> KeyOutcomeLabels {
-    let never = if status.fetches == 0 { "none" } else { "ok" };
-    KeyOutcomeLabels {
-        resource: labels.resource.clone(),
-        issuer: labels.issuer.clone(),
-        outcome: status.last_failure.unwrap_or(never),
-    }
-}
-
-fn family<'l, L, M>(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    metrics: impl Iterator<Item = (&'l L, M)>,
-) -> fmt::Result
-where
-    L: EncodeLabelSet + 'l,
-    M: EncodeMetric,
-{
-    let mut metrics = metrics.peekable();
-    let Some((_, first)) = metrics.peek() else {
-        return Ok(());
-    };
-    let kind = first.metric_type();
-    let mut descriptor = encoder.encode_descriptor(name, help, None, kind)?;
-    for (labels, metric) in metrics {
-        metric.encode(descriptor.encode_family(labels)?)?;
-    }
-    Ok(())
-}
-
-/// A count small enough to be exact.
-fn to_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
 /// Records how long something took.

@@ -2,5 +2,6 @@
 //! lines look ([`logs`]).
 
 pub mod access;
+mod key_metrics;
 pub mod logs;
 pub mod metrics;

@@ -17,6 +17,9 @@ pub struct KeyStatus {
     /// Whether the set may be used: it was loaded, it has not outlived the stale limit, and the issuer is
     /// not suspended.
     pub servable: bool,
+    /// For how long the set may still be used without another word from its issuer; `None` when none was
+    /// ever loaded.
+    pub remaining: Option<Duration>,
     /// Whether the set has outlived its life: its issuer could not be asked in time. It is served until the
     /// stale limit nevertheless.
     pub stale: bool,

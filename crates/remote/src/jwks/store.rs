@@ -296,12 +296,14 @@ impl KeyStore {
         let state = self.state();
         let failure = state.last_failure.as_ref();
         let suspended = self.is_suspended.load(Ordering::Relaxed);
+        let serve_until = state.schedule.serve_until();
         KeyStatus {
             issuer: self.issuer.as_str().to_owned(),
             keys: held.as_ref().map_or(0, |held| held.ring.usable()),
             skipped: held.as_ref().map_or(0, |held| held.ring.skipped().len()),
             age: state.schedule.age(now),
             servable: state.schedule.may_serve(now) && !suspended,
+            remaining: serve_until.map(|until| until.saturating_sub(now)),
             stale: state.schedule.is_stale(now),
             suspended,
             withdrawn: state.reading.rule.withdrawn_names(),

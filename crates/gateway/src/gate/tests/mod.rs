@@ -5,6 +5,8 @@ mod between;
 mod ends;
 mod hygiene;
 mod lines;
+mod metrics_page;
+mod operator;
 mod pages;
 mod recorder;
 mod replies;

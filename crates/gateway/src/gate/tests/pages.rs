@@ -249,7 +249,8 @@ async fn metrics_count_requests_by_outcome_and_reason() {
         "oauthgate_upstream_duration_seconds_count{resource=\"mcp\"} 1",
         "oauthgate_requests_in_flight 0",
         "oauthgate_build_info{version=",
-        "oauthgate_keys_servable{resource=\"mcp\"",
+        "oauthgate_keys_servable{issuer=\"http://127.0.0.1:",
+        "oauthgate_keys_strangers_left 20",
         "outcome=\"ok\"} 1",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");

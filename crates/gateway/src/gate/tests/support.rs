@@ -131,7 +131,16 @@ impl Running {
     }
 
     pub(super) async fn over(settings: Settings, signer: Arc<Signer>) -> Self {
-        let (public, admin) = (loopback().await, loopback().await);
+        Self::over_admin(settings, signer, loopback().await).await
+    }
+
+    /// A gate whose admin pages are answered on this listener.
+    pub(super) async fn over_admin(
+        settings: Settings,
+        signer: Arc<Signer>,
+        admin: TcpListener,
+    ) -> Self {
+        let public = loopback().await;
         let reached = Arc::new(AtomicUsize::new(0));
         let gate = Gate::before(settings, public, admin, |_| {
             Ok(Upstream::new(upstream(Arc::clone(&reached))))
@@ -187,6 +196,19 @@ impl Running {
         .await
     }
 
+    /// A call that an operator makes, with these further lines.
+    pub(super) async fn call_admin(&self, call: &str, lines: &[&str]) -> Answer {
+        let mut all = vec!["Host: localhost"];
+        all.extend(lines);
+        exchange(self.admin, &format!("{call} HTTP/1.1"), &all, "").await
+    }
+
+    /// The status of a request with a good token.
+    pub(super) async fn status(&self) -> u16 {
+        let bearer = self.bearer(serde_json::json!({}));
+        self.ask("GET /mcp HTTP/1.1", &[&bearer]).await.status
+    }
+
     pub(super) fn bearer(&self, changes: Value) -> String {
         format!("Authorization: Bearer {}", self.signer.token(changes))
     }
@@ -221,7 +243,7 @@ pub(super) fn resource(identifier: &str, issuer: &str) -> ResourceSettings {
 }
 
 /// An issuer that serves its key.
-async fn issuing(kid: &'static str) -> Arc<Signer> {
+pub(super) async fn issuing(kid: &'static str) -> Arc<Signer> {
     let listener = loopback().await;
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let signer = Arc::new(Signer::new(kid, issuer));

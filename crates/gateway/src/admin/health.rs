@@ -1,0 +1,68 @@
+//! What the probes look at.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use oauthgate_remote::OAuth21Provider;
+use serde_json::{Value, json};
+
+use crate::issuers::{Issuers, Report, Trusted};
+
+/// What the probes look at.
+#[derive(Debug, Clone)]
+pub struct Health {
+    providers: Arc<[(String, OAuth21Provider)]>,
+    issuers: Issuers,
+    draining: Arc<AtomicBool>,
+}
+
+impl Health {
+    /// The health of these resources, which trust these issuers.
+    #[must_use]
+    pub fn new(providers: Vec<(String, OAuth21Provider)>, issuers: Issuers) -> Self {
+        Self {
+            providers: providers.into(),
+            issuers,
+            draining: Arc::default(),
+        }
+    }
+
+    /// From now on no new traffic should come.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn readiness(&self) -> (StatusCode, Value) {
+        let resources: Vec<_> = self.providers.iter().map(resource).collect();
+        let draining = self.draining.load(Ordering::Relaxed);
+        let ready = !draining && resources.iter().all(|resource| resource["usable"] == true);
+        let issuers: Vec<_> = self.issuers.trusted().iter().map(Trusted::report).collect();
+        let warnings: Vec<_> = issuers.iter().filter_map(Report::warning).collect();
+        let code = if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        let report = json!({
+            "ready": ready, "draining": draining,
+            "resources": resources, "issuers": issuers, "warnings": warnings,
+        });
+        (code, report)
+    }
+}
+
+/// A resource is of use while one of its issuers is.
+fn resource((name, provider): &(String, OAuth21Provider)) -> Value {
+    let usable = provider.key_status().iter().any(|issuer| issuer.servable);
+    json!({ "resource": name, "usable": usable })
+}
+
+/// Ready once every resource has an issuer whose keys may be used, which an outage within the stale limit
+/// does not change; not ready while draining.
+pub(super) async fn ready(State(health): State<Health>) -> impl IntoResponse {
+    let (status, report) = health.readiness();
+    (status, Json(report))
+}

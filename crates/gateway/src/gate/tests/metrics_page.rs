@@ -1,0 +1,131 @@
+//! `docs/reference/metrics.md` is generated from what a running gate says about itself.
+
+use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+
+use serde_json::json;
+
+use super::support::Running;
+
+const HEAD: &str = "\
+<!-- Generated: `UPDATE_REFERENCE=1 cargo test -p oauthgate --lib metrics_page`; a test fails when it is stale. -->
+
+# Metrics
+
+`GET /metrics` on the admin listener, in the OpenMetrics text format that Prometheus reads. Every label comes from the
+configuration or from a closed list: no stranger can make a new series. What to watch and when to wake somebody:
+[Keys: rotation, outage, attack](../guides/keys.md#what-to-alert-on).
+
+| Label | What it says |
+|---|---|
+| `resource` | the resource's name; `none` where no resource lives |
+| `outcome` of a request | `allowed`, `answered` (by the gate itself, to anybody), `refused` or `failed` |
+| `reason` | `ok`, or one of [these codes](reasons.md) |
+| `issuer` | the issuer as it is configured; with a template, `OAUTH_ISSUER_URL` |
+| `store` | `1`; further numbers where resources hold the keys of one issuer under different settings |
+| `outcome` of a fetch | `none` before the first, `ok`, or why it failed: `metadata_unavailable`, `metadata_issuer_mismatch`, `jwks_unavailable`, `no_usable_keys` |
+| `version` | the version of the gate |
+
+| Metric | Type | Labels | What it says |
+|---|---|---|---|
+";
+
+/// What the text says about one family.
+#[derive(Default)]
+struct Family {
+    kind: String,
+    help: String,
+    labels: Vec<String>,
+}
+
+#[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how a person asks for a new page"
+)]
+async fn the_page_of_metrics_is_fresh() {
+    let gate = Running::start().await;
+    gate.ready().await;
+    gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({}))])
+        .await;
+    let page = page(&gate.ask_admin("/metrics").await.body);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap();
+    assert!(
+        written == page,
+        "stale: UPDATE_REFERENCE=1 cargo test -p oauthgate --lib metrics_page"
+    );
+}
+
+fn page(text: &str) -> String {
+    let mut page = String::from(HEAD);
+    for (name, family) in families(text) {
+        assert!(family.help.ends_with('.'), "{name}: {}", family.help);
+        let labels: Vec<_> = family
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            sampled(&name, &family.kind),
+            family.kind,
+            labels.join(" "),
+            family.help
+        )
+        .unwrap();
+    }
+    page
+}
+
+/// The name that a query needs.
+fn sampled(name: &str, kind: &str) -> String {
+    match kind {
+        "counter" => format!("{name}_total"),
+        "info" => format!("{name}_info"),
+        "histogram" => format!("{name}_bucket"),
+        _ => name.to_owned(),
+    }
+}
+
+fn families(text: &str) -> BTreeMap<String, Family> {
+    let mut families: BTreeMap<String, Family> = BTreeMap::new();
+    let mut current = String::new();
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("HELP"), Some(name), help) => {
+                name.clone_into(&mut current);
+                families.entry(current.clone()).or_default().help =
+                    help.unwrap_or_default().to_owned();
+            }
+            (Some("#"), Some("TYPE"), Some(_), kind) => {
+                families.entry(current.clone()).or_default().kind =
+                    kind.unwrap_or_default().to_owned();
+            }
+            (Some("#"), ..) => {}
+            (Some(_), ..) => {
+                families.entry(current.clone()).or_default().labels = labels(line);
+            }
+            (None, ..) => {}
+        }
+    }
+    families
+}
+
+fn labels(sample: &str) -> Vec<String> {
+    let Some((_, rest)) = sample.split_once('{') else {
+        return Vec::new();
+    };
+    let inside = rest.rsplit_once('}').map_or("", |(inside, _)| inside);
+    let named = inside
+        .split("\",")
+        .filter_map(|pair| pair.split_once("=\""));
+    named
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| name != "le")
+        .collect()
+}
