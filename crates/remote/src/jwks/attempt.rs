@@ -2,7 +2,10 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,7 +13,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::runtime::Handle;
 
 use super::{
     Ask, Fetched, JwksSource, KeySourceError, flight::Flight, keeping::Keeping, store::KeyStore,
@@ -35,8 +38,8 @@ pub(super) enum Runner {
 #[derive(Debug)]
 pub(super) struct Callers {
     attempt: Mutex<Option<Shared<BoxFuture<'static, ()>>>>,
-    /// One request at a time spends its time on upkeep; the others go their way.
-    pub(super) one_for_upkeep: Semaphore,
+    /// The last attempt on which a request spent its time; the others give it a push and go their way.
+    waited_for: AtomicU64,
 }
 
 impl Runner {
@@ -47,7 +50,7 @@ impl Runner {
         }
         Self::Callers(Callers {
             attempt: Mutex::default(),
-            one_for_upkeep: Semaphore::new(1),
+            waited_for: AtomicU64::new(0),
         })
     }
 
@@ -88,6 +91,19 @@ impl Runner {
 }
 
 impl Callers {
+    /// Goes on with an upkeep attempt: the first caller for so long at most, each later one as far as it
+    /// gets without waiting.
+    pub(super) async fn carry(&self, number: u64, limit: Duration) {
+        let Some(attempt) = self.attempt().clone() else {
+            return;
+        };
+        if self.waited_for.swap(number, Ordering::Relaxed) == number {
+            let _ = attempt.now_or_never();
+        } else {
+            let _ = tokio::time::timeout(limit, attempt).await;
+        }
+    }
+
     fn attempt(&self) -> MutexGuard<'_, Option<Shared<BoxFuture<'static, ()>>>> {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }

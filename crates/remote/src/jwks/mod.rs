@@ -32,6 +32,8 @@ mod sync;
 pub mod withdrawals;
 
 #[cfg(test)]
+mod crowd_tests;
+#[cfg(test)]
 mod rulings_tests;
 #[cfg(test)]
 mod schedule_properties;

@@ -335,6 +335,15 @@ impl Schedule {
         due.max(self.upkeep_rests_until)
     }
 
+    /// When upkeep may start its next attempt, and has none to join: one under way is given up first.
+    #[must_use]
+    pub fn next_upkeep_at(&self) -> Duration {
+        let given_up = self.in_flight.map_or(Duration::ZERO, |attempt| {
+            attempt.started.saturating_add(ATTEMPT_LIMIT)
+        });
+        self.upkeep_at().max(given_up)
+    }
+
     /// How long until anybody may start an attempt; zero while one is under way.
     #[must_use]
     pub fn next_attempt_in(&self, now: Duration) -> Duration {

@@ -23,6 +23,8 @@ enum Step {
     Stranger(bool),
     Succeed(Freshness, Jitter),
     Fail(Option<Duration>, Jitter),
+    /// The attempt finds what an earlier process saved.
+    Recall(Freshness, Jitter),
     /// The end of an attempt that was given up for lost, so many attempts ago.
     LateEnd(u64),
     Adopt(Freshness, Jitter),
@@ -54,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => prop::bool::weighted(0.8).prop_map(Step::Stranger),
         3 => (freshness(), jitter()).prop_map(|(freshness, jitter)| Step::Succeed(freshness, jitter)),
         3 => (proptest::option::of(seconds(0..1_000)), jitter()).prop_map(|(after, jitter)| Step::Fail(after, jitter)),
+        1 => (freshness(), jitter()).prop_map(|(freshness, jitter)| Step::Recall(freshness, jitter)),
         1 => (1..5_u64).prop_map(Step::LateEnd),
         1 => (freshness(), jitter()).prop_map(|(freshness, jitter)| Step::Adopt(freshness, jitter)),
     ]
@@ -75,8 +78,15 @@ fn timing() -> impl Strategy<Value = Timing> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Started(Demand),
-    Succeeded { age: Duration },
-    Failed { held: bool, asked: Duration },
+    Succeeded {
+        age: Duration,
+    },
+    /// Without asking the issuer, which is then due to be asked.
+    Recalled,
+    Failed {
+        held: bool,
+        asked: Duration,
+    },
 }
 
 /// Plays steps, checks each answer of the schedule, and writes down what happened.
@@ -121,6 +131,7 @@ impl Play {
             Step::Stranger(leave) => self.demand(Demand::Stranger, leave),
             Step::Succeed(freshness, jitter) => self.succeed(freshness, jitter),
             Step::Fail(retry_after, jitter) => self.fail(retry_after, jitter),
+            Step::Recall(freshness, jitter) => self.recall(freshness, jitter),
             Step::LateEnd(attempts_ago) => self.late_end(attempts_ago),
             Step::Adopt(freshness, jitter) => self.adopt(freshness, jitter),
         }
@@ -132,10 +143,17 @@ impl Play {
             self.schedule.upkeep_at(),
             self.schedule.strangers_rest(self.now),
         );
+        let next_upkeep_at = self.schedule.next_upkeep_at();
         let action = self.schedule.demand(self.now, demand, || {
             asked = true;
             leave
         });
+        if demand == Demand::Upkeep {
+            assert_eq!(
+                matches!(action, Action::Fetch(_)),
+                self.now >= next_upkeep_at
+            );
+        }
         assert_eq!(
             self.schedule.upkeep_at(),
             upkeep_at,
@@ -193,6 +211,19 @@ impl Play {
         self.log.push((self.now, Event::Failed { held, asked }));
     }
 
+    fn recall(&mut self, freshness: Freshness, jitter: Jitter) {
+        let Some((number, _)) = self.current else {
+            return;
+        };
+        let used = self.schedule.recalled(self.now, number, freshness, jitter);
+        let usable = freshness.age <= self.longest_use(freshness.max_age);
+        assert_eq!(used, usable && self.hold(freshness));
+        if used {
+            self.current = None;
+            self.log.push((self.now, Event::Recalled));
+        }
+    }
+
     fn late_end(&mut self, attempts_ago: u64) {
         let Some(number) = self.schedule.attempts().checked_sub(attempts_ago) else {
             return;
@@ -204,6 +235,7 @@ impl Play {
         let fresh = Freshness::default();
         assert!(!self.schedule.succeeded(self.now, number, fresh, Jitter(0)));
         assert!(!self.schedule.failed(self.now, number, None, Jitter(0)));
+        assert!(!self.schedule.recalled(self.now, number, fresh, Jitter(0)));
         assert_eq!(format!("{:?}", self.schedule), before);
     }
 
@@ -245,7 +277,7 @@ impl Play {
             .log
             .iter()
             .rev()
-            .filter(|(_, event)| !matches!(event, Event::Started(_)));
+            .filter(|(_, event)| !matches!(event, Event::Started(_) | Event::Recalled));
         let failures = ends
             .clone()
             .take_while(|(_, event)| matches!(event, Event::Failed { .. }));
@@ -323,6 +355,7 @@ proptest! {
                 Event::Succeeded { .. } => renewal.min(COOLDOWN),
                 Event::Failed { held: true, asked } => asked.max(COOLDOWN),
                 Event::Failed { held: false, asked } => asked.max(Duration::from_secs(1)),
+                Event::Recalled => Duration::ZERO,
                 Event::Started(_) => unreachable!("no end"),
             };
             prop_assert!(cause != Demand::Upkeep || pause >= least, "{end:?} {pause:?} {least:?}");
@@ -375,7 +408,7 @@ proptest! {
         let mut play = Play::new(timing);
         for step in &steps {
             play.play(step);
-            prop_assert!(play.schedule.upkeep_at() <= play.latest_upkeep());
+            prop_assert!(play.schedule.upkeep_at() <= play.latest_upkeep().max(play.now));
         }
     }
 

@@ -207,16 +207,14 @@ impl KeyStore {
     }
 
     /// Renews the set if that is due. Waits for nothing where tasks do the work; without them one
-    /// request at a time spends a bounded moment on it.
+    /// request spends a bounded moment on it.
     async fn upkeep(self: &Arc<Self>) {
         if self.milliseconds() < self.upkeep_at.load(Ordering::Relaxed) {
             return;
         }
         let attempt = self.demand(Demand::Upkeep);
-        if let (Runner::Callers(callers), Some(attempt)) = (&self.runner, attempt)
-            && let Ok(_only) = callers.one_for_upkeep.try_acquire()
-        {
-            self.wait(attempt, STRANGER_WAIT).await;
+        if let (Runner::Callers(callers), Some(attempt)) = (&self.runner, attempt) {
+            callers.carry(attempt, STRANGER_WAIT).await;
         }
     }
 
@@ -540,11 +538,12 @@ impl KeyStore {
     }
 
     pub(super) fn publish(&self, schedule: &Schedule) {
-        let due = if schedule.is_fetching() {
-            NEVER
-        } else {
-            u64::try_from(schedule.upkeep_at().as_millis()).unwrap_or(NEVER)
+        let due = match self.runner {
+            Runner::Tasks => schedule.next_upkeep_at(),
+            // Whoever comes goes on with the attempt under way.
+            Runner::Callers(_) => schedule.upkeep_at(),
         };
+        let due = u64::try_from(due.as_millis()).unwrap_or(NEVER);
         self.upkeep_at.store(due, Ordering::Relaxed);
     }
 

@@ -35,8 +35,13 @@ impl ScriptedSource {
 
     /// Forgets what was scripted and answers this from now on.
     pub(crate) fn now(&self, body: Vec<u8>) {
+        self.now_after(Duration::ZERO, body);
+    }
+
+    /// The same, and takes this long for it.
+    pub(crate) fn now_after(&self, after: Duration, body: Vec<u8>) {
         self.answers.lock().unwrap().clear();
-        self.then(Duration::ZERO, document(body));
+        self.then(after, document(body));
     }
 
     /// Forgets what was scripted and takes so long for each answer from now on.
