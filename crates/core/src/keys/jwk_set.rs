@@ -54,6 +54,15 @@ pub enum JwkSetError {
     },
 }
 
+/// Usable keys written out again by [`JwkSet::public_document`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicDocument {
+    /// A JWK set of their public members.
+    pub text: Vec<u8>,
+    /// How many members of the document are not in it.
+    pub left_out: usize,
+}
+
 /// The usable public signing keys of one issuer.
 #[derive(Debug)]
 pub struct JwkSet {
@@ -104,7 +113,7 @@ impl JwkSet {
     /// let document = br#"{"odd": 1, "keys": [{"kid":"1","x5u":"http://evil.test/",
     ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","crv":"Ed25519","kty":"OKP"}]}"#;
     /// assert_eq!(
-    ///     JwkSet::public_document(document, |_| false)?,
+    ///     JwkSet::public_document(document, |_| false)?.text,
     ///     br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1"}]}"#
     /// );
     /// # Ok::<(), oauthgate_core::keys::JwkSetError>(())
@@ -115,7 +124,7 @@ impl JwkSet {
     pub fn public_document(
         document: &[u8],
         barred: impl Fn(&Jwk) -> bool,
-    ) -> Result<Vec<u8>, JwkSetError> {
+    ) -> Result<PublicDocument, JwkSetError> {
         let members = Self::members(document)?;
         let usable: Vec<_> = members
             .iter()
@@ -128,7 +137,10 @@ impl JwkSet {
                 first: "every key is barred or cannot be used".to_owned(),
             });
         }
-        Ok(public::document(&usable))
+        Ok(PublicDocument {
+            text: public::document(&usable),
+            left_out: members.len().saturating_sub(usable.len()),
+        })
     }
 
     /// The members of the set, not yet looked at.
@@ -317,20 +329,24 @@ mod tests {
         private["d"] = json!("c2VjcmV0");
         let keys = [annotated, private, key("b"), json!(7)];
         let written = JwkSet::public_document(&document(&keys), named("b")).unwrap();
+        assert_eq!(written.left_out, 3);
         let expected = json!({"keys": [{
             "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "a", "alg": "EdDSA", "use": "sig",
             "key_ops": ["verify"], "issuer": "https://auth.example.com/"
         }]});
-        assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), expected);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&written.text).unwrap(),
+            expected
+        );
     }
 
     #[test]
     fn a_public_document_written_again_is_the_same() {
         let keys = [key("a\"\\\u{1}\u{7f}ö"), key("b")];
         let once = JwkSet::public_document(&document(&keys), |_| false).unwrap();
-        let twice = JwkSet::public_document(&once, |_| false).unwrap();
+        let twice = JwkSet::public_document(&once.text, |_| false).unwrap();
         assert_eq!(once, twice);
-        let set = JwkSet::parse(&once).unwrap();
+        let set = JwkSet::parse(&once.text).unwrap();
         assert_eq!(set.keys()[0].id().unwrap().as_str(), "a\"\\\u{1}\u{7f}ö");
         assert!(set.skipped().is_empty());
     }

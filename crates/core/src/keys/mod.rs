@@ -9,5 +9,5 @@ mod selection;
 
 pub use algorithm::SigningAlgorithm;
 pub use jwk::{Jwk, KeyId};
-pub use jwk_set::{JwkSet, JwkSetError, KeyHint, SkippedKey};
+pub use jwk_set::{JwkSet, JwkSetError, KeyHint, PublicDocument, SkippedKey};
 pub(crate) use selection::Selection;

@@ -172,14 +172,10 @@ impl KeyStore {
             let rulings = &snapshot.withdrawals;
             let barred = |key: &Jwk| rulings.bars(key);
             let keys = SnapshotKeys::new(&held.body, barred, confirmed_at);
-            // Without a withdrawn key it is no longer the document that the validator names.
-            let validator = held
-                .validator
-                .clone()
-                .filter(|_| !self.published_keys().iter().any(barred));
-            snapshot.keys = keys
-                .ok()
-                .map(|keys| keys.with_validator(validator).with_max_age(held.max_age));
+            snapshot.keys = keys.ok().map(|keys| {
+                keys.with_validator(held.validator.clone())
+                    .with_max_age(held.max_age)
+            });
         }
         snapshot
     }

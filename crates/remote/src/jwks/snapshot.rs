@@ -89,9 +89,11 @@ pub struct KeySnapshot {
 
 /// Keys and when their issuer last confirmed them. Holding this is the proof that the document is a set
 /// of usable public keys and holds nothing else.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct SnapshotKeys {
     document: Vec<u8>,
+    /// Whether nothing of the issuer's document is missing.
+    is_whole: bool,
     validator: Option<Validator>,
     confirmed_at: UnixTime,
     max_age: Option<Duration>,
@@ -107,19 +109,21 @@ impl SnapshotKeys {
         barred: impl Fn(&Jwk) -> bool,
         confirmed_at: UnixTime,
     ) -> Result<Self, JwkSetError> {
+        let document = JwkSet::public_document(document, barred)?;
         Ok(Self {
-            document: JwkSet::public_document(document, barred)?,
+            document: document.text,
+            is_whole: document.left_out == 0,
             validator: None,
             confirmed_at,
             max_age: None,
         })
     }
 
-    /// With what to send along next time, unless it could not be sent. Only for a document that lost no key:
-    /// the issuer confirms what it published.
+    /// With what to send along next time, unless it could not be sent. Where a key was left out, the
+    /// validator names another document: a later version may use the key, and must be sent it again.
     #[must_use]
     pub fn with_validator(mut self, validator: Option<Validator>) -> Self {
-        self.validator = validator.filter(can_be_sent);
+        self.validator = validator.filter(|validator| self.is_whole && can_be_sent(validator));
         self
     }
 
@@ -130,17 +134,14 @@ impl SnapshotKeys {
         self
     }
 
-    /// Without the barred keys; `None` when none is left. What the issuer's validator names is then another
-    /// document.
+    /// Without the barred keys; `None` when none is left.
     #[must_use]
-    pub fn without(self, barred: impl Fn(&Jwk) -> bool) -> Option<Self> {
-        let document = JwkSet::public_document(&self.document, barred).ok()?;
-        let validator = self.validator.filter(|_| document == self.document);
-        Some(Self {
-            document,
-            validator,
-            ..self
-        })
+    pub fn without(&self, barred: impl Fn(&Jwk) -> bool) -> Option<Self> {
+        let left = Self::new(&self.document, barred, self.confirmed_at).ok()?;
+        Some(
+            left.with_validator(self.validator.clone())
+                .with_max_age(self.max_age),
+        )
     }
 
     /// A JWK set of usable public keys with the members `kty crv n e x y kid alg use key_ops issuer` only.
@@ -167,6 +168,16 @@ impl SnapshotKeys {
         self.max_age
     }
 }
+
+/// Two are equal when they say the same, whatever was left out on the way.
+impl PartialEq for SnapshotKeys {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |keys: &Self| (keys.validator.clone(), keys.confirmed_at, keys.max_age);
+        self.document == other.document && said(self) == said(other)
+    }
+}
+
+impl Eq for SnapshotKeys {}
 
 /// Shows the length of the document only.
 impl fmt::Debug for SnapshotKeys {

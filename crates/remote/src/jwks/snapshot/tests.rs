@@ -149,6 +149,22 @@ fn a_validator_that_no_header_can_carry_is_dropped() {
 }
 
 #[test]
+fn a_validator_of_a_document_that_lost_a_key_is_dropped() {
+    let barred = |key: &Jwk| key.id().is_some_and(|id| id.as_str() == "a");
+    let whole = SnapshotKeys::new(&document(&["a", "b"]), |_| false, NOW).unwrap();
+    let whole = whole.with_validator(Some(validator()));
+    assert!(whole.validator().is_some());
+    assert_eq!(whole.without(barred).unwrap().validator(), None);
+    assert_eq!(whole.without(|_| false).as_ref(), Some(&whole));
+    assert_eq!(whole.without(|_| true), None);
+    let mut odd: Value = serde_json::from_slice(&document(&["a"])).unwrap();
+    let new = json!({"kty": "not yet known", "kid": "new"});
+    odd["keys"].as_array_mut().unwrap().push(new);
+    let keys = SnapshotKeys::new(odd.to_string().as_bytes(), |_| false, NOW).unwrap();
+    assert_eq!(keys.with_validator(Some(validator())).validator(), None);
+}
+
+#[test]
 fn the_largest_snapshot_fits() {
     let mut snapshot = snapshot();
     let modulus = |number: u16| {
