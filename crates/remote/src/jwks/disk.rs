@@ -25,6 +25,8 @@ use crate::clock::{Clock, SystemClock};
 /// How long a save waits for another process to finish its own.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// How long a disk may take: one that hangs must not keep an operator waiting, nor a first fetch.
+const DISK_TIME: Duration = Duration::from_secs(10);
 /// Stands for the place of withdrawals; a URL holds no blank.
 const EVERY_PLACE: &str = "every place";
 
@@ -120,6 +122,17 @@ impl SnapshotDirectory {
         .await
     }
 
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, SnapshotError>>,
+    ) -> Result<T, SnapshotError> {
+        let in_time = tokio::time::timeout(DISK_TIME, work).await;
+        in_time.unwrap_or_else(|_| {
+            let advice = "look after its file system, or let OAUTHGATE_STATE_DIRECTORY name a directory on another one";
+            Err(SnapshotError::busy("its disk took longer than 10 s", advice).at_directory(&self.path))
+        })
+    }
+
     async fn lock(&self) -> Result<File, SnapshotError> {
         let attempts = LOCK_WAIT.as_millis() / LOCK_PAUSE.as_millis();
         for _ in 0..attempts {
@@ -143,11 +156,12 @@ impl SnapshotKeeper for SnapshotDirectory {
         issuer: &'a Issuer,
         place: &'a str,
     ) -> BoxFuture<'a, Result<Option<KeySnapshot>, SnapshotError>> {
-        self.load_both(issuer.clone(), place.to_owned()).boxed()
+        self.in_time(self.load_both(issuer.clone(), place.to_owned()))
+            .boxed()
     }
 
     fn save(&self, snapshot: KeySnapshot) -> BoxFuture<'_, Result<(), SnapshotError>> {
-        self.save_both(snapshot).boxed()
+        self.in_time(self.save_both(snapshot)).boxed()
     }
 }
 

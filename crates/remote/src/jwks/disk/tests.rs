@@ -551,6 +551,26 @@ async fn a_writer_that_hangs_is_reported_after_five_seconds() {
     assert!(error.to_string().contains("lock for 5 s"), "{error}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_is_reported_after_ten_seconds() {
+    let parent = parent();
+    let directory = open(&parent);
+    // As a save does whose disk does not answer.
+    let _turn = directory.turn.lock().await;
+    let started = tokio::time::Instant::now();
+    let error = directory.save(snapshot("a")).await.unwrap_err();
+    assert_eq!(
+        (error.code(), started.elapsed()),
+        ("snapshot_busy", DISK_TIME)
+    );
+    let path = directory.path().to_str().unwrap();
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("the directory of key snapshots {path}"))
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_saves_at_once_leave_one_whole_file_and_every_withdrawal() {
     let parent = parent();
