@@ -748,3 +748,47 @@ async fn r1_a_flood_of_unknown_kids_costs_one_fetch_and_no_caller_anything() {
     );
     assert!(fake.jwks_requests() <= 2, "{}", fake.jwks_requests());
 }
+
+/// Tokens that a stranger can send, each with its header's temptation.
+fn hostile_tokens(issuer: &str) -> Vec<String> {
+    let (stranger, claims) = (TestKey::without_key_id(), claims(issuer));
+    let trap = format!("{issuer}/trap");
+    let embedded = TestKey::new("mine").jwk();
+    let headers = [
+        json!({}),
+        json!({"kid": "1"}),
+        json!({"kid": "junk"}),
+        json!({"kid": trap}),
+        json!({"kid": "../../keys"}),
+        json!({"kid": "k".repeat(4_000)}),
+        json!({"alg": "none"}),
+        json!({"alg": "HS256", "kid": "1"}),
+        json!({"jku": trap}),
+        json!({"kid": "1", "jku": trap}),
+        json!({"kid": "1", "x5u": trap}),
+        json!({"jwk": embedded}),
+        json!({"crit": ["b64"], "b64": false}),
+    ];
+    let mut tokens: Vec<_> = headers
+        .iter()
+        .map(|header| stranger.sign_with(&claims, header))
+        .collect();
+    tokens.push(stranger.token(&trap));
+    tokens.push(stranger.token(&format!("{issuer}/")));
+    tokens.extend((0..100).map(|kid| token_for(issuer, &format!("junk-{kid}"))));
+    tokens
+}
+
+#[tokio::test]
+async fn r7_hostile_requests_cause_no_request_beyond_the_one_that_is_budgeted() {
+    let (key, issuer, gate) = warm().await;
+    let before = issuer.seen().len();
+    let tokens = hostile_tokens(issuer.name());
+    for token in tokens.iter().cycle().take(1_000) {
+        assert!(!gate.admits(token).await, "{token}");
+    }
+    let asked: Vec<_> = issuer.seen().split_off(before);
+    let paths: Vec<&str> = asked.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["/keys"]);
+    assert!(gate.admits(&key.token(issuer.name())).await);
+}

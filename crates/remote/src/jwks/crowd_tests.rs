@@ -1,10 +1,7 @@
 //! The store and its callers: crowds that come and go, answers that overlap, and who carries an attempt.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -181,17 +178,13 @@ async fn d8_a_known_key_is_found_at_the_first_look_whatever_the_endpoint_does() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn r7_ten_thousand_hostile_requests_cost_one_fetch_and_no_key_of_another_name() {
+async fn r7_ten_thousand_hostile_requests_cost_one_fetch() {
     let (source, store) = warm().await;
     let before = source.fetches();
-    let keys_offered = AtomicU64::new(0);
     for request in 0..10_000 {
-        let set = store.keys(&hint(&format!("junk-{request}"))).await.unwrap();
-        let named = set.contains(&KeyId::new(&format!("junk-{request}")).unwrap());
-        keys_offered.fetch_add(u64::from(named), Ordering::Relaxed);
+        assert!(!finds(&store, &format!("junk-{request}")).await);
         store.look_again();
     }
-    assert_eq!(keys_offered.into_inner(), 0);
     assert_eq!(source.fetches() - before, 1);
 }
 

@@ -36,6 +36,8 @@ mod crowd_tests;
 #[cfg(test)]
 mod rulings_tests;
 #[cfg(test)]
+mod schedule_play;
+#[cfg(test)]
 mod schedule_properties;
 #[cfg(test)]
 mod schedule_tests;
