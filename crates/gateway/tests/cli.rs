@@ -48,6 +48,23 @@ fn a_bad_configuration_is_told_in_full_on_stderr_and_ends_with_78() {
 }
 
 #[test]
+fn a_way_out_that_cannot_be_taken_ends_with_78() {
+    for (name, value, why) in [
+        ("OAUTHGATE_CA_FILE", "/nowhere/ca.pem", "cannot be read"),
+        ("ALL_PROXY", "socks5://user:s3cret@proxy:1080", "SOCKS"),
+    ] {
+        let environment: Vec<_> = GOOD.into_iter().chain([(name, value)]).collect();
+        for command in [&["serve"][..], &["config", "show"]] {
+            let output = oauthgate(command, &environment);
+            assert_eq!(output.status.code(), Some(78), "{command:?}");
+            let report = stderr(&output);
+            assert!(report.contains(name) && report.contains(why), "{report}");
+            assert!(!report.contains("s3cret"), "{report}");
+        }
+    }
+}
+
+#[test]
 fn config_check_ends_with_0_or_1() {
     let good = oauthgate(&["config", "check"], &GOOD);
     assert_eq!((good.status.code(), stdout(&good).as_str()), (Some(0), ""));

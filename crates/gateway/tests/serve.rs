@@ -110,6 +110,18 @@ fn ask(address: SocketAddr, head: &str) -> String {
 }
 
 #[test]
+fn h2_names_the_proxy_at_start_without_its_password() {
+    let mut gate = Gate::start(&[
+        ("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1"),
+        ("HTTPS_PROXY", "http://user:s3cret@127.0.0.1:3128"),
+    ]);
+    let line =
+        gate.line("authorization servers are asked through a proxy, which resolves their names");
+    assert_eq!(line["proxy"], "http://127.0.0.1:3128");
+    assert!(!line.to_string().contains("s3cret"), "{line}");
+}
+
+#[test]
 fn serves_logs_and_ends_with_0_on_sigterm() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let upstream = format!("http://{}", upstream.local_addr().unwrap());

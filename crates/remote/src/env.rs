@@ -4,11 +4,18 @@
 //! names through its own layers and calls the same functions, so the two cannot disagree. Each
 //! function maps one text to one value, or says what is wrong and what would be right.
 
+mod outbound;
+
 use std::time::Duration;
 
 use oauthgate_core::{
     Audience, Issuer, Profile, ResourceIdentifier, SettingError, claims::IssuerTemplate,
     context::providers,
+};
+pub(crate) use outbound::all_from;
+pub use outbound::{
+    NO_PROXY, OAUTHGATE_CA_FILE, OAUTHGATE_PRIVATE_NETWORKS, OAUTHGATE_REDIRECT_HOSTS, PROXY,
+    ca_file, no_proxy_from, outbound_from, private_networks, proxy_from, redirect_hosts,
 };
 use url::Url;
 
@@ -39,6 +46,8 @@ pub const OAUTHGATE_JWKS_STALE_LIMIT: &str = "OAUTHGATE_JWKS_STALE_LIMIT";
 pub const OAUTHGATE_PINNED_KIDS: &str = "OAUTHGATE_PINNED_KIDS";
 /// Keys that are never used.
 pub const OAUTHGATE_WITHDRAWN_KIDS: &str = "OAUTHGATE_WITHDRAWN_KIDS";
+/// Whether the key set that metadata names must lie on the issuer's own site.
+pub const OAUTHGATE_JWKS_SAME_SITE: &str = "OAUTHGATE_JWKS_SAME_SITE";
 
 /// The longest life of a key set: beyond it a set could not be told from a stale one.
 pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -145,6 +154,18 @@ fn list<'text>(
         ));
     }
     Ok(text.split([' ', ',']).filter(|part| !part.is_empty()))
+}
+
+/// `OAUTHGATE_JWKS_SAME_SITE`: `true` or `false`.
+///
+/// # Errors
+/// When the text is neither.
+pub fn jwks_same_site(text: &str) -> Result<bool, SettingError> {
+    match plain(text)? {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(SettingError::new("neither true nor false", "true or false")),
+    }
 }
 
 /// `OAUTHGATE_PRESET`: the name of a profile.
@@ -378,6 +399,7 @@ pub fn settings_from(
     let stale_limit = reader.optional(OAUTHGATE_JWKS_STALE_LIMIT, jwks_stale_limit);
     let pinned = reader.optional(OAUTHGATE_PINNED_KIDS, key_names);
     let withdrawn = reader.optional(OAUTHGATE_WITHDRAWN_KIDS, key_names);
+    let same_site = reader.optional(OAUTHGATE_JWKS_SAME_SITE, jwks_same_site);
     let (Some(resource), Some(issuer), Some(audiences), true) =
         (resource, issuer, audiences, reader.mistakes.is_empty())
     else {
@@ -395,6 +417,7 @@ pub fn settings_from(
     settings.keys.stale_limit = stale_limit.unwrap_or(settings.keys.stale_limit);
     settings.keys.pinned_kids = pinned.unwrap_or_default();
     settings.keys.withdrawn_kids = withdrawn.unwrap_or_default();
+    settings.keys.jwks_same_site = same_site.unwrap_or_default();
     Ok(ProviderSettings::new(resource, settings))
 }
 

@@ -6,8 +6,9 @@ use rstest::rstest;
 
 use super::{
     AWS_REGION, MCP_SERVER_URL, OAUTH_AUDIENCE, OAUTH_ISSUER_URL, OAUTH_JWKS_CACHE_TTL,
-    OAUTH_JWKS_MAX_KEYS, OAUTHGATE_JWKS_STALE_LIMIT, OAUTHGATE_PINNED_KIDS, OAUTHGATE_PRESET,
-    OAUTHGATE_WITHDRAWN_KIDS, USER_POOL_ID, issuer_template, settings_from,
+    OAUTH_JWKS_MAX_KEYS, OAUTHGATE_JWKS_SAME_SITE, OAUTHGATE_JWKS_STALE_LIMIT,
+    OAUTHGATE_PINNED_KIDS, OAUTHGATE_PRESET, OAUTHGATE_WITHDRAWN_KIDS, USER_POOL_ID,
+    issuer_template, settings_from,
 };
 use crate::{ConfigurationError, OAuth21Provider, ProviderSettings};
 
@@ -360,6 +361,20 @@ fn an_issuer_that_is_no_url_has_no_key_set_to_be_found() {
         let error = read(&GOOD, &[(OAUTH_ISSUER_URL, issuer)]).unwrap_err();
         assert_eq!(error.mistakes[0].setting, OAUTH_ISSUER_URL);
         assert!(error.to_string().contains("cannot be found"), "{error}");
+    }
+}
+
+#[test]
+fn keys_must_lie_on_the_issuers_site_where_that_is_said() {
+    let same_site = |value| read(&GOOD, &[(OAUTHGATE_JWKS_SAME_SITE, value)]);
+    for (value, expected) in [("true", true), ("false", false)] {
+        let settings = same_site(value).unwrap();
+        assert_eq!(settings.issuers[0].keys.jwks_same_site, expected);
+    }
+    assert!(!read(&GOOD, &[]).unwrap().issuers[0].keys.jwks_same_site);
+    for odd in ["yes", "1", "TRUE", "", " true"] {
+        let error = same_site(odd).unwrap_err();
+        assert_eq!(error.mistakes[0].setting, OAUTHGATE_JWKS_SAME_SITE);
     }
 }
 

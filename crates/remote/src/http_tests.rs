@@ -91,7 +91,7 @@ async fn endless(
     let counter = Arc::clone(&written);
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read(&mut [0; 4096]).await.unwrap();
+        let _head = stream.read(&mut [0; 4096]).await.unwrap();
         stream.write_all(first.as_bytes()).await.unwrap();
         while stream.write_all(then.as_bytes()).await.is_ok() {
             counter.fetch_add(then.len(), Ordering::SeqCst);
@@ -160,7 +160,7 @@ async fn d9_a_body_shorter_than_announced_is_no_document() {
     let url = url(&format!("http://{}/keys", listener.local_addr().unwrap()));
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read(&mut [0; 4096]).await.unwrap();
+        let _head = stream.read(&mut [0; 4096]).await.unwrap();
         let short = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}";
         stream.write_all(short).await.unwrap();
     });

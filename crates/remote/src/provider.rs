@@ -41,7 +41,10 @@ struct Shared {
 impl OAuth21Provider {
     /// Reads `MCP_SERVER_URL`, `OAUTH_ISSUER_URL` (or `USER_POOL_ID` and `AWS_REGION`), `OAUTH_AUDIENCE`,
     /// `OAUTHGATE_PRESET`, `OAUTH_JWKS_CACHE_TTL`, `OAUTH_JWKS_MAX_KEYS`, `OAUTHGATE_JWKS_STALE_LIMIT`,
-    /// `OAUTHGATE_PINNED_KIDS`, `OAUTHGATE_WITHDRAWN_KIDS` from the environment.
+    /// `OAUTHGATE_PINNED_KIDS`, `OAUTHGATE_WITHDRAWN_KIDS`, `OAUTHGATE_JWKS_SAME_SITE` from the
+    /// environment, and how fetches leave the process: `OAUTHGATE_PRIVATE_NETWORKS`,
+    /// `OAUTHGATE_REDIRECT_HOSTS`, `OAUTHGATE_CA_FILE` (a file that is read at once), and the proxy in
+    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     ///
     /// # Errors
     /// Every mistake at once, each with name, value and what was expected.
@@ -59,7 +62,8 @@ impl OAuth21Provider {
     pub fn from_lookup(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigurationError> {
-        Self::new(env::settings_from(lookup)?)
+        let (settings, outbound) = env::all_from(lookup)?;
+        Self::with_key_stores(settings, &KeyStores::builder().outbound(outbound).build())
     }
 
     /// A provider out of resolved settings, with key stores of its own. No network access happens before

@@ -137,6 +137,10 @@ variables! {
     "the `issuer` member of the metadata document, byte for byte",
     "The `issuer` that the metadata document names, when it differs from the `iss` of the tokens.";
 
+    "OAUTHGATE_JWKS_SAME_SITE", "jwks_same_site", Issuer, Some("false"),
+    "true or false",
+    "Whether the key set that the issuer's metadata names must lie on the issuer's own site: under the same registrable domain, by the public suffix list. A key set that `OAUTHGATE_JWKS_URL` names may lie anywhere.";
+
     "OAUTHGATE_MISSING_AUDIENCE_CLIENTS", "missing_audience_clients", Issuer, None,
     "client ids, separated by blanks or commas",
     "Clients whose tokens may lack an audience. Everybody else's are refused.";
@@ -216,6 +220,18 @@ variables! {
     "OAUTHGATE_STATE_DIRECTORY", "state_directory", Gate, None,
     "the absolute path of a directory that only the gate uses, for example /var/lib/oauthgate",
     "Where the issuers' public keys and the withdrawn ones outlive the process, so that a start while an issuer is away serves at once and a withdrawn key stays withdrawn. Created with mode 0700 if it is missing; it must belong to the gate's user, and nobody else may write to it. Several gates of one machine may share it. Without it nothing is saved.";
+
+    "OAUTHGATE_PRIVATE_NETWORKS", "private_networks", Gate, None,
+    "private networks or addresses, for example 10.20.0.0/16 192.168.1.7",
+    "Networks that are not public and may be named by the documents of authorization servers (`jwks_uri`, redirects) all the same. The hosts in your own settings may be private without it; link-local addresses, such as a cloud's metadata service, never may.";
+
+    "OAUTHGATE_REDIRECT_HOSTS", "redirect_hosts", Gate, None,
+    "host names with an optional port, for example keys.example.com",
+    "The hosts to which authorization servers may redirect from another origin. Redirects within an origin are followed anyway, three at most; never to plain http.";
+
+    "OAUTHGATE_CA_FILE", "ca_file", Gate, None,
+    "the path of a PEM file, for example /etc/ssl/corp-ca.pem",
+    "Certificate authorities that are trusted in addition to the system's, for authorization servers and for upstreams. Read once, at start.";
 
     "OAUTHGATE_LOG_FORMAT", "log_format", Gate, Some("json"),
     "json or pretty",
@@ -299,6 +315,11 @@ impl Environment {
     #[must_use]
     pub fn foreign(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// The text of any variable, for those that follow their own rules.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        Some(self.0.get(name)?.to_string_lossy().into_owned())
     }
 
     /// A set name that could be meant by one that is not set.

@@ -114,6 +114,10 @@ impl Mistakes {
         self.add(given.label(), Some(&given.shown(word)), problem, expected);
     }
 
+    pub(super) fn push(&mut self, mistake: Mistake) {
+        self.0.push(mistake);
+    }
+
     pub(super) fn add_error(&mut self, given: &Given, value: &str, error: SettingError) {
         self.add_word(given, value, error.problem, error.expected);
     }

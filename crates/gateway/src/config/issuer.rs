@@ -62,6 +62,7 @@ pub(super) fn read(
     let jwks_url = reader.one("jwks_url", remote::fetched_url);
     let metadata_url = reader.one("metadata_url", remote::fetched_url);
     let metadata_issuer = reader.one("metadata_issuer", |text| Issuer::new(text));
+    let same_site = reader.one("jwks_same_site", remote::jwks_same_site);
     let missing_audience_clients = reader.many("missing_audience_clients", values::word);
     let algorithms = reader.many("algorithms", values::algorithm);
     let skew = reader.one("clock_skew", |text| values::seconds(text, 0..=300));
@@ -81,6 +82,7 @@ pub(super) fn read(
     settings.keys.jwks_url = jwks_url;
     settings.keys.metadata_url = metadata_url;
     settings.keys.metadata_issuer = metadata_issuer;
+    settings.keys.jwks_same_site = same_site?;
     settings.missing_audience_clients = missing_audience_clients;
     settings.algorithms = algorithms;
     settings.skew = skew?;

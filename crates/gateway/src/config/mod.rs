@@ -10,6 +10,7 @@ pub mod file;
 mod given;
 mod issuer;
 mod load;
+mod outbound;
 mod reader;
 pub mod reference;
 mod resolve;

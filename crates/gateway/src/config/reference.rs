@@ -46,8 +46,16 @@ with exit code 78, `config check` with 1. Empty values, quotes left inside a val
 `OAUTHGATE_` are mistakes. Lists are separated by blanks or commas; booleans are `true` or `false`.
 
 `RUST_LOG` chooses what is logged (`info` by default), `NO_COLOR` turns colour off, `SSL_CERT_FILE` names the
-certificate authorities that authorization servers and upstreams are checked against. `HTTPS_PROXY` is not used:
-behind a proxy, nobody could check which addresses are asked.
+certificate authorities that authorization servers and upstreams are checked against instead of the system's
+(`OAUTHGATE_CA_FILE` adds to them).
+
+`HTTPS_PROXY`, or else `ALL_PROXY`, names a proxy (`http://` or `https://`, with user name and password if it wants
+them) through which authorization servers are asked; `NO_PROXY` lists the hosts that are asked directly: names (with
+everything below them), `.names` (only what is below them), addresses, networks, each with an optional port, or `*`.
+Each name may be written in small letters; the first of `HTTPS_PROXY`, `https_proxy`, `ALL_PROXY`, `all_proxy` that is
+not empty counts. This machine and the upstreams are never asked through the proxy. The proxy resolves names, so the
+gate cannot see where they lead: addresses that a URL spells out are still refused when they are not public, names
+are the proxy's to judge. Let it refuse your private networks, or set `OAUTHGATE_JWKS_SAME_SITE`.
 ";
 
 const FILE: &str = "

@@ -9,7 +9,7 @@ use super::{
     effective::Effective,
     env::Environment,
     given::{Mistakes, Words},
-    issuer,
+    issuer, outbound,
     reader::{self, Reader},
     section::{Section, Sections},
     settings::{Limits, ResourceSettings, Settings, Tools, UpstreamTimeouts},
@@ -33,7 +33,12 @@ pub(super) fn resolve(
     mistakes: &mut Mistakes,
 ) -> Resolved {
     let mut resolved = Resolved::default();
-    let gate = gate(&sections.gate, &mut resolved.effective, mistakes);
+    let gate = gate(
+        &sections.gate,
+        Some(environment),
+        &mut resolved.effective,
+        mistakes,
+    );
     let resources: Vec<_> = sections
         .resources
         .iter()
@@ -55,13 +60,14 @@ pub(super) fn resolve(
     resolved
 }
 
-/// The gate's own settings, without resources.
+/// The gate's own settings, without resources. Everything is on this machine, so no proxy is looked for.
 pub(super) fn gate_alone(section: &Section, mistakes: &mut Mistakes) -> Option<Settings> {
-    gate(section, &mut Vec::new(), mistakes)
+    gate(section, None, &mut Vec::new(), mistakes)
 }
 
 fn gate(
     section: &Section,
+    environment: Option<&Environment>,
     effective: &mut Vec<Effective>,
     mistakes: &mut Mistakes,
 ) -> Option<Settings> {
@@ -75,6 +81,7 @@ fn gate(
     let admin_listen = reader.one("admin_listen", values::listen_address);
     let trusted_proxies = reader.many("trusted_proxies", values::network);
     let state_directory = reader.one("state_directory", values::absolute_path);
+    let outbound = outbound::read(&mut reader, environment);
     let log_format = reader.one("log_format", values::log_format);
     let drain = reader.one("drain_timeout", |text| values::seconds(text, 0..=3600));
     let header_read = reader.one("idle_timeout", |text| values::seconds(text, 1..=3600));
@@ -94,6 +101,7 @@ fn gate(
         admin_listen: admin_listen?,
         trusted_proxies,
         state_directory,
+        outbound,
         log_format: log_format?,
         limits,
         shared_state,

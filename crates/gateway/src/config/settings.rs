@@ -10,7 +10,7 @@ use std::{
 
 use ipnet::IpNet;
 use oauthgate_core::ScopeSet;
-use oauthgate_remote::ProviderSettings;
+use oauthgate_remote::{Outbound, ProviderSettings};
 use secrecy::SecretString;
 use url::Url;
 
@@ -33,6 +33,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Where keys and withdrawals outlive the process; `OAUTHGATE_STATE_DIRECTORY`. Nowhere by default.
     pub state_directory: Option<PathBuf>,
+    /// How authorization servers are reached; its certificate authorities are trusted for upstreams too.
+    pub outbound: Outbound,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What a stranger may take of us.
@@ -54,6 +56,7 @@ impl Settings {
             resources,
             trusted_proxies: Vec::new(),
             state_directory: None,
+            outbound: Outbound::default(),
             log_format: LogFormat::Json,
             limits: Limits::default(),
             shared_state: None,

@@ -1,5 +1,7 @@
 //! What people write, and what they are told.
 
+mod outbound;
+
 use std::fs;
 
 use proptest::prelude::*;
@@ -162,6 +164,7 @@ fn the_region_that_aws_sets_everywhere_means_nothing_without_a_pool() {
 
 #[test]
 fn every_variable_takes_effect() {
+    let authority = outbound::authority_file();
     let changes = [
         ("OAUTHGATE_LISTEN", "0.0.0.0:1"),
         ("OAUTHGATE_ADMIN_LISTEN", "[::1]:2"),
@@ -197,6 +200,10 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_WITHDRAWN_KIDS", "d"),
         ("OAUTHGATE_ISSUER_TEMPLATE", TEMPLATE),
         ("OAUTHGATE_ISSUER_TENANTS", TENANT),
+        ("OAUTHGATE_JWKS_SAME_SITE", "true"),
+        ("OAUTHGATE_PRIVATE_NETWORKS", "10.20.0.0/16, fd00::/8"),
+        ("OAUTHGATE_REDIRECT_HOSTS", "keys.example.com:8443"),
+        ("OAUTHGATE_CA_FILE", authority.path().to_str().unwrap()),
     ];
     let settings = Setup::new(&changes).load().settings;
     let resource = &settings.resources[0];
@@ -243,6 +250,7 @@ fn every_variable_takes_effect() {
             issuer.keys.stale_limit, issuer.keys.pinned_kids, issuer.keys.withdrawn_kids
         ),
         format!("{:?}", issuer.issuer_template),
+        format!("{} {:?}", issuer.keys.jwks_same_site, settings.outbound),
     ];
     insta::assert_snapshot!(shown.join("\n"));
 }
@@ -335,6 +343,17 @@ fn no_variable_is_read_and_forgotten() {
 #[case::resource_http("MCP_SERVER_URL", "http://mcp.example.com/mcp", "https")]
 #[case::resource_fragment("MCP_SERVER_URL", "https://mcp.example.com/mcp#x", "fragment")]
 #[case::log_format("OAUTHGATE_LOG_FORMAT", "xml", "json or pretty")]
+#[case::same_site("OAUTHGATE_JWKS_SAME_SITE", "yes", "true or false")]
+#[case::d12_public_network("OAUTHGATE_PRIVATE_NETWORKS", "10.0.0.0/8 8.8.8.0/24", "public")]
+#[case::d12_link_local("OAUTHGATE_PRIVATE_NETWORKS", "169.254.0.0/16", "never asked")]
+#[case::d12_everything("OAUTHGATE_PRIVATE_NETWORKS", "0.0.0.0/0", "everything")]
+#[case::d13_every_host("OAUTHGATE_REDIRECT_HOSTS", "*.example.com", "host name")]
+#[case::d13_host_with_path("OAUTHGATE_REDIRECT_HOSTS", "https://a.example/", "host name")]
+#[case::ca_file_gone("OAUTHGATE_CA_FILE", "/nowhere/ca.pem", "cannot be read")]
+#[case::ca_file_of_another_kind("OAUTHGATE_CA_FILE", "/proc/self/cmdline", "no certificate")]
+#[case::socks("HTTPS_PROXY", "socks5://user:pass@proxy.example:1080", "SOCKS")]
+#[case::socks_for_all("all_proxy", "socks5h://proxy.example:1080", "SOCKS")]
+#[case::proxy_no_url("https_proxy", "http://", "http://proxy.corp.example:3128")]
 #[case::control("OAUTHGATE_RESOURCE_NAME", "a\u{7}b", "control")]
 fn h7_names_the_variable_and_what_to_write(
     #[case] name: &str,

@@ -101,8 +101,9 @@ impl Gate {
         public: TcpListener,
         admin: TcpListener,
     ) -> Result<Self, GateError> {
+        let authorities = settings.outbound.certificate_authorities.clone();
         Self::before(settings, public, admin, |resource| {
-            ReverseProxy::new(resource).map(Upstream::new)
+            ReverseProxy::new(resource, &authorities).map(Upstream::new)
         })
     }
 
@@ -229,7 +230,7 @@ fn sites(
 }
 
 fn key_stores(settings: &Settings) -> Result<KeyStores, ConfigurationError> {
-    let mut builder = KeyStores::builder();
+    let mut builder = KeyStores::builder().outbound(settings.outbound.clone());
     if let Some(path) = &settings.state_directory {
         builder = builder.keeper(Arc::new(state_directory(path)?));
     }

@@ -7,11 +7,11 @@
 //! answer to a `HEAD`, after 204 and 304) would answer the next caller with it, so such an answer is the
 //! last on its connection.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, builderstates::WantsProtocols1};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
         Builder, Client, Error as ClientError,
@@ -20,6 +20,9 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use oauthgate_core::{Denial, Reason, SettingError};
+use oauthgate_remote::outbound::CertificateAuthorities;
+use rustls::{ClientConfig, crypto::aws_lc_rs};
+use rustls_platform_verifier::Verifier;
 use url::Url;
 
 use crate::gate::GateBody;
@@ -39,7 +42,7 @@ type Tls = Client<HttpsConnector<HttpConnector>, GateBody>;
 pub(super) enum UpstreamClient {
     /// Needs no certificates, which a minimal container may not have.
     Plain(Client<HttpConnector, GateBody>),
-    /// TLS, trusting what the system trusts.
+    /// TLS, trusting what the system trusts and what the operator named.
     Tls {
         /// HTTP/2 or HTTP/1.1, as ALPN finds.
         negotiated: Tls,
@@ -52,25 +55,31 @@ impl UpstreamClient {
     /// A client for an http or https URL. Connects when it is first used.
     ///
     /// # Errors
-    /// When the system has no certificates to trust.
-    pub(super) fn new(upstream: &Url, connect_timeout: Duration) -> Result<Self, SettingError> {
+    /// When there are no certificates to trust.
+    pub(super) fn new(
+        upstream: &Url,
+        connect_timeout: Duration,
+        authorities: &CertificateAuthorities,
+    ) -> Result<Self, SettingError> {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(connect_timeout));
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(SILENCE));
         match upstream.scheme() {
             "http" => Ok(Self::Plain(pool().build(tcp))),
-            _ => Self::over_tls(tcp, trusting_the_system),
+            _ => Self::over_tls(tcp, &tls_trusting(authorities)?),
         }
     }
 
-    fn over_tls(
-        mut tcp: HttpConnector,
-        tls: impl Fn() -> Result<HttpsConnectorBuilder<WantsProtocols1>, SettingError>,
-    ) -> Result<Self, SettingError> {
+    fn over_tls(mut tcp: HttpConnector, tls: &ClientConfig) -> Result<Self, SettingError> {
         tcp.enforce_http(false);
-        let negotiated = tls()?.enable_all_versions().wrap_connector(tcp.clone());
-        let http1 = tls()?.enable_http1().wrap_connector(tcp);
+        let tls = || {
+            HttpsConnectorBuilder::new()
+                .with_tls_config(tls.clone())
+                .https_only()
+        };
+        let negotiated = tls().enable_all_versions().wrap_connector(tcp.clone());
+        let http1 = tls().enable_http1().wrap_connector(tcp);
         Ok(Self::Tls {
             negotiated: pool().build(negotiated),
             http1: Box::new(pool().build(http1)),
@@ -126,9 +135,20 @@ fn pool() -> Builder {
     pool
 }
 
-fn trusting_the_system() -> Result<HttpsConnectorBuilder<WantsProtocols1>, SettingError> {
-    let tls = HttpsConnectorBuilder::new().try_with_platform_verifier();
-    Ok(tls.map_err(no_certificates)?.https_only())
+/// What the system trusts, and these authorities.
+fn tls_trusting(authorities: &CertificateAuthorities) -> Result<ClientConfig, SettingError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let extra = authorities.certificates().iter().cloned();
+    let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider));
+    let verifier = Arc::new(verifier.map_err(no_certificates)?);
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(no_certificates)?
+        // It vouches for the same as rustls' own, with what the system trusts: nothing is loosened.
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    Ok(config)
 }
 
 fn no_certificates(error: impl std::fmt::Display) -> SettingError {

@@ -16,7 +16,7 @@ use http::{Request, Response, Version, request::Parts};
 use http_body::Body;
 use hyper_util::client::legacy::Error as ClientError;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext};
-use oauthgate_remote::{ConfigurationError, error::Mistake};
+use oauthgate_remote::{ConfigurationError, error::Mistake, outbound::CertificateAuthorities};
 use oauthgate_tower::{ClientAddress, Reference, response::refusal};
 use tower::Service;
 
@@ -52,11 +52,14 @@ struct Shared {
 }
 
 impl ReverseProxy {
-    /// A proxy to the resource's upstream.
+    /// A proxy to the resource's upstream, whose certificate the system's authorities or these vouch for.
     ///
     /// # Errors
     /// When the system's certificate store cannot be used, or the upstream is no http or https URL.
-    pub fn new(settings: &ResourceSettings) -> Result<Self, ConfigurationError> {
+    pub fn new(
+        settings: &ResourceSettings,
+        authorities: &CertificateAuthorities,
+    ) -> Result<Self, ConfigurationError> {
         let provider = &settings.provider;
         let issuers = provider.issuers.iter().map(|issuer| issuer.issuer.clone());
         let mistake = |error| ConfigurationError {
@@ -67,7 +70,7 @@ impl ReverseProxy {
             )],
         };
         let shared = Shared {
-            client: UpstreamClient::new(&settings.upstream, settings.timeouts.connect)
+            client: UpstreamClient::new(&settings.upstream, settings.timeouts.connect, authorities)
                 .map_err(mistake)?,
             destination: Destination::new(settings).map_err(mistake)?,
             identity_headers: settings.identity_headers,

@@ -95,6 +95,9 @@ impl KeyStoresBuilder {
     /// The stores; still empty.
     #[must_use]
     pub fn build(self) -> KeyStores {
+        if let Some(proxy) = &self.outbound.proxy {
+            tracing::info!(target: "oauthgate::keys", %proxy, "authorization servers are asked through a proxy, which resolves their names");
+        }
         KeyStores {
             shared: Arc::new(Shared {
                 outbound: self.outbound,

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ClientConfig, RootCertStore, ServerConfig,
+        ServerConfig,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     },
@@ -83,22 +83,17 @@ async fn serve(protocols: &[&str]) -> Url {
     format!("https://localhost:{port}/").parse().unwrap()
 }
 
-/// A client that trusts the test's certificate, and nothing else.
+/// What an operator names who has the test's certificate in a file.
+fn authorities() -> CertificateAuthorities {
+    let lines = CERTIFICATE.join("\n");
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n");
+    CertificateAuthorities::from_pem(pem.as_bytes()).unwrap()
+}
+
+/// A client that trusts the test's certificate.
 fn client() -> UpstreamClient {
-    let tls = || {
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate()).unwrap();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_only())
-    };
-    UpstreamClient::over_tls(HttpConnector::new(), tls).unwrap()
+    let any: Url = "https://localhost/".parse().unwrap();
+    UpstreamClient::new(&any, Duration::from_secs(5), &authorities()).unwrap()
 }
 
 fn request(url: &Url) -> Request<GateBody> {
@@ -143,9 +138,10 @@ async fn a_head_that_is_the_last_on_its_connection_passes_over_http2_too() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_the_system_does_not_trust_ends_it() {
+async fn d15_a_certificate_that_the_system_does_not_trust_ends_it() {
     let url = serve(&["h2", "http/1.1"]).await;
-    let client = UpstreamClient::new(&url, Duration::from_secs(5)).unwrap();
+    let nobody = CertificateAuthorities::default();
+    let client = UpstreamClient::new(&url, Duration::from_secs(5), &nobody).unwrap();
     for upgrades in [false, true] {
         let error = client.send(request(&url), upgrades).await.unwrap_err();
         let denial = unanswered(&error);
@@ -156,7 +152,7 @@ async fn a_certificate_that_the_system_does_not_trust_ends_it() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_ends_it() {
+async fn d15_a_certificate_for_another_name_ends_it() {
     let mut url = serve(&["h2", "http/1.1"]).await;
     url.set_host(Some("other.localhost")).unwrap();
     let error = client().send(request(&url), false).await.unwrap_err();
