@@ -19,6 +19,7 @@ mod flight;
 mod held;
 mod keeping;
 mod place;
+mod renewal;
 mod ring;
 mod rule;
 mod rulings;
