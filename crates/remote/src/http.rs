@@ -71,7 +71,7 @@ impl HttpFetcher {
         Self::assemble(rule, outbound, Arc::new(System))
     }
 
-    fn assemble(
+    pub(crate) fn assemble(
         rule: AddressRule,
         outbound: &Outbound,
         lookup: Arc<dyn Lookup>,

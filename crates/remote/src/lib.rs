@@ -55,6 +55,8 @@ pub mod jwks;
 mod key_settings;
 pub mod key_stores;
 pub mod outbound;
+#[cfg(test)]
+mod promises;
 pub mod provider;
 pub mod settings;
 mod site;

@@ -56,7 +56,7 @@ impl AbsentKeys {
         self.absences.insert(
             slot,
             Absence {
-                until: now + pause,
+                until: now.saturating_add(pause),
                 times: times.saturating_add(1),
             },
         );

@@ -205,7 +205,7 @@ impl Schedule {
             if !shared() {
                 return Action::Rest;
             }
-            self.strangers_rest_until = now + self.timing.cooldown;
+            self.strangers_rest_until = now.saturating_add(self.timing.cooldown);
         }
         Action::Fetch(self.begin(now))
     }
@@ -285,10 +285,10 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
         let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
         let pause = self.pause().max(asked);
-        self.upkeep_rests_until = now + pause + jitter.of(pause / 10);
+        self.upkeep_rests_until = now.saturating_add(pause + jitter.of(pause / 10));
         self.strangers_rest_until = self
             .strangers_rest_until
-            .max(now + self.timing.cooldown.max(asked));
+            .max(now.saturating_add(self.timing.cooldown.max(asked)));
         true
     }
 

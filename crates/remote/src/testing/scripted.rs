@@ -60,11 +60,14 @@ impl ScriptedSource {
     }
 
     pub(crate) fn now_hanging(&self) {
+        let never = Duration::from_secs(1_000_000);
+        self.now_after(never, Err(KeySourceError::jwks_unavailable("hung")));
+    }
+
+    /// Forgets what was scripted and answers this from now on, each time after so long.
+    pub(crate) fn now_after(&self, pause: Duration, answer: Result<Fetched, KeySourceError>) {
         self.answers.lock().unwrap().clear();
-        self.then(
-            Duration::from_secs(1_000_000),
-            Err(KeySourceError::jwks_unavailable("hung")),
-        );
+        self.then(pause, answer);
     }
 
     pub(crate) fn then(&self, after: Duration, answer: Result<Fetched, KeySourceError>) {
