@@ -217,6 +217,7 @@ impl Play {
         if used {
             self.current = None;
             self.log.push((self.now, Event::Recalled));
+            assert!(self.schedule.upkeep_at() <= self.now.max(self.longest_rest()));
         }
     }
 
@@ -260,47 +261,38 @@ impl Play {
         life.max(self.timing.stale_limit)
     }
 
+    /// When upkeep has to be due at the latest, were time to go no further.
     pub(super) fn latest_upkeep(&self) -> Duration {
-        let most = if self.timing.explicit {
+        let renewal = self
+            .held
+            .map_or(Duration::ZERO, |(confirmed, _)| confirmed + self.renewal());
+        renewal.max(self.longest_rest())
+    }
+
+    fn renewal(&self) -> Duration {
+        if self.timing.explicit {
             self.timing.ceiling
         } else {
             self.timing.ceiling.min(RENEWAL)
-        };
-        let renewal = self
-            .held
-            .map_or(Duration::ZERO, |(confirmed, _)| confirmed + most);
-        let ends = self
+        }
+    }
+
+    /// Until when upkeep may rest after the last word of the issuer, or the lack of one.
+    fn longest_rest(&self) -> Duration {
+        let mut answers = self
             .log
             .iter()
             .rev()
             .filter(|(_, event)| !matches!(event, Event::Started(_) | Event::Recalled));
-        let failures = ends
-            .clone()
-            .take_while(|(_, event)| matches!(event, Event::Failed { .. }));
-        let doublings = u32::try_from(failures.count())
-            .unwrap()
-            .saturating_sub(1)
-            .min(6);
-        let rest = ends
-            .clone()
+        let failed = |(_, event): &&_| matches!(event, Event::Failed { .. });
+        let failures = answers.clone().take_while(failed).count();
+        let pause = |event| match event {
+            Event::Failed { held, asked } => longest_pause(failures, held).max(asked),
+            _ => COOLDOWN.min(self.renewal()),
+        };
+        answers
             .next()
-            .map_or(Duration::ZERO, |(ended, event)| {
-                let pause = match event {
-                    Event::Failed { held, asked } => {
-                        let first = if *held {
-                            COOLDOWN
-                        } else {
-                            Duration::from_secs(1)
-                        };
-                        (first * 2_u32.pow(doublings))
-                            .min(Duration::from_secs(60))
-                            .max(*asked)
-                    }
-                    _ => COOLDOWN.min(most),
-                };
-                *ended + pause * 11 / 10
-            });
-        renewal.max(rest)
+            .map_or(Duration::ZERO, |(at, event)| *at + pause(*event) * 11 / 10)
     }
 
     pub(super) fn starts(&self, cause: Demand) -> impl Iterator<Item = Duration> {
@@ -321,4 +313,15 @@ impl Play {
             _ => None,
         })
     }
+}
+
+/// From a second, or a cooldown while a set is held, doubled up to a minute.
+fn longest_pause(failures: usize, held: bool) -> Duration {
+    let first = if held {
+        COOLDOWN
+    } else {
+        Duration::from_secs(1)
+    };
+    let doublings = u32::try_from(failures.saturating_sub(1).min(6)).unwrap();
+    (first * 2_u32.pow(doublings)).min(Duration::from_secs(60))
 }
