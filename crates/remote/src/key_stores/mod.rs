@@ -169,6 +169,7 @@ impl KeyStores {
     /// Renews whatever is due and waits for it: what a program without background tasks calls when it has
     /// a moment, after an answer or between two.
     pub async fn upkeep(&self) {
+        self.keep_in_touch().await;
         join_all(self.stores().iter().map(KeyStore::upkeep_and_wait)).await;
     }
 

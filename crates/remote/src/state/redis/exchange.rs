@@ -26,11 +26,11 @@ pub(super) struct Exchange {
     shared: Arc<Shared>,
     issuer: Issuer,
     key: String,
-    last: Mutex<There>,
+    last: Mutex<Arc<There>>,
 }
 
 /// What lies in Redis.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct There {
     /// How it begins.
     head: Entry,
@@ -55,7 +55,7 @@ impl Exchange {
             key: names::withdrawn(&issuer),
             shared,
             issuer,
-            last: Mutex::new(There::nothing()),
+            last: Mutex::new(Arc::new(There::nothing())),
         }
     }
 
@@ -68,7 +68,7 @@ impl Exchange {
     pub(super) async fn theirs(&self) -> Withdrawals {
         self.there()
             .await
-            .map(|there| there.withdrawals)
+            .map(|there| there.withdrawals.clone())
             .unwrap_or_default()
     }
 
@@ -77,15 +77,15 @@ impl Exchange {
             let there = self.there().await?;
             let mut all = there.withdrawals.clone();
             if !all.merge(ours).changed || self.write(&there, all).await? {
-                return Ok(there.withdrawals);
+                return Ok(there.withdrawals.clone());
             }
         }
-        self.there().await.map(|there| there.withdrawals)
+        self.there().await.map(|there| there.withdrawals.clone())
     }
 
-    async fn there(&self) -> Result<There, NoAnswer> {
+    async fn there(&self) -> Result<Arc<There>, NoAnswer> {
         let head = self.shared.link.head(&self.key).await?;
-        let last = self.last();
+        let last = Arc::clone(&self.last_locked());
         if last.head == head {
             return Ok(last);
         }
@@ -107,11 +107,11 @@ impl Exchange {
                 (None, Withdrawals::new())
             }
         };
-        let there = There {
+        let there = Arc::new(There {
             head,
             bytes,
             withdrawals,
-        };
+        });
         self.last_locked().clone_from(&there);
         Ok(there)
     }
@@ -123,11 +123,7 @@ impl Exchange {
             .map_err(|error| Refusal::from(&error))
     }
 
-    fn last(&self) -> There {
-        self.last_locked().clone()
-    }
-
-    fn last_locked(&self) -> MutexGuard<'_, There> {
+    fn last_locked(&self) -> MutexGuard<'_, Arc<There>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

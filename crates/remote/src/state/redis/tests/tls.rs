@@ -1,0 +1,114 @@
+//! `rediss://`: the server is checked, and there is no switch for it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::server::RedisServer;
+use crate::{
+    clock::SystemClock,
+    state::redis::{
+        RedisAddress,
+        link::{Limits, Link},
+    },
+    testing::{TestAuthority, self_signed},
+};
+
+/// TLS in front of a server; returns the port.
+async fn in_front_of(server: &RedisServer, acceptor: TlsAcceptor) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let behind = server.port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut client = acceptor.accept(stream).await.ok()?;
+                let mut redis = TcpStream::connect(("127.0.0.1", behind)).await.ok()?;
+                tokio::io::copy_bidirectional(&mut client, &mut redis)
+                    .await
+                    .ok()
+            });
+        }
+    });
+    port
+}
+
+/// What became of a connection to this address: the code of the trouble, or `connected`.
+async fn outcome(address: RedisAddress) -> &'static str {
+    let limits = Limits {
+        command: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let clock = Arc::new(SystemClock::new());
+    let link = Arc::new(Link::new(address, "probe".into(), limits, clock).unwrap());
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10) {
+        let _ = link.read("key", 1).await;
+        let status = link.status();
+        if let Some(trouble) = status.trouble {
+            return trouble.code;
+        }
+        if status.connected {
+            return "connected";
+        }
+    }
+    "nothing"
+}
+
+fn address(scheme: &str, host: &str, port: u16) -> RedisAddress {
+    RedisAddress::parse(&format!("{scheme}://{host}:{port}")).unwrap()
+}
+
+fn trusting(authority: &TestAuthority, address: RedisAddress) -> RedisAddress {
+    let pem = authority.pem().into_bytes();
+    address.with_authorities(pem).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_a_trusted_authority_vouches_for_is_used() {
+    let server = RedisServer::start();
+    let authority = TestAuthority::new("redis authority");
+    for host in ["localhost", "127.0.0.1"] {
+        let port = in_front_of(&server, authority.acceptor(&[host])).await;
+        let address = trusting(&authority, address("rediss", host, port));
+        assert_eq!(outcome(address).await, "connected", "{host}");
+    }
+}
+
+#[tokio::test]
+async fn d15_a_server_that_nobody_vouches_for_is_not_used() {
+    let server = RedisServer::start();
+    let (known, unknown) = (TestAuthority::new("known"), TestAuthority::new("unknown"));
+    let name = &["localhost"];
+    let port = in_front_of(&server, unknown.acceptor(name)).await;
+    let by_system = address("rediss", "localhost", port);
+    assert_eq!(outcome(by_system.clone()).await, "unreachable");
+    let by_another = trusting(&known, by_system);
+    assert_eq!(outcome(by_another).await, "unreachable");
+    let port = in_front_of(&server, self_signed(name)).await;
+    let by_itself = trusting(&known, address("rediss", "localhost", port));
+    assert_eq!(outcome(by_itself).await, "unreachable");
+    let port = in_front_of(&server, known.acceptor(&["redis.example"])).await;
+    let another_name = trusting(&known, address("rediss", "localhost", port));
+    assert_eq!(outcome(another_name).await, "unreachable");
+}
+
+#[tokio::test]
+async fn there_is_no_way_from_one_to_the_other() {
+    let server = RedisServer::start();
+    let authority = TestAuthority::new("redis authority");
+    let encrypted = trusting(&authority, address("rediss", "localhost", server.port()));
+    assert_ne!(
+        outcome(encrypted).await,
+        "connected",
+        "a server without TLS"
+    );
+    let port = in_front_of(&server, authority.acceptor(&["localhost"])).await;
+    let plain = address("redis", "localhost", port);
+    assert_ne!(outcome(plain).await, "connected", "a server with TLS");
+}
