@@ -7,6 +7,7 @@ use oauthgate_core::{Issuer, text::Printable};
 use oauthgate_remote::{
     KeyStatus, KeyStores, OAuth21Provider,
     jwks::{HeldKey, KeyStore},
+    state::SharedStatus,
 };
 use serde::Serialize;
 
@@ -62,13 +63,69 @@ pub struct Report {
     pub failure_detail: Option<String>,
 }
 
+/// How sharing keys and withdrawals with other replicas is doing.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Sharing {
+    /// Whether the others can be reached; if not, this replica goes on alone.
+    pub connected: bool,
+    /// For how long that has been so.
+    pub since_seconds: u64,
+    /// The code of what is wrong.
+    pub trouble: Option<&'static str>,
+    /// What happened.
+    pub trouble_detail: Option<String>,
+    /// Key sets taken over from other replicas.
+    pub adopted: u64,
+    /// Key sets told to other replicas.
+    pub published: u64,
+    /// Entries of the shared state that were refused.
+    pub refused: u64,
+}
+
+impl From<SharedStatus> for Sharing {
+    fn from(status: SharedStatus) -> Self {
+        let (trouble, trouble_detail) = status.trouble.unzip();
+        Self {
+            connected: status.connected,
+            since_seconds: status.since.as_secs(),
+            trouble,
+            trouble_detail,
+            adopted: status.adopted,
+            published: status.published,
+            refused: status.refused,
+        }
+    }
+}
+
+impl Sharing {
+    /// What an operator should know: nothing before the first attempt to connect has ended.
+    #[must_use]
+    pub fn warning(&self) -> Option<Warning> {
+        let code = self.trouble?;
+        let since = time(Duration::from_secs(self.since_seconds));
+        let detail = self.trouble_detail.as_deref().unwrap_or_default();
+        Some(Warning {
+            warning: "replicas_unreachable",
+            issuer: None,
+            detail: format!(
+                "this replica has been alone for {since}: it fetches keys by itself, and withdrawals reach \
+                 it and leave it later; {code}: {}",
+                Printable(detail)
+            ),
+        })
+    }
+}
+
 /// Something that an operator should know about an issuer, though its tokens may still be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// One of a closed list: `suspended`, `no_keys`, `expired_keys`, `stale_keys`, `last_fetch_failed`.
+    /// One of a closed list: `suspended`, `no_keys`, `expired_keys`, `stale_keys`, `last_fetch_failed`, and
+    /// `replicas_unreachable`, which concerns all issuers.
     pub warning: &'static str,
     /// The issuer.
-    pub issuer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// What happens, and until when.
     pub detail: String,
 }
@@ -96,6 +153,12 @@ impl Issuers {
     #[must_use]
     pub fn keys(&self) -> &KeyStores {
         &self.keys
+    }
+
+    /// How sharing with other replicas is doing; `None` where nothing is shared.
+    #[must_use]
+    pub fn sharing(&self) -> Option<Sharing> {
+        self.keys.shared_status().map(Sharing::from)
     }
 
     /// Each key store, in the order of the settings.
@@ -209,7 +272,7 @@ impl Report {
         let (warning, detail) = self.concern()?;
         Some(Warning {
             warning,
-            issuer: self.issuer.clone(),
+            issuer: Some(self.issuer.clone()),
             detail: detail + &self.failure(),
         })
     }
@@ -335,6 +398,29 @@ mod tests {
     )]
     fn what_an_operator_should_know_has_a_code(#[case] report: Report, #[case] code: &str) {
         assert_eq!(warned(&report).0, code);
+    }
+
+    #[test]
+    fn a_replica_is_warned_about_while_it_is_alone() {
+        let mut sharing = Sharing {
+            connected: false,
+            since_seconds: 130,
+            trouble: Some("unreachable"),
+            trouble_detail: Some("refused\n".to_owned()),
+            adopted: 1,
+            published: 2,
+            refused: 3,
+        };
+        let warning = sharing.warning().expect("a warning");
+        assert_eq!(warning.warning, "replicas_unreachable");
+        assert!(
+            warning
+                .detail
+                .starts_with("this replica has been alone for 2 min: ")
+        );
+        assert!(warning.detail.ends_with("; unreachable: refused\\n"));
+        sharing.trouble = None;
+        assert_eq!(sharing.warning(), None);
     }
 
     #[rstest]

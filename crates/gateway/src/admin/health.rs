@@ -9,7 +9,7 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use oauthgate_remote::OAuth21Provider;
 use serde_json::{Value, json};
 
-use crate::issuers::{Issuers, Report, Trusted};
+use crate::issuers::{Issuers, Report, Sharing, Trusted};
 
 /// What the probes look at.
 #[derive(Debug, Clone)]
@@ -40,7 +40,13 @@ impl Health {
         let draining = self.draining.load(Ordering::Relaxed);
         let ready = !draining && resources.iter().all(|resource| resource["usable"] == true);
         let issuers: Vec<_> = self.issuers.trusted().iter().map(Trusted::report).collect();
-        let warnings: Vec<_> = issuers.iter().filter_map(Report::warning).collect();
+        let sharing = self.issuers.sharing();
+        let of_sharing = sharing.as_ref().and_then(Sharing::warning);
+        let warnings: Vec<_> = issuers
+            .iter()
+            .filter_map(Report::warning)
+            .chain(of_sharing)
+            .collect();
         let code = if ready {
             StatusCode::OK
         } else {
@@ -49,6 +55,7 @@ impl Health {
         let report = json!({
             "ready": ready, "draining": draining,
             "resources": resources, "issuers": issuers, "warnings": warnings,
+            "sharing": sharing,
         });
         (code, report)
     }

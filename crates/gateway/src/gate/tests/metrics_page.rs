@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
+use oauthgate_remote::state::redis::RedisAddress;
 use serde_json::json;
 
 use super::support::Running;
+use crate::config::{Settings, SharedState};
 
 const HEAD: &str = "\
 <!-- Generated: `UPDATE_REFERENCE=1 cargo test -p oauthgate --lib metrics_page`; a test fails when it is stale. -->
@@ -43,7 +45,7 @@ struct Family {
     reason = "how a person asks for a new page"
 )]
 async fn the_page_of_metrics_is_fresh() {
-    let gate = Running::start().await;
+    let gate = Running::with("test-1", shares).await;
     gate.ready().await;
     gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({}))])
         .await;
@@ -57,6 +59,13 @@ async fn the_page_of_metrics_is_fresh() {
         written == page,
         "stale: UPDATE_REFERENCE=1 cargo test -p oauthgate --lib metrics_page"
     );
+}
+
+/// With a Redis that is not there: what is shared has metrics as well.
+fn shares(settings: &mut Settings) {
+    let address = RedisAddress::parse("redis://127.0.0.1:1").unwrap();
+    let secret = "a secret of more than thirty-two bytes".into();
+    settings.shared_state = Some(SharedState::new(address, secret));
 }
 
 fn page(text: &str) -> String {

@@ -5,10 +5,13 @@ mod between;
 mod ends;
 mod hygiene;
 mod lines;
+#[cfg(feature = "redis")]
 mod metrics_page;
 mod operator;
 mod pages;
 mod recorder;
+#[cfg(feature = "redis")]
+mod replicas;
 mod replies;
 mod reuse;
 mod streams;

@@ -1,0 +1,161 @@
+//! Gates that share keys and withdrawals, and what they say about it.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use oauthgate_remote::state::redis::RedisAddress;
+use serde_json::{Value, json};
+
+use super::support::{Running, issuing, resource};
+use crate::config::{Settings, SharedState};
+
+/// A real `redis-server` that ends with the value.
+struct Redis {
+    process: Child,
+    port: u16,
+}
+
+impl Redis {
+    fn start() -> Self {
+        // The port may be taken between its choice and the start.
+        for _ in 0..10 {
+            let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let mut redis = Self::on(port);
+            for _ in 0..400 {
+                if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                    return redis;
+                }
+                if redis.process.try_wait().unwrap().is_some() {
+                    break;
+                }
+                nap();
+            }
+        }
+        panic!("redis-server does not start: `cargo xtask setup` installs it");
+    }
+
+    fn on(port: u16) -> Self {
+        let process = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed: `cargo xtask setup` does it");
+        Self { process, port }
+    }
+
+    fn share(&self, settings: &mut Settings) {
+        let address = RedisAddress::parse(&format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        let secret = "a secret of more than thirty-two bytes".into();
+        settings.shared_state = Some(SharedState::new(address, secret));
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a moment at the start of a test")]
+fn nap() {
+    std::thread::sleep(Duration::from_millis(10));
+}
+
+/// Two gates that trust the same issuer.
+async fn replicas(redis: &Redis) -> [Running; 2] {
+    let signer = issuing("test-1").await;
+    let settings = || {
+        let mut settings = Settings::new(vec![resource(
+            "https://mcp.example.com/mcp",
+            &signer.issuer,
+        )]);
+        redis.share(&mut settings);
+        settings
+    };
+    let gates = [
+        Running::over(settings(), Arc::clone(&signer)).await,
+        Running::over(settings(), Arc::clone(&signer)).await,
+    ];
+    for gate in &gates {
+        gate.ready().await;
+    }
+    gates
+}
+
+async fn readiness(gate: &Running) -> Value {
+    gate.ask_admin("/readyz").await.json()
+}
+
+async fn until(what: &str, limit: Duration, is_so: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < limit, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn r4_a_key_that_one_gate_withdraws_all_gates_refuse_within_a_second() {
+    let redis = Redis::start();
+    let [first, second] = replicas(&redis).await;
+    assert_eq!((first.status().await, second.status().await), (200, 200));
+    let answer = first.call_admin("DELETE /keys/test-1", &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(first.status().await, 401);
+    let limit = Duration::from_secs(1);
+    until("refused", limit, async || second.status().await == 401).await;
+}
+
+#[tokio::test]
+async fn a_gate_tells_whether_it_is_alone() {
+    let mut redis = Redis::start();
+    let [first, second] = replicas(&redis).await;
+    let limit = Duration::from_secs(10);
+    for gate in [&first, &second] {
+        until("connected", limit, async || {
+            readiness(gate).await["sharing"]["connected"] == true
+        })
+        .await;
+        let report = readiness(gate).await;
+        assert_eq!(report["warnings"], json!([]), "{report}");
+    }
+    let metrics = first.ask_admin("/metrics").await.body;
+    assert!(
+        metrics.contains("oauthgate_shared_connected 1"),
+        "{metrics}"
+    );
+    redis.process.kill().unwrap();
+    redis.process.wait().unwrap();
+    until("alone", limit, async || {
+        readiness(&first).await["sharing"]["connected"] == false
+    })
+    .await;
+    let report = readiness(&first).await;
+    assert_eq!(report["ready"], true, "{report}");
+    let warning = &report["warnings"][0];
+    assert_eq!(warning["warning"], "replicas_unreachable", "{report}");
+    assert_eq!(warning.get("issuer"), None);
+    let metrics = first.ask_admin("/metrics").await.body;
+    assert!(
+        metrics.contains("oauthgate_shared_connected 0"),
+        "{metrics}"
+    );
+    assert_eq!(first.status().await, 200);
+    let port = redis.port;
+    redis = Redis::on(port);
+    until("connected again", limit, async || {
+        readiness(&first).await["sharing"]["connected"] == true
+    })
+    .await;
+    drop(redis);
+}
