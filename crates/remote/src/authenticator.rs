@@ -107,7 +107,7 @@ async fn verified_signature(
         return Ok(verifier.verify_signature(jws, &newer)?);
     }
     match &hint.key_id {
-        Some(_) if refused.reason() == Reason::BadSignature => store.look_again(),
+        Some(_) if refused.reason() == Reason::BadSignature => store.look_again().await,
         Some(key_id) if refused.reason() == Reason::UnknownKeyId && store.bars(key_id) => {
             return Err(withdrawn(key_id));
         }

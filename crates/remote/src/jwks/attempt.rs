@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,7 @@ use std::{
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Either, Shared, select},
 };
 use tokio::runtime::Handle;
 
@@ -80,30 +81,51 @@ impl Runner {
         // All ways out are fine: the caller looks at what is held afterwards.
         match self {
             Self::Tasks => drop(tokio::time::timeout(limit, flight.wait(number)).await),
-            Self::Callers(callers) => {
-                let attempt = callers.attempt().clone();
-                if let Some(attempt) = attempt {
-                    drop(tokio::time::timeout(limit, attempt).await);
-                }
-            }
+            Self::Callers(_) => self.carry(limit).await,
         }
     }
-}
 
-impl Callers {
-    /// Goes on with an upkeep attempt: the first caller for so long at most, each later one as far as it
-    /// gets without waiting.
-    pub(super) async fn carry(&self, number: u64, limit: Duration) {
-        let Some(attempt) = self.attempt().clone() else {
+    /// Makes the attempt go on to its very end, what is saved after it included, for so long at most.
+    /// Nothing is to be done where tasks do that.
+    pub(super) async fn carry(&self, limit: Duration) {
+        if let Some(attempt) = self.carried() {
+            drop(tokio::time::timeout(limit, attempt).await);
+        }
+    }
+
+    /// Goes on with an attempt that the caller could do without: the first such caller for so long at
+    /// most, each later one as far as it gets without waiting.
+    pub(super) async fn help(&self, number: u64, limit: Duration) {
+        let (Self::Callers(callers), Some(attempt)) = (self, self.carried()) else {
             return;
         };
-        if self.waited_for.swap(number, Ordering::Relaxed) == number {
+        if callers.waited_for.swap(number, Ordering::Relaxed) == number {
             let _ = attempt.now_or_never();
         } else {
             let _ = tokio::time::timeout(limit, attempt).await;
         }
     }
 
+    /// Does this work, and meanwhile makes the attempt go on: it may hold what the work waits for.
+    pub(super) async fn beside<T>(&self, work: impl Future<Output = T>) -> T {
+        let Some(attempt) = self.carried() else {
+            return work.await;
+        };
+        match select(pin!(work), attempt).await {
+            Either::Left((done, _)) => done,
+            Either::Right(((), work)) => work.await,
+        }
+    }
+
+    fn carried(&self) -> Option<Shared<BoxFuture<'static, ()>>> {
+        match self {
+            Self::Tasks => None,
+            Self::Callers(callers) => callers.attempt().clone(),
+        }
+    }
+}
+
+impl Callers {
     fn attempt(&self) -> MutexGuard<'_, Option<Shared<BoxFuture<'static, ()>>>> {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }

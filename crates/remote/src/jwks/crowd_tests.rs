@@ -166,7 +166,7 @@ async fn d8_a_known_key_is_found_at_the_first_look_whatever_the_endpoint_does() 
     for call in 0..10_000_u32 {
         if call % 1_000 == 0 {
             let _ = store.keys(&hint(&format!("junk-{call}"))).now_or_never();
-            store.look_again();
+            store.look_again().await;
         }
         let found = store.keys(&hint("1")).now_or_never();
         assert!(found.is_some_and(|set| set.is_ok()), "call {call} waited");
@@ -183,7 +183,7 @@ async fn r7_ten_thousand_hostile_requests_cost_one_fetch() {
     let before = source.fetches();
     for request in 0..10_000 {
         assert!(!finds(&store, &format!("junk-{request}")).await);
-        store.look_again();
+        store.look_again().await;
     }
     assert_eq!(source.fetches() - before, 1);
 }
@@ -193,7 +193,10 @@ async fn without_tasks_known_keys_carry_a_slow_upkeep_to_its_end() {
     let source = one_key();
     let store = store(source.clone(), Arc::new(SystemClock::new()), false);
     assert!(finds(&store, "1").await);
-    source.now_after(Duration::from_secs(2), jwks(&[&TestKey::new("1")]));
+    source.now_after(
+        Duration::from_secs(2),
+        document(jwks(&[&TestKey::new("1")])),
+    );
     sleep(RENEWAL).await;
     for _ in 0..10 {
         assert!(finds(&store, "1").await);

@@ -35,6 +35,8 @@ pub mod withdrawals;
 #[cfg(test)]
 mod crowd_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod rulings_tests;
 #[cfg(test)]
 mod schedule_play;

@@ -22,9 +22,8 @@ impl KeyStore {
         if self.milliseconds() < self.upkeep_at.load(Ordering::Relaxed) {
             return;
         }
-        let attempt = self.demand(Demand::Upkeep);
-        if let (Runner::Callers(callers), Some(attempt)) = (&self.runner, attempt) {
-            callers.carry(attempt, STRANGER_WAIT).await;
+        if let Some(attempt) = self.demand(Demand::Upkeep) {
+            self.runner.help(attempt, STRANGER_WAIT).await;
         }
     }
 
@@ -33,6 +32,7 @@ impl KeyStore {
         if let Some(attempt) = self.demand(Demand::Upkeep) {
             self.wait(attempt, ATTEMPT_LIMIT).await;
         }
+        self.runner.carry(ATTEMPT_LIMIT).await;
     }
 
     /// Fetches the set now, whatever rests, and waits for the end of the attempt: for an operator.

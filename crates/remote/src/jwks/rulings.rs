@@ -226,7 +226,10 @@ impl KeyStore {
 
     pub(super) async fn save(self: &Arc<Self>) -> Saved {
         match &self.keeping {
-            Some(keeping) => keeping.save(&Arc::downgrade(self)).await,
+            Some(keeping) => {
+                let store = Arc::downgrade(self);
+                self.runner.beside(keeping.save(&store)).await
+            }
             None => Saved::Nowhere,
         }
     }

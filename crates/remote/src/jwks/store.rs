@@ -192,10 +192,13 @@ impl KeyStore {
         self.other_than(hint, tried)
     }
 
-    /// Fetches the set if the strangers' budget allows it, without waiting for it: for a signature that
-    /// a held key does not verify. It is forged, or another key took this one's `kid`.
-    pub fn look_again(self: &Arc<Self>) {
-        self.demand(Demand::Stranger);
+    /// Fetches the set if the strangers' budget allows it: for a signature that a held key does not
+    /// verify. It is forged, or another key took this one's `kid`. Waits for nothing where tasks do the
+    /// work; without them one request spends a bounded moment on it.
+    pub async fn look_again(self: &Arc<Self>) {
+        if let Some(attempt) = self.demand(Demand::Stranger) {
+            self.runner.help(attempt, STRANGER_WAIT).await;
+        }
     }
 
     /// Whether the operator lets no key of this name in: a token that names it needs no look.

@@ -35,28 +35,12 @@ impl ScriptedSource {
 
     /// Forgets what was scripted and answers this from now on.
     pub(crate) fn now(&self, body: Vec<u8>) {
-        self.now_after(Duration::ZERO, body);
-    }
-
-    /// The same, and takes this long for it.
-    pub(crate) fn now_after(&self, after: Duration, body: Vec<u8>) {
-        self.answers.lock().unwrap().clear();
-        self.then(after, document(body));
-    }
-
-    /// Forgets what was scripted and takes so long for each answer from now on.
-    #[cfg(feature = "redis")]
-    pub(crate) fn now_answering_after(&self, after: Duration, body: Vec<u8>) {
-        self.answers.lock().unwrap().clear();
-        self.then(after, document(body));
+        self.now_after(Duration::ZERO, document(body));
     }
 
     pub(crate) fn now_failing(&self) {
-        self.answers.lock().unwrap().clear();
-        self.then(
-            Duration::ZERO,
-            Err(KeySourceError::jwks_unavailable("scripted")),
-        );
+        let error = KeySourceError::jwks_unavailable("scripted");
+        self.now_after(Duration::ZERO, Err(error));
     }
 
     pub(crate) fn now_hanging(&self) {

@@ -205,7 +205,7 @@ async fn a_stranger_to_two_replicas_at_once_is_known_to_both() {
         .collect();
     join_all(replicas.iter().map(|replica| replica.gate.warm_up())).await;
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    source.now_answering_after(Duration::from_millis(100), jwks(&[&old, &new]));
+    source.now_after(Duration::from_millis(100), document(jwks(&[&old, &new])));
     let accepted = join_all(replicas.iter().map(|replica| replica.accepts(&new))).await;
     assert_eq!(accepted, [true, true]);
     assert_eq!(source.fetches(), 2);

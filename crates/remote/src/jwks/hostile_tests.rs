@@ -1,0 +1,190 @@
+//! What a hostile reader of the key stores suspected: attempts that nobody carries on, savers that hang,
+//! sets that are too large, settings at their limits.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use oauthgate_core::{Audience, Issuer, ResourceIdentifier};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{JwksSource, KeySnapshot, Saved, SnapshotError, SnapshotKeeper, WithdrawnName};
+use crate::{
+    IssuerSettings, KeySettings, KeyStores, OAuth21Provider, ProviderSettings,
+    key_stores::KeyStoresBuilder,
+    testing::{AUDIENCE, ScriptedSource, TestKey, document, jwks},
+};
+
+const ISSUER: &str = "https://auth.example.com";
+
+fn issuer() -> Issuer {
+    Issuer::new(ISSUER).unwrap()
+}
+
+fn over(source: &Arc<ScriptedSource>) -> KeyStoresBuilder {
+    KeyStores::builder().source(issuer(), Arc::clone(source) as Arc<dyn JwksSource>)
+}
+
+fn gate(keys: &KeyStores, settings: KeySettings) -> OAuth21Provider {
+    let mut issuer = IssuerSettings::new(issuer(), vec![Audience::new(AUDIENCE).unwrap()]);
+    issuer.keys = settings;
+    let settings = ProviderSettings::new(ResourceIdentifier::parse(AUDIENCE).unwrap(), issuer);
+    OAuth21Provider::with_key_stores(settings, keys).unwrap()
+}
+
+/// A source that answers after some time, always with these keys.
+fn slow(after: Duration, keys: &[&TestKey]) -> Arc<ScriptedSource> {
+    let source = Arc::new(ScriptedSource::default());
+    source.then(after, document(jwks(keys)));
+    source
+}
+
+/// What a program sees that is frozen between requests.
+mod without_background_tasks {
+    use super::*;
+
+    fn frozen(source: &Arc<ScriptedSource>) -> OAuth21Provider {
+        gate(
+            &over(source).without_background_tasks().build(),
+            KeySettings::default(),
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_longer_than_a_moment_is_carried_on_by_the_next_requests() {
+        let key = TestKey::new("1");
+        let source = slow(Duration::from_millis(700), &[&key]);
+        let gate = frozen(&source);
+        gate.warm_up().await;
+        sleep(Duration::from_secs(300)).await;
+        let token = key.token(ISSUER);
+        for _ in 0..10 {
+            let started = Instant::now();
+            assert!(gate.validate(&token).await.is_ok());
+            assert!(started.elapsed() <= Duration::from_millis(300));
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(source.fetches(), 2);
+        let status = &gate.key_status()[0];
+        assert!(!status.fetching && status.age < Some(Duration::from_secs(10)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forged_signature_does_not_stop_the_renewal() {
+        let (key, forged) = (TestKey::new("1"), TestKey::new("1"));
+        let source = slow(Duration::ZERO, &[&key]);
+        let gate = frozen(&source);
+        gate.warm_up().await;
+        sleep(Duration::from_secs(60)).await;
+        assert!(gate.validate(&forged.token(ISSUER)).await.is_err());
+        source.now(jwks(&[&TestKey::new("2")]));
+        for _ in 0..60 {
+            sleep(Duration::from_secs(10)).await;
+            let _ = gate.validate(&key.token(ISSUER)).await;
+        }
+        assert!(gate.validate(&key.token(ISSUER)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d8_a_known_key_does_not_help_with_what_strangers_began() {
+        let key = TestKey::new("1");
+        let source = slow(Duration::ZERO, &[&key]);
+        let gate = frozen(&source);
+        gate.warm_up().await;
+        source.now_hanging();
+        let junk = TestKey::new("junk").token(ISSUER);
+        assert!(gate.validate(&junk).await.is_err());
+        let started = Instant::now();
+        assert!(gate.validate(&key.token(ISSUER)).await.is_ok());
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_took_the_kid_of_another_is_found() {
+        let (old, new) = (TestKey::new("1"), TestKey::new("1"));
+        let source = slow(Duration::ZERO, &[&old]);
+        let gate = frozen(&source);
+        gate.warm_up().await;
+        source.now(jwks(&[&new]));
+        assert!(gate.validate(&new.token(ISSUER)).await.is_err());
+        assert!(gate.validate(&new.token(ISSUER)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_saver_that_is_slow_delays_no_token_longer_than_a_fetch_may() {
+        let (old, new) = (TestKey::new("1"), TestKey::new("2"));
+        let source = slow(Duration::ZERO, &[&old]);
+        let keeper = Arc::new(SlowKeeper::new(2));
+        let keys = over(&source)
+            .without_background_tasks()
+            .keeper(keeper.clone())
+            .build();
+        let gate = gate(&keys, KeySettings::default());
+        gate.warm_up().await;
+        source.now(jwks(&[&old, &new]));
+        let started = Instant::now();
+        assert!(gate.validate(&new.token(ISSUER)).await.is_ok());
+        assert_eq!(started.elapsed(), Duration::from_millis(300));
+        // What was begun is brought to its end when there is time.
+        keys.upkeep().await;
+        assert_eq!(keeper.saved.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operator_does_not_wait_for_a_save_that_nobody_carries_on() {
+        let (old, new) = (TestKey::new("1"), TestKey::new("2"));
+        let source = slow(Duration::ZERO, &[&old]);
+        let keeper = Arc::new(SlowKeeper::new(1));
+        let keys = over(&source)
+            .without_background_tasks()
+            .keeper(keeper)
+            .build();
+        let gate = gate(&keys, KeySettings::default());
+        gate.warm_up().await;
+        source.now(jwks(&[&old, &new]));
+        assert!(gate.validate(&new.token(ISSUER)).await.is_ok());
+        let name = WithdrawnName::key("1").unwrap();
+        let ruled = timeout(Duration::from_secs(5), keys.withdraw(None, &name)).await;
+        assert_eq!(ruled.unwrap().unwrap()[0].saved, Saved::Saved);
+    }
+}
+
+/// Knows nothing, and takes its time to save.
+#[derive(Debug)]
+struct SlowKeeper {
+    time: Duration,
+    saved: AtomicU64,
+}
+
+impl SlowKeeper {
+    fn new(seconds: u64) -> Self {
+        Self {
+            time: Duration::from_secs(seconds),
+            saved: AtomicU64::new(0),
+        }
+    }
+}
+
+impl SnapshotKeeper for SlowKeeper {
+    fn load<'a>(
+        &'a self,
+        _: &'a Issuer,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<KeySnapshot>, SnapshotError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn save(&self, _: KeySnapshot) -> BoxFuture<'_, Result<(), SnapshotError>> {
+        async {
+            sleep(self.time).await;
+            self.saved.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+        .boxed()
+    }
+}
