@@ -286,3 +286,43 @@ async fn a_date_to_come_back_at_is_counted_from_the_clock(#[case] set: fn(&FakeI
     let pause = busy.retry_after().unwrap().as_secs();
     assert!((55..=60).contains(&pause), "{pause}");
 }
+
+#[tokio::test]
+async fn a_look_that_nobody_carries_on_keeps_nothing_alive() {
+    let scene = Scene::new(false).await;
+    scene.server.set_metadata(Reply::Hang);
+    assert!(scene.fetch().now_or_never().is_none());
+    let Scene { clock, source, .. } = scene;
+    drop(source);
+    assert_eq!(Arc::strong_count(&clock), 1);
+}
+
+/// A program with several runtimes, as tests have them.
+#[test]
+fn a_look_that_died_with_its_runtime_is_begun_anew() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let servers = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let scene = servers.block_on(Scene::new(true));
+    scene.server.set_metadata(Reply::Hang);
+    let first = runtime();
+    let hung = first
+        .block_on(async { tokio::time::timeout(Duration::from_millis(100), scene.fetch()).await });
+    assert!(hung.is_err());
+    drop(first);
+    let jwks_uri = format!("{}/keys", scene.server.name());
+    let back = metadata(scene.server.name(), &jwks_uri);
+    scene.server.set_metadata(Reply::Json(back));
+    let second = runtime();
+    let fetch = || second.block_on(std::panic::AssertUnwindSafe(scene.fetch()).catch_unwind());
+    let found = (0..3).any(|_| matches!(fetch(), Ok(Ok(_))));
+    assert!(found);
+}

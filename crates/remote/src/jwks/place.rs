@@ -4,6 +4,7 @@
 //! what it finds is remembered all the same. There is one look at a time.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -92,8 +93,7 @@ impl Place {
         if let Some(look) = &state.look {
             return look.clone();
         }
-        let place = Arc::clone(self);
-        let look = async move { place.ask().await }.boxed().shared();
+        let look = look_with(self).boxed().shared();
         state.look = Some(look.clone());
         drop(state);
         if self.in_background {
@@ -102,11 +102,10 @@ impl Place {
         look
     }
 
-    async fn ask(&self) -> Result<Url, KeySourceError> {
-        let verdict = discovery::discover(&self.http, &self.wanted, self.clock.now()).await;
+    fn end_look(&self, verdict: &Result<Url, KeySourceError>) {
         let mut state = self.state();
         state.look = None;
-        match &verdict {
+        match verdict {
             Ok(jwks_uri) => {
                 state.found = Some(Found {
                     jwks_uri: jwks_uri.clone(),
@@ -117,7 +116,6 @@ impl Place {
             // What this metadata said before counts no longer.
             Err(_) => state.found = None,
         }
-        verdict
     }
 
     /// The place did not answer: perhaps it moved, so ask metadata again next time.
@@ -129,6 +127,26 @@ impl Place {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A look does not keep the place alive that remembers it, and ends whatever happens: a look that was
+/// begun on a runtime which is gone panics.
+fn look_with(place: &Arc<Place>) -> impl Future<Output = Result<Url, KeySourceError>> + use<> {
+    let (http, wanted) = (place.http.clone(), place.wanted.clone());
+    let (clock, place) = (Arc::clone(&place.clock), Arc::downgrade(place));
+    async move {
+        let look = discovery::discover(&http, &wanted, clock.now());
+        let verdict = AssertUnwindSafe(look).catch_unwind().await;
+        let verdict = verdict.unwrap_or_else(|_| {
+            Err(KeySourceError::metadata_unavailable(
+                "the look at the metadata was aborted (it needs a Tokio runtime)",
+            ))
+        });
+        if let Some(place) = place.upgrade() {
+            place.end_look(&verdict);
+        }
+        verdict
     }
 }
 
