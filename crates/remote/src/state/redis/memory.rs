@@ -40,6 +40,8 @@ struct Last {
     body: Vec<u8>,
     /// The latest confirmation seen in Redis: what is older is played back.
     newest: Option<UnixTime>,
+    /// When rubbish was last written over without being asked.
+    wrote_over: Option<Duration>,
     /// How the entry began when news were looked for.
     head: Option<Entry>,
 }
@@ -163,6 +165,25 @@ impl Memory {
     /// The keys that were brought last.
     pub(super) fn last_keys(&self) -> Option<SnapshotKeys> {
         self.last().keys.clone()
+    }
+
+    /// The latest confirmation seen in Redis.
+    pub(super) fn newest(&self) -> UnixTime {
+        self.last().newest.unwrap_or(UnixTime::from_secs(0))
+    }
+
+    /// Whether rubbish may be written over now, though nothing was fetched: once per cooldown.
+    pub(super) fn may_write_over(&self) -> bool {
+        let now = self.shared.clock.elapsed();
+        let cooldown = self.shared.pace.cooldown;
+        let mut last = self.last();
+        let rested = last
+            .wrote_over
+            .is_none_or(|at| now.saturating_sub(at) >= cooldown);
+        if rested {
+            last.wrote_over = Some(now);
+        }
+        rested
     }
 
     fn age(&self, keys: &SnapshotKeys) -> Duration {

@@ -49,7 +49,9 @@ impl JwksSource for SharedSource {
         async move {
             match self.memory.look_for_news().await {
                 Ok(Some(Found::Keys(keys, _))) => self.memory.adopt(keys, held),
-                Ok(Some(Found::Nothing | Found::Rubbish)) => self.remind().await,
+                Ok(Some(Found::Nothing)) => self.remind().await,
+                // Replicas with different secrets would write over each other all the time.
+                Ok(Some(Found::Rubbish)) if self.memory.may_write_over() => self.remind().await,
                 _ => None,
             }
         }
@@ -191,14 +193,30 @@ impl SharedSource {
             Entry::Text(text) if claim::is_genuine(&shared.seal, key, self.now(), &text) => {
                 return Ok(None);
             }
-            // It ended meanwhile: the next one to ask gets it.
-            Entry::Missing => return Ok(None),
+            // It ended meanwhile.
+            Entry::Missing => return self.claim_again(key, ours, life).await,
             _ => {}
         }
         let problem = "no replica made this claim, or not now";
         shared.refuse(key, &Refusal::new("claim", problem));
         self.link().put(key, ours.as_bytes(), Some(life)).await?;
         Ok(Some(ours))
+    }
+
+    /// A key that cannot be claimed and is not there, twice: no Redis is like that.
+    async fn claim_again(
+        &self,
+        key: &str,
+        ours: String,
+        life: Duration,
+    ) -> Result<Option<String>, NoAnswer> {
+        if self.link().claim(key, ours.as_bytes(), life).await? {
+            return Ok(Some(ours));
+        }
+        match self.link().read(key, claim::LONGEST).await? {
+            Entry::Missing => Err(self.link().distrust()),
+            _ => Ok(None),
+        }
     }
 
     /// Asks the issuer and tells the others. The answer counts from the moment of the question: of two
@@ -208,7 +226,8 @@ impl SharedSource {
         // The word that a set is unchanged helps the others only if we know the set.
         let last = last.filter(|last| last.validator() == ask.known.as_ref());
         ask.known = last.as_ref().and_then(SnapshotKeys::validator).cloned();
-        let asked_at = self.now();
+        // Not before what was seen already, though the clock of the replica that told it may be ahead.
+        let asked_at = self.now().max(self.memory.newest());
         let fetched = self.issuer.fetch(ask).await?;
         match told(&fetched, last.as_ref(), asked_at) {
             Some((keys, body)) => Ok(self.tell(keys, body).await),

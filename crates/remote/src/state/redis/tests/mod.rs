@@ -1,5 +1,6 @@
 //! Against a real `redis-server`, started by each test.
 
+mod clocks;
 mod day;
 mod hostile;
 mod keys;
