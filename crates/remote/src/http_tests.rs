@@ -210,6 +210,26 @@ async fn only_200_brings_a_document() {
 }
 
 #[tokio::test]
+async fn a_status_says_what_it_means_to_whoever_configured_the_url() {
+    for (status, meaning) in [
+        (401, "without credentials"),
+        (403, "without credentials"),
+        (404, "nothing is there"),
+        (410, "nothing is there"),
+        (429, "too often"),
+        (500, "in trouble"),
+        (503, "in trouble"),
+    ] {
+        let refused = answer(Reply::Status(status, Vec::new())).await.unwrap_err();
+        let text = refused.to_string();
+        assert!(
+            text.contains(&status.to_string()) && text.contains(meaning),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn retry_after_is_read_in_seconds_and_as_a_date() {
     let now = UnixTime::from_secs(1_792_567_680); // Wed, 21 Oct 2026 07:28:00 GMT
     for (text, pause) in [("7", 7), ("Wed, 21 Oct 2026 07:29:00 GMT", 60)] {
@@ -274,4 +294,6 @@ async fn a_host_that_takes_no_connection_in_time_is_gone_for_all_its_paths() {
         matches!(&full, Err(error) if error.concerns_the_host()),
         "{full:?}"
     );
+    let text = full.unwrap_err().to_string();
+    assert!(text.contains("nobody answers there"), "{text}");
 }

@@ -95,13 +95,12 @@ pub(super) fn of_request(error: &reqwest::Error, time_limit: Duration) -> FetchE
 }
 
 fn connection_trouble(error: &reqwest::Error) -> String {
-    let kind = chain(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .map(io::Error::kind)
-        .next();
+    if error.is_timeout() {
+        return "nobody answers there".to_owned();
+    }
+    let kind = chain(error).find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
     match kind {
         Some(io::ErrorKind::ConnectionRefused) => "nobody listens there".to_owned(),
-        Some(io::ErrorKind::TimedOut) => "nobody answers there".to_owned(),
         Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
             "there is no way to it from this machine".to_owned()
         }
