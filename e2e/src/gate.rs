@@ -207,9 +207,14 @@ impl Gate {
         self.call(token).await.status
     }
 
+    /// What the admin listener answers to an operator.
+    pub async fn admin(&self, method: &str, path: &str) -> RawResponse {
+        let question = request_head(method, path, self.admin_port, &[]);
+        exchange(self.admin_port, &question).await
+    }
+
     async fn page(&self, path: &str) -> (u16, String) {
-        let question = request_head("GET", path, self.admin_port, &[]);
-        let answer = exchange(self.admin_port, &question).await;
+        let answer = self.admin("GET", path).await;
         let body = answer.text.split_once("\r\n\r\n");
         let (_, body) = body.expect("an answer has a head");
         (answer.status, body.to_owned())

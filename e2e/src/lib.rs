@@ -14,6 +14,7 @@ mod parts;
 mod process;
 mod raw;
 mod recorder;
+mod redis;
 mod upstream;
 
 pub use authorization_server::{AuthorizationServer, Kind, SCOPES};
@@ -27,4 +28,5 @@ pub use parts::{Part, binary, node, node_script, npm_package, python, workspace_
 pub use process::{Process, free_port};
 pub use raw::{Connection, RawResponse, exchange, request_head};
 pub use recorder::{Recorded, Recorder};
+pub use redis::RedisServer;
 pub use upstream::Upstream;

@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -202,12 +203,27 @@ impl Drop for Process {
     }
 }
 
-/// A port of loopback that is free right now, for parts that cannot be told to choose one themselves.
+/// Where systems take ports from that nobody asked for by number begins above.
+const PORTS: std::ops::Range<u16> = 10_000..16_000;
+static TAKEN: AtomicU16 = AtomicU16::new(0);
+
+/// A port of loopback that is free right now, for parts that cannot be told to choose one themselves. No
+/// port comes twice, and none that a connection or another listener is given meanwhile.
 ///
 /// # Panics
 /// When the system has none.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
+    let ports = PORTS.end - PORTS.start;
+    // Test runs at the same time begin at different places.
+    let begin = std::process::id().wrapping_mul(97) % u32::from(ports);
+    let begin = u16::try_from(begin).expect("less than the number of ports");
+    for _ in 0..ports {
+        let step = TAKEN.fetch_add(1, Ordering::Relaxed) % ports;
+        let port = PORTS.start + (begin + step) % ports;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("none of the ports {PORTS:?} is free");
 }

@@ -3,7 +3,8 @@
 //! Each cell is the life of one gate. *Cold*: it starts while the fault is there, so nothing can be
 //! verified, and every token is answered 503 without a challenge. *Healed*: the fault ends, and the gate
 //! serves without being told. *Warm*: the fault comes back while keys are held, so good tokens pass and
-//! forged ones get 401. In no state does a forged token reach the upstream.
+//! forged ones get 401. In no state does a forged token reach the upstream. A store for replicas is no
+//! condition: a gate without it is a gate alone.
 
 mod cell;
 mod column;
@@ -65,7 +66,7 @@ async fn r6_d5_whatever_fails_in_whatever_way_no_forged_token_passes() {
     eprintln!("{}", table(&outcomes));
     let lived = outcomes.iter().filter(|outcome| outcome.lived()).count();
     assert_eq!(outcomes.len(), 48);
-    assert!(lived >= 18, "only {lived} cells have a meaning");
+    assert_eq!(lived, 33, "cells that were lived through here");
 }
 
 fn table(outcomes: &[Outcome]) -> String {

@@ -3,7 +3,10 @@
 mod flood;
 mod issuers;
 mod matrix;
+mod operator;
 mod outage;
+mod replicas;
+mod restart;
 mod stampede;
 
 use std::time::{Duration, Instant};

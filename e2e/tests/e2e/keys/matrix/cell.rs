@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder, Signer};
+use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Outlet, Recorder, Signer};
 
 use super::{
     super::{assert_refuses_forged, assert_unavailable, eventually},
@@ -35,10 +35,10 @@ pub(super) struct Outcome {
 
 #[derive(Debug)]
 enum What {
-    /// Every assertion held; these are the codes of the failures that were met.
-    Lived { cold: String, warm: String },
-    /// Shown by another test, which can do what no process can do to its machine.
-    Elsewhere(&'static str),
+    /// Every assertion held; this is what was seen.
+    Lived(String),
+    /// Shown by this test, which can do what no process can do to its machine.
+    Elsewhere(String),
     /// The dependency does not exist.
     Meaningless(&'static str),
 }
@@ -55,7 +55,7 @@ enum Trouble {
 
 impl Outcome {
     pub(super) fn lived(&self) -> bool {
-        matches!(self.what, What::Lived { .. })
+        matches!(self.what, What::Lived(_))
     }
 }
 
@@ -65,10 +65,7 @@ impl fmt::Display for Outcome {
         let fault = format!("{:?}", self.cell.fault);
         write!(f, "{dependency:<13} {fault:<11} ")?;
         match &self.what {
-            What::Lived { cold, warm } => write!(
-                f,
-                "cold 503 ({cold}); healed 200; warm 200 and 401 ({warm}); 0 forged accepted"
-            ),
+            What::Lived(seen) => write!(f, "{seen}; 0 forged accepted"),
             What::Elsewhere(test) => write!(f, "in crates/remote: {test}"),
             What::Meaningless(reason) => write!(f, "no meaning: {reason}"),
         }
@@ -90,9 +87,7 @@ impl Cell {
             (Dependency::Dns, Fault::Refused) => place(NAMELESS),
             (Dependency::Dns, Fault::Garbage) => place(UNSPEAKABLE),
             (Dependency::Dns, Fault::WrongType) => place(LINK_LOCAL),
-            (Dependency::Dns, _) => Err(What::Elsewhere(
-                "r6_names_* (a process cannot bend the resolver of its machine)",
-            )),
+            (Dependency::Dns, fault) => Err(What::Elsewhere(fault.of_names())),
             (Dependency::Tls, fault) => Ok(Trouble::Tls(Box::new(
                 SelfSigned::start(fault.of_tls(), signer).await,
             ))),
@@ -103,11 +98,10 @@ impl Cell {
             (Dependency::Introspection, _) => Err(What::Meaningless(
                 "nothing is introspected; an opaque token is 401 in every cell",
             )),
-            (Dependency::SharedStore, _) => Err(What::Meaningless("there is no shared store")),
-            (Dependency::Reload, _) => Err(What::Meaningless("nothing is reloaded")),
-            (Dependency::Clock, _) => Err(What::Elsewhere(
-                "r6_clock_* (a process cannot bend the clock of its machine)",
-            )),
+            (Dependency::SharedStore, fault) => Err(self.without_store(fault, signer).await),
+            // What a hangup asks for is the keys.
+            (Dependency::Reload, fault) => Ok(Trouble::Keys(fault.of_http(r#"{"keys":{}}"#))),
+            (Dependency::Clock, fault) => Err(What::Elsewhere(fault.of_clock())),
         }
     }
 
@@ -115,21 +109,33 @@ impl Cell {
         let issuer = Issuer::with(signer).await;
         let upstream = Recorder::start().await;
         trouble.begin(&issuer).await;
-        // Renewed every second, so that a fault is met soon.
         let gate = GateBuilder::trusting(&upstream.url(), issuer.name());
-        let gate = gate.set("OAUTH_JWKS_CACHE_TTL", "1").start_unready().await;
+        let by_hangup = self.dependency == Dependency::Reload;
+        // Renewed every second, so that a fault is met soon; or when told to, and hardly ever else.
+        let gate = match by_hangup {
+            true => gate,
+            false => gate.set("OAUTH_JWKS_CACHE_TTL", "1"),
+        };
         let life = Life {
-            name: format!("{:?}, {:?}", self.dependency, self.fault),
-            gate,
+            name: self.name(),
+            gate: gate.start_unready().await,
             issuer,
             upstream,
         };
+        let hang_up = || {
+            if by_hangup {
+                life.gate.process.signal("HUP");
+            }
+        };
+        hang_up();
         let place = trouble.place();
         let cold = life.cold(&place).await;
         trouble.end(&life.issuer).await;
+        hang_up();
         life.healed().await;
         let asked = life.issuer.metadata.requests();
         trouble.begin(&life.issuer).await;
+        hang_up();
         if let Trouble::Metadata(behaviour) = &trouble
             && *behaviour != Behaviour::Refused
         {
@@ -139,7 +145,46 @@ impl Cell {
             .await;
         }
         let warm = life.warm(&place).await;
-        What::Lived { cold, warm }
+        What::Lived(format!(
+            "cold 503 ({cold}); healed 200; warm 200 and 401 ({warm})"
+        ))
+    }
+}
+
+impl Cell {
+    fn name(self) -> String {
+        format!("{:?}, {:?}", self.dependency, self.fault)
+    }
+
+    /// A gate whose store for replicas fails is a gate alone: the issuer decides what it answers.
+    async fn without_store(self, fault: Fault, signer: &Signer) -> What {
+        let store = Outlet::start(Vec::new()).await;
+        store.behave(fault.of_redis()).await;
+        let url = format!("redis://127.0.0.1:{}", store.port());
+        let start = async |issuer: Issuer| {
+            let upstream = Recorder::start().await;
+            let gate = GateBuilder::trusting(&upstream.url(), issuer.name())
+                .set("OAUTHGATE_REDIS_URL", &url)
+                .set("OAUTHGATE_STATE_SECRET", "of these tests: thirty-two bytes");
+            Life {
+                name: self.name(),
+                gate: gate.start_unready().await,
+                issuer,
+                upstream,
+            }
+        };
+        let alone = start(Issuer::with(signer.clone()).await).await;
+        alone.healed().await;
+        let issuer = Issuer::with(signer.clone()).await;
+        issuer.metadata.behave(Behaviour::Refused).await;
+        let lost = start(issuer).await;
+        lost.assert_closed().await;
+        assert!(
+            fault == Fault::Refused || store.requests() > 0,
+            "{}",
+            self.name()
+        );
+        What::Lived("alone 200 and 401; without the issuer as well 503".to_owned())
     }
 }
 

@@ -52,4 +52,45 @@ impl Fault {
             Self::WrongType => None,
         }
     }
+
+    /// A Redis that fails so.
+    pub(super) fn of_redis(self) -> Behaviour {
+        match self {
+            Self::Refused => Behaviour::Refused,
+            Self::Timeout => Behaviour::Silent,
+            Self::ServerError => Behaviour::Bytes(b"-ERR in trouble\r\n"),
+            Self::Garbage => Behaviour::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            Self::SlowDrip => Behaviour::Trickle(b"$1000000\r\n0123456789012345678901234567890123"),
+            // A number, whatever was asked, many times.
+            Self::WrongType => Behaviour::Bytes(b":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"),
+        }
+    }
+
+    /// The case of a resolver that fails so.
+    pub(super) fn of_names(self) -> String {
+        let case = match self {
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::ServerError => "server_error",
+            Self::Garbage => "garbage",
+            Self::SlowDrip => "slow_drip",
+            Self::WrongType => "wrong_type_*",
+        };
+        format!("promises::names::r6_names_that_cannot_be_resolved_accept_nobody::{case}")
+    }
+
+    /// The cases of clocks that fail so: one for the time of day, one for elapsed time.
+    pub(super) fn of_clock(self) -> String {
+        let (of_day, elapsed) = match self {
+            Self::Refused => ("reads_1970", "reads_zero"),
+            Self::Timeout => ("reads_before_1970", "stands_still"),
+            Self::ServerError => ("jumps_back_a_day", "jumps_back"),
+            Self::Garbage => ("reads_the_end_of_time", "reads_the_end_of_time"),
+            Self::SlowDrip => ("jumps_ahead_a_day", "jumps_ahead_a_day"),
+            Self::WrongType => ("reads_the_beginning_of_time", "jumps_ahead_a_century"),
+        };
+        format!(
+            "promises::clock::r6_clock_a_wrong_time_of_day_*::{of_day}, r6_clock_wrong_elapsed_time_*::{elapsed}"
+        )
+    }
 }

@@ -1,0 +1,96 @@
+//! R4 for operators: what they say about keys holds at once, and everywhere.
+
+use std::time::{Duration, Instant};
+
+use oauthgate_e2e::Behaviour;
+
+use super::{Scene, assert_unavailable, eventually};
+
+/// What is promised, and as much again for a machine that is busy.
+const WITHDRAWN_WITHIN: Duration = Duration::from_secs(2);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_a_withdrawn_key_is_refused_from_the_answer_on() {
+    let scene = Scene::set().await;
+    let withdrawn = (scene.token(), scene.issuer.signer.key_id());
+    assert_eq!(scene.gate.status(&withdrawn.0).await, 200);
+    scene.issuer.rotate(true);
+    let kept = scene.token();
+    assert_eq!(scene.gate.status(&kept).await, 200);
+
+    let path = format!("/keys/{}", withdrawn.1);
+    let begin = Instant::now();
+    let answer = scene.gate.admin("DELETE", &path).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(scene.gate.status(&withdrawn.0).await, 401);
+    assert!(begin.elapsed() < WITHDRAWN_WITHIN, "{:?}", begin.elapsed());
+    assert_eq!(scene.gate.status(&kept).await, 200);
+    // The issuer still publishes it, and that changes nothing.
+    let answer = scene.gate.admin("POST", "/keys/refresh").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(scene.gate.status(&withdrawn.0).await, 401);
+    assert_eq!(scene.gate.status(&kept).await, 200);
+    scene
+        .assert_refuses_forged(401, "one key is withdrawn")
+        .await;
+
+    let answer = scene.gate.admin("PUT", &path).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(scene.gate.status(&withdrawn.0).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_a_suspended_issuer_is_503_until_it_is_resumed() {
+    let scene = Scene::set().await;
+    let token = scene.token();
+    assert_eq!(scene.gate.status(&token).await, 200);
+    let about = |call: &str| format!("/keys/{call}?issuer={}", scene.issuer.name());
+    assert_eq!(
+        scene.gate.admin("POST", &about("suspend")).await.status,
+        200
+    );
+    assert_unavailable(&scene.gate.call(&token).await, "suspended");
+    scene.assert_refuses_forged(503, "suspended").await;
+    assert_eq!(scene.gate.readiness().await.0, 503);
+    assert_eq!(scene.gate.admin("POST", &about("resume")).await.status, 200);
+    assert_eq!(scene.gate.status(&token).await, 200);
+}
+
+/// In the middle of an attack, when strangers may cause nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_a_hangup_and_a_call_fetch_at_once_whatever_rests() {
+    let scene = Scene::set().await;
+    let mut removed = scene.token();
+    let stranger = scene.issuer.stranger(&scene.gate.resource, "new");
+    assert_eq!(scene.gate.status(&stranger).await, 401);
+    for by_signal in [true, false] {
+        scene.issuer.rotate(false);
+        let asked = scene.issuer.keys.requests();
+        assert_eq!(scene.gate.status(&removed).await, 200, "not known yet");
+        if by_signal {
+            scene.gate.process.signal("HUP");
+        } else {
+            assert_eq!(scene.gate.admin("POST", "/keys/refresh").await.status, 200);
+        }
+        eventually("the removed key is refused", async || {
+            scene.gate.status(&removed).await == 401
+        })
+        .await;
+        assert_eq!(scene.issuer.keys.requests(), asked + 1);
+        removed = scene.token();
+        assert_eq!(scene.gate.status(&removed).await, 200, "the new one");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_a_call_to_fetch_that_fails_says_so_and_changes_nothing() {
+    let scene = Scene::set().await;
+    scene.issuer.keys.behave(Behaviour::Status(500)).await;
+    for _ in 0..3 {
+        let answer = scene.gate.admin("POST", "/keys/refresh").await;
+        assert_eq!(answer.status, 502, "{}", answer.text);
+        scene.gate.process.signal("HUP");
+    }
+    assert_eq!(scene.gate.status(&scene.token()).await, 200);
+    scene.assert_refuses_forged(401, "a refresh failed").await;
+}

@@ -1,0 +1,166 @@
+//! Replicas over one Redis: one fetch serves all, one withdrawal reaches all, and Redis is trusted with nothing.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder, RedisServer};
+
+use super::{assert_refuses_forged, eventually};
+
+const SECRET: &str = "of these tests alone: thirty-two bytes";
+/// What is promised is a second; the rest is for a machine that is busy.
+const WITHDRAWN_WITHIN: Duration = Duration::from_secs(5);
+
+struct Site {
+    issuer: Issuer,
+    upstream: Recorder,
+    redis: RedisServer,
+}
+
+impl Site {
+    async fn new() -> Self {
+        Self {
+            issuer: Issuer::start().await,
+            upstream: Recorder::start().await,
+            redis: RedisServer::start().await,
+        }
+    }
+
+    fn replica(&self) -> GateBuilder {
+        let gate = GateBuilder::trusting(&self.upstream.url(), self.issuer.name());
+        let gate = gate.set("OAUTHGATE_REDIS_URL", self.redis.url());
+        gate.set("OAUTHGATE_STATE_SECRET", SECRET)
+    }
+
+    async fn start(&self) -> Gate {
+        let gate = self.replica().start_unready().await;
+        eventually("keys", async || self.status(&gate).await == 200).await;
+        gate
+    }
+
+    async fn replicas(&self) -> Vec<Gate> {
+        join_all((0..3).map(|_| self.start())).await
+    }
+
+    async fn status(&self, gate: &Gate) -> u16 {
+        gate.status(&self.issuer.token(&gate.resource)).await
+    }
+
+    async fn assert_serve(&self, gates: &[Gate], what: &str) {
+        for gate in gates {
+            assert_eq!(self.status(gate).await, 200, "{what}");
+            assert_refuses_forged(gate, &self.issuer, &self.upstream, 401, what).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r5_three_replicas_that_start_together_fetch_once() {
+    let site = Site::new().await;
+    let slow = Behaviour::Slow(Duration::from_millis(500));
+    site.issuer.keys.behave(slow).await;
+    let gates = site.replicas().await;
+    assert_eq!(site.issuer.keys.requests(), 1);
+    site.assert_serve(&gates, "one fetch for all").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_what_is_withdrawn_at_one_replica_is_refused_at_all() {
+    let site = Site::new().await;
+    let gates = site.replicas().await;
+    let path = format!("/keys/{}", site.issuer.signer.key_id());
+    let tokens: Vec<_> = gates
+        .iter()
+        .map(|gate| site.issuer.token(&gate.resource))
+        .collect();
+    let begin = Instant::now();
+    assert_eq!(gates[0].admin("DELETE", &path).await.status, 200);
+    for (gate, token) in gates.iter().zip(&tokens) {
+        eventually("refused here as well", async || {
+            gate.status(token).await != 200
+        })
+        .await;
+    }
+    assert!(begin.elapsed() < WITHDRAWN_WITHIN, "{:?}", begin.elapsed());
+    let late = site.replica().start_unready().await;
+    let token = site.issuer.token(&late.resource);
+    for _ in 0..3 {
+        assert_ne!(
+            late.status(&token).await,
+            200,
+            "a replica that starts later"
+        );
+    }
+    site.issuer.rotate(true);
+    for gate in &gates {
+        assert_eq!(gate.admin("POST", "/keys/refresh").await.status, 200);
+        assert_eq!(site.status(gate).await, 200, "another key of the issuer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r2_r9_a_replica_that_starts_in_the_outage_serves_at_once() {
+    let site = Site::new().await;
+    let first = site.start().await;
+    for outage in [
+        Behaviour::Refused,
+        Behaviour::Silent,
+        Behaviour::Status(500),
+    ] {
+        site.issuer.metadata.behave(outage.clone()).await;
+        site.issuer.keys.behave(outage.clone()).await;
+        let late = site.replica().start_unready().await;
+        assert_eq!(site.status(&late).await, 200, "{outage:?}");
+        site.assert_serve(&[late], "started in the outage").await;
+    }
+    site.assert_serve(&[first], "there before").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e9_replicas_without_their_redis_go_on_alone() {
+    let mut site = Site::new().await;
+    let gates = site.replicas().await;
+    site.redis.kill();
+    site.assert_serve(&gates, "Redis is gone").await;
+    site.issuer.rotate(true);
+    for gate in &gates {
+        assert_eq!(gate.admin("POST", "/keys/refresh").await.status, 200);
+    }
+    site.assert_serve(&gates, "a new key without Redis").await;
+    let late = site.start().await;
+    site.assert_serve(&[late], "started without Redis").await;
+}
+
+/// Whoever can write to Redis can neither plant a key nor close a gate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e9_what_strangers_write_to_redis_opens_nothing_and_closes_nothing() {
+    let site = Site::new().await;
+    let gates = site.replicas().await;
+    let foreign = Issuer::start().await;
+    let planted = foreign.signer.jwk_set().to_string();
+    let names = site.redis.keys().await;
+    assert!(!names.is_empty(), "replicas share something");
+    for name in &names {
+        site.redis.command(&["DEL", name]).await;
+        site.redis.command(&["SET", name, &planted]).await;
+    }
+    for gate in &gates {
+        let answer = gate.admin("POST", "/keys/refresh").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    site.assert_serve(&gates, "planted keys").await;
+    for name in site.redis.keys().await {
+        site.redis.command(&["DEL", &name]).await;
+        site.redis.command(&["LPUSH", &name, "a list"]).await;
+    }
+    for gate in &gates {
+        let mut specification = site.issuer.specification(&gate.resource);
+        specification.kid = Some(foreign.signer.key_id());
+        let token = foreign.signer.mint(specification);
+        assert_eq!(gate.status(&token).await, 401, "signed with a planted key");
+        assert_eq!(gate.admin("POST", "/keys/refresh").await.status, 200);
+    }
+    site.assert_serve(&gates, "values of another type").await;
+    let late = site.start().await;
+    site.assert_serve(&[late], "started among all this").await;
+}
