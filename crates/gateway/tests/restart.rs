@@ -6,21 +6,26 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
 };
 
-use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, Resource, TokenSpec};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use oauthgate_dev_issuer::{Algorithm, DevIssuer, DevIssuerOptions, Resource, TokenSpec};
 use serde_json::Value;
+use tempfile::TempDir;
 
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 const RESOURCE: &str = "http://localhost:8080/mcp";
 
 /// A gate in a process of its own; killed when the test is over, however it ends.
 struct Gate {
     child: Child,
-    log: BufReader<ChildStdout>,
+    log: Receiver<Value>,
     public: SocketAddr,
     admin: SocketAddr,
     said: Vec<Value>,
@@ -40,7 +45,7 @@ impl Gate {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let log = BufReader::new(child.stdout.take().unwrap());
+        let log = lines_of(child.stdout.take().unwrap());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut gate = Self {
             child,
@@ -58,13 +63,8 @@ impl Gate {
     /// The next log line with this message.
     fn line(&mut self, message: &str) -> Value {
         loop {
-            let mut text = String::new();
-            assert!(
-                self.log.read_line(&mut text).unwrap() > 0,
-                "the log ended before {message:?}: {:?}",
-                self.said
-            );
-            let line: Value = serde_json::from_str(&text).unwrap();
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no {message:?}: {:?}", self.said));
             self.said.push(line.clone());
             if line["message"] == message {
                 return line;
@@ -88,6 +88,16 @@ impl Gate {
         );
         self.child.wait().unwrap().code()
     }
+}
+
+fn lines_of(log: ChildStdout) -> Receiver<Value> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            let _ = sender.send(serde_json::from_str(&line).unwrap());
+        }
+    });
+    receiver
 }
 
 fn command(issuer: &str, upstream: SocketAddr, environment: &[(&str, &str)]) -> Command {
@@ -180,23 +190,67 @@ fn files(directory: &Path) -> Vec<(String, u32)> {
     files
 }
 
+/// A directory, and what a gate needs to keep things in it and to trust a dev-issuer.
+struct Kept {
+    parent: TempDir,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        Self { parent }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.parent.path().join("state")
+    }
+
+    fn gate(&self, issuer: &str, upstream: SocketAddr) -> Gate {
+        let environment = [
+            (
+                "OAUTHGATE_STATE_DIRECTORY",
+                self.path().to_str().unwrap().to_owned(),
+            ),
+            ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true".to_owned()),
+        ];
+        let environment = environment
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        Gate::start(issuer, upstream, &environment)
+    }
+}
+
+/// Waits until the keys of one issuer are on the disk.
+fn wait_for_keys(directory: &Path) {
+    let began = Instant::now();
+    while !files(directory)
+        .iter()
+        .any(|(name, _)| name.ends_with(".keys"))
+    {
+        assert!(began.elapsed() < PATIENCE, "{:?}", files(directory));
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The `kid` of a token's header.
+fn kid(token: &str) -> String {
+    let header = token.split('.').next().unwrap();
+    let header = BASE64_URL_SAFE_NO_PAD.decode(header).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn r2_a_start_during_an_outage_serves_at_once() {
-    let parent = tempfile::tempdir().unwrap();
-    let state = parent.path().join("state");
-    let environment = [
-        ("OAUTHGATE_STATE_DIRECTORY", state.to_str().unwrap()),
-        ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true"),
-    ];
-    let upstream = upstream();
-    let running = Running::start();
+    let (kept, upstream, running) = (Kept::new(), upstream(), Running::start());
     let token = running.token();
 
-    let mut gate = Gate::start(running.issuer.issuer(), upstream, &environment);
+    let mut gate = kept.gate(running.issuer.issuer(), upstream);
     gate.line("key set loaded");
     assert_eq!(gate.call(&token), 200);
+    wait_for_keys(&kept.path());
     assert_eq!(gate.ends_with(), Some(0));
-    let files = files(&state);
+    let files = files(&kept.path());
     assert!(
         files
             .iter()
@@ -205,7 +259,7 @@ fn r2_a_start_during_an_outage_serves_at_once() {
     );
     let issuer = running.stop();
 
-    let gate = Gate::start(&issuer, upstream, &environment);
+    let gate = kept.gate(&issuer, upstream);
     let asked = Instant::now();
     assert_eq!(gate.call(&token), 200);
     assert!(
@@ -217,32 +271,85 @@ fn r2_a_start_during_an_outage_serves_at_once() {
     assert_eq!(gate.call("not.a.token"), 401);
 
     // Without what was saved the same start cannot serve, and says so.
-    let gate = Gate::start(&issuer, upstream, &environment[1..]);
+    let gate = Kept::new().gate(&issuer, upstream);
     assert_eq!(gate.call(&token), 503);
 }
 
 #[test]
 fn a16_saved_keys_of_a_dev_issuer_open_no_gate_that_refuses_them() {
-    let parent = tempfile::tempdir().unwrap();
-    let state = parent.path().join("state");
-    let environment = [
-        ("OAUTHGATE_STATE_DIRECTORY", state.to_str().unwrap()),
-        ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true"),
-    ];
-    let running = Running::start();
-    let (issuer, token) = (running.issuer.issuer(), running.token());
-    let upstream = upstream();
-    let mut gate = Gate::start(issuer, upstream, &environment);
+    let (kept, upstream, running) = (Kept::new(), upstream(), Running::start());
+    let token = running.token();
+    let path = kept.path();
+    let refusing = [("OAUTHGATE_STATE_DIRECTORY", path.to_str().unwrap())];
+    let mut gate = kept.gate(running.issuer.issuer(), upstream);
     gate.line("key set loaded");
     assert_eq!(gate.call(&token), 200);
+    wait_for_keys(&kept.path());
     assert_eq!(gate.ends_with(), Some(0));
-    let gate = Gate::start(issuer, upstream, &environment[..1]);
+    let gate = Gate::start(running.issuer.issuer(), upstream, &refusing);
     assert_eq!(gate.call(&token), 503);
     // Nor while the issuer, whose answers are refused, is away.
     drop(gate);
-    let issuer = running.stop();
-    let gate = Gate::start(&issuer, upstream, &environment[..1]);
+    let gate = Gate::start(&running.stop(), upstream, &refusing);
     assert_eq!(gate.call(&token), 503);
+}
+
+#[test]
+fn r4_a_withdrawn_key_stays_withdrawn_over_restarts_with_and_without_its_issuer() {
+    let (kept, upstream, running) = (Kept::new(), upstream(), Running::start());
+    let mint = |algorithm| running.issuer.mint(TokenSpec::new(RESOURCE).alg(algorithm));
+    let (leaked, good) = (mint(Algorithm::Es256), mint(Algorithm::Rs256));
+    let issuer = running.issuer.issuer();
+
+    let mut gate = kept.gate(issuer, upstream);
+    gate.line("key set loaded");
+    assert_eq!((gate.call(&leaked), gate.call(&good)), (200, 200));
+    let withdraw = format!("DELETE /keys/{} HTTP/1.1", kid(&leaked));
+    assert_eq!(status(gate.admin, &withdraw), 200);
+    assert_eq!((gate.call(&leaked), gate.call(&good)), (401, 200));
+    // No farewell: what was answered is on the disk.
+    drop(gate);
+
+    let mut gate = kept.gate(issuer, upstream);
+    gate.line("keys are loaded");
+    assert_eq!((gate.call(&leaked), gate.call(&good)), (401, 200));
+    drop(gate);
+    let issuer = running.stop();
+    let gate = kept.gate(&issuer, upstream);
+    assert_eq!((gate.call(&leaked), gate.call(&good)), (401, 200));
+}
+
+#[test]
+fn killed_gates_and_gates_that_share_a_directory_leave_whole_files() {
+    let (kept, upstream, running) = (Kept::new(), upstream(), Running::start());
+    let (issuer, token) = (running.issuer.issuer(), running.token());
+    for pause in 0..12 {
+        let mut gates = [kept.gate(issuer, upstream), kept.gate(issuer, upstream)];
+        gates[0].line("keys are loaded");
+        thread::sleep(Duration::from_millis(pause));
+        // Killed while they save, or shortly before or after.
+        for gate in gates {
+            let troubled = gate
+                .said
+                .iter()
+                .any(|line| line["message"] == "key snapshot");
+            assert!(!troubled, "{:?}", gate.said);
+        }
+    }
+    let last = kept.gate(issuer, upstream);
+    wait_for_keys(&kept.path());
+    drop(last);
+    let issuer = running.stop();
+    let mut gates = [kept.gate(&issuer, upstream), kept.gate(&issuer, upstream)];
+    for gate in &mut gates {
+        gate.line("key set of an earlier run is in use until the issuer answers");
+        assert_eq!(gate.call(&token), 200);
+    }
+    let names: Vec<_> = files(&kept.path())
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names.len(), 2, "a lock and the keys: {names:?}");
 }
 
 #[test]
