@@ -67,12 +67,24 @@ impl KeySettings {
         self
     }
 
-    /// Where the keys come from, in a word: the URL that the operator named, or "metadata". Keys of one
-    /// place are no keys of another.
+    /// Where the keys come from, in a word: the URL that the operator named, or "metadata", and which
+    /// metadata is believed. Keys of one place are no keys of another: what was saved under looser
+    /// settings is not used under stricter ones.
     #[must_use]
     pub fn place(&self) -> String {
-        let named = self.jwks_url.as_ref().or(self.metadata_url.as_ref());
-        named.map_or_else(|| "metadata".to_owned(), Url::to_string)
+        if let Some(url) = &self.jwks_url {
+            return url.to_string();
+        }
+        let named = self.metadata_url.as_ref();
+        let mut place = named.map_or_else(|| "metadata".to_owned(), Url::to_string);
+        if let Some(issuer) = &self.metadata_issuer {
+            place.push_str(" of ");
+            place.push_str(issuer.as_str());
+        }
+        if self.jwks_same_site {
+            place.push_str(" (same site)");
+        }
+        place
     }
 
     /// What is wrong with these settings for this issuer, if anything.
