@@ -92,10 +92,11 @@ impl Timing {
         };
         let early = asked - asked / 10 - jitter.of(asked / 10);
         if self.explicit {
-            early
-        } else {
-            early.max(FLOOR.min(self.ceiling))
+            return early;
         }
+        // Where nothing is served beyond its life, there must be time to ask before it ends.
+        let latest = self.longest_use(max_age) / 5 * 4;
+        early.max(FLOOR.min(self.ceiling)).min(latest)
     }
 }
 

@@ -34,7 +34,13 @@ proptest! {
 
     #[test]
     fn upkeep_keeps_its_budget_whatever_the_answers(timing in timing(), steps in steps()) {
-        let renewal = if timing.explicit { timing.ceiling * 8 / 10 } else { timing.ceiling.min(FLOOR) };
+        let least_life = timing.ceiling.min(FLOOR);
+        let renewal = if timing.explicit {
+            timing.ceiling * 8 / 10
+        } else {
+            // Where nothing is served beyond its life, a little earlier.
+            least_life.min(least_life.max(timing.stale_limit) / 5 * 4)
+        };
         for (end, pause, cause) in Play::of(timing, &steps).pauses() {
             let least = match end {
                 Event::Succeeded { age: Duration::ZERO } => renewal,

@@ -121,3 +121,15 @@ fn d7_an_answer_after_its_attempt_was_given_up_is_dropped() {
         Some(Duration::from_secs(1))
     );
 }
+
+#[test]
+fn where_nothing_outlives_its_life_there_is_time_to_renew_it() {
+    let timing = Timing {
+        stale_limit: Duration::ZERO,
+        ..Timing::new(Duration::from_secs(3_600), false)
+    };
+    for max_age in [Some(0), Some(15), Some(60), Some(70)] {
+        let life = timing.longest_use(max_age.map(Duration::from_secs));
+        assert!(renewal(timing.clone(), max_age) <= life / 5 * 4);
+    }
+}
