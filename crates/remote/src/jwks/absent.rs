@@ -1,8 +1,8 @@
 //! Remembers which `kid`s an issuer's set does not hold, in bounded memory.
 //!
-//! The first absence is remembered for one cooldown only, because a token may be a moment ahead of
-//! its published key. Each further absence doubles the time: one junk `kid`, repeated for ever,
-//! costs next to nothing.
+//! An absence is remembered for one cooldown only, because a token may be ahead of its published key.
+//! After five minutes of looks in vain it is not: each further absence doubles the time, and one junk
+//! `kid`, repeated for ever, costs next to nothing.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -16,6 +16,8 @@ use super::schedule::COOLDOWN;
 
 /// How many `kid`s are remembered per issuer.
 pub(super) const CAPACITY: usize = 1_024;
+/// How often a `kid` is looked for each cooldown.
+const PATIENCE: u32 = 30;
 const LONGEST: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +54,8 @@ impl AbsentKeys {
     pub(super) fn note(&self, key_id: &KeyId, now: Duration) {
         let slot = self.slot(key_id);
         let times = self.absences.get(&slot).map_or(0, |absence| absence.times);
-        let pause = COOLDOWN.saturating_mul(1 << times.min(8)).min(LONGEST);
+        let doublings = times.saturating_add(1).saturating_sub(PATIENCE).min(8);
+        let pause = COOLDOWN.saturating_mul(1 << doublings).min(LONGEST);
         self.absences.insert(
             slot,
             Absence {
