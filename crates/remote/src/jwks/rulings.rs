@@ -71,7 +71,7 @@ impl KeyStore {
     }
 
     /// As [`Self::hear`], and leaves the saving to others.
-    pub(super) fn overhear(&self, theirs: &Withdrawals) {
+    pub(crate) fn overhear(&self, theirs: &Withdrawals) {
         // Whatever found no room is in the log.
         let _ = self.merge(theirs);
     }

@@ -125,6 +125,9 @@ impl KeyStores {
             return Ok(Arc::clone(&shelf.store));
         }
         let store = self.new_store(issuer, settings)?;
+        for shelf in shelves.iter().filter(|shelf| shelf.issuer == *issuer) {
+            store.overhear(&shelf.store.withdrawals());
+        }
         shelves.push(Shelf {
             issuer: issuer.clone(),
             settings: settings.clone(),
@@ -170,7 +173,7 @@ impl KeyStores {
     /// a moment, after an answer or between two.
     pub async fn upkeep(&self) {
         self.keep_in_touch().await;
-        join_all(self.stores().iter().map(KeyStore::upkeep_and_wait)).await;
+        join_all(self.stores().iter().map(KeyStore::warm)).await;
     }
 
     /// Fetches the keys of this issuer now, or of all; waits for the end and says how it went.
@@ -227,6 +230,10 @@ impl KeyStores {
         if !self.shared.surroundings.in_background {
             return;
         }
+        // Before the look at the stores: one that comes after it starts upkeep anew.
+        self.shared
+            .upkeep_was_started
+            .store(true, Ordering::Relaxed);
         let stores = self.stores();
         let mut upkeep = self
             .shared
@@ -240,9 +247,6 @@ impl KeyStores {
         let without = stores.into_iter().skip(upkeep.len());
         upkeep.extend(without.map(|store| runtime.spawn(store.keep_warm()).abort_handle()));
         self.start_keeping_in_touch(&runtime);
-        self.shared
-            .upkeep_was_started
-            .store(true, Ordering::Relaxed);
     }
 
     /// Starts upkeep on the first call, and costs nothing on the others.
