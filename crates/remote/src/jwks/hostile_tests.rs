@@ -2,8 +2,9 @@
 //! sets that are too large, settings at their limits.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,7 +14,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::{Audience, Issuer, ResourceIdentifier};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{JwksSource, KeySnapshot, Saved, SnapshotError, SnapshotKeeper, WithdrawnName};
+use super::{
+    JwksSource, KeySnapshot, Saved, SnapshotError, SnapshotKeeper, WithdrawnName,
+    schedule::COOLDOWN,
+};
 use crate::{
     IssuerSettings, KeySettings, KeyStores, OAuth21Provider, ProviderSettings,
     key_stores::KeyStoresBuilder,
@@ -187,4 +191,140 @@ impl SnapshotKeeper for SlowKeeper {
         }
         .boxed()
     }
+}
+
+/// Remembers in memory, by issuer and place.
+#[derive(Debug, Default)]
+struct Memory(Mutex<HashMap<(Issuer, String), KeySnapshot>>);
+
+impl SnapshotKeeper for Memory {
+    fn load<'a>(
+        &'a self,
+        issuer: &'a Issuer,
+        place: &'a str,
+    ) -> BoxFuture<'a, Result<Option<KeySnapshot>, SnapshotError>> {
+        let found = self.0.lock().unwrap();
+        let found = found.get(&(issuer.clone(), place.to_owned())).cloned();
+        async move { Ok(found) }.boxed()
+    }
+
+    fn save(&self, snapshot: KeySnapshot) -> BoxFuture<'_, Result<(), SnapshotError>> {
+        let key = (snapshot.issuer.clone(), snapshot.place.clone());
+        self.0.lock().unwrap().insert(key, snapshot);
+        async { Ok(()) }.boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_saved_under_looser_settings_are_not_used_under_stricter_ones() {
+    let key = TestKey::new("1");
+    let memory = Arc::new(Memory::default());
+    let run = |settings: KeySettings| {
+        let source = slow(Duration::ZERO, &[&key]);
+        let keys = over(&source).keeper(memory.clone()).build();
+        (source, gate(&keys, settings))
+    };
+    run(KeySettings::default()).1.warm_up().await;
+    let mut same_site = KeySettings::default();
+    same_site.jwks_same_site = true;
+    let mut other_issuer = KeySettings::default();
+    other_issuer.metadata_issuer = Some(Issuer::new("https://other.example.com").unwrap());
+    for (stricter, expected) in [
+        (KeySettings::default(), true),
+        (same_site, false),
+        (other_issuer, false),
+    ] {
+        let (source, gate) = run(stricter);
+        source.now_failing();
+        assert_eq!(gate.validate(&key.token(ISSUER)).await.is_ok(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_who_asks_first_hears_from_the_issuer_and_not_from_memory() {
+    let (old, new) = (TestKey::new("old"), TestKey::new("new"));
+    let memory = Arc::new(Memory::default());
+    let run = |keys: &[&TestKey]| {
+        let source = slow(Duration::ZERO, keys);
+        let keys = over(&source).keeper(memory.clone()).build();
+        (gate(&keys, KeySettings::default()), keys)
+    };
+    run(&[&old]).1.warm_up().await;
+    let (gate, _) = run(&[&old]);
+    gate.warm_up().await;
+    drop(gate);
+    let (gate, keys) = run(&[&new]);
+    let status = keys.refresh(None).await;
+    assert_eq!(status[0].fetches, 1);
+    assert!(gate.validate(&old.token(ISSUER)).await.is_err());
+    assert!(gate.validate(&new.token(ISSUER)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_who_asks_during_an_attempt_gets_an_answer_of_now() {
+    let (old, new) = (TestKey::new("old"), TestKey::new("new"));
+    let source = slow(Duration::from_secs(1), &[&old]);
+    let keys = over(&source).build();
+    let gate = gate(&keys, KeySettings::default());
+    let warming = tokio::spawn(async move { gate.warm_up().await });
+    source.started.notified().await;
+    source.now(jwks(&[&new]));
+    keys.refresh(None).await;
+    let held = keys.stores()[0].held_keys();
+    assert_eq!(held[0].key_id.as_deref(), Some("new"));
+    assert_eq!((held.len(), source.fetches()), (1, 2));
+    warming.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_withdrawn_holds_for_stores_that_come_later() {
+    let (good, leaked) = (TestKey::new("good"), TestKey::new("leaked"));
+    let source = slow(Duration::ZERO, &[&good, &leaked]);
+    let keys = over(&source).build();
+    gate(&keys, KeySettings::default()).warm_up().await;
+    let name = WithdrawnName::key("leaked").unwrap();
+    keys.withdraw(None, &name).await.unwrap();
+    let later = gate(
+        &keys,
+        KeySettings::default().with_explicit_ttl(Duration::from_secs(60)),
+    );
+    later.warm_up().await;
+    assert!(later.validate(&good.token(ISSUER)).await.is_ok());
+    assert!(later.validate(&leaked.token(ISSUER)).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_stale_limit_no_good_token_waits_for_a_renewal() {
+    let key = TestKey::new("1");
+    let source = Arc::new(ScriptedSource::default());
+    let mut answer = document(jwks(&[&key]));
+    answer.as_mut().unwrap().freshness.max_age = Some(Duration::from_secs(15));
+    source.then(Duration::from_millis(500), answer);
+    let mut settings = KeySettings::default();
+    settings.stale_limit = Duration::ZERO;
+    let gate = gate(&over(&source).build(), settings);
+    gate.warm_up().await;
+    let token = key.token(ISSUER);
+    for _ in 0..3_000 {
+        let started = Instant::now();
+        assert!(gate.validate(&token).await.is_ok());
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_asked_for_before_it_is_published_is_found_within_a_cooldown() {
+    let (old, early) = (TestKey::new("old"), TestKey::new("early"));
+    let source = slow(Duration::ZERO, &[&old]);
+    let gate = gate(&over(&source).build(), KeySettings::default());
+    gate.warm_up().await;
+    let token = early.token(ISSUER);
+    for _ in 0..100 {
+        assert!(gate.validate(&token).await.is_err());
+        sleep(Duration::from_secs(1)).await;
+    }
+    source.now(jwks(&[&old, &early]));
+    sleep(COOLDOWN).await;
+    assert!(gate.validate(&token).await.is_ok());
 }

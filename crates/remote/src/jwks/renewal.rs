@@ -35,24 +35,34 @@ impl KeyStore {
         self.runner.carry(ATTEMPT_LIMIT).await;
     }
 
-    /// Fetches the set now, whatever rests, and waits for the end of the attempt: for an operator.
+    /// Fetches the set now, whatever rests, and waits for the end of the attempt: for an operator. What an
+    /// attempt brings that was under way already may be from before, and what an earlier process saved is
+    /// no answer: then there is another attempt.
     pub async fn refresh(self: &Arc<Self>) {
-        if let Some(attempt) = self.demand(Demand::Operator) {
-            self.wait(attempt, ATTEMPT_LIMIT).await;
+        let before = self.state().schedule.attempts();
+        let attempt = self.operators_attempt().await;
+        if attempt <= Some(before) || self.is_recalled() {
+            self.operators_attempt().await;
         }
+    }
+
+    async fn operators_attempt(self: &Arc<Self>) -> Option<u64> {
+        let attempt = self.demand(Demand::Operator)?;
+        self.wait(attempt, ATTEMPT_LIMIT).await;
+        Some(attempt)
     }
 
     /// Loads the set: what an earlier process saved, then what the issuer says now. Waits for both.
     pub async fn warm(self: &Arc<Self>) {
         self.upkeep_and_wait().await;
-        let recalled = self
-            .held
-            .load()
-            .as_ref()
-            .is_some_and(|held| held.is_recalled);
-        if recalled {
+        if self.is_recalled() {
             self.upkeep_and_wait().await;
         }
+    }
+
+    fn is_recalled(&self) -> bool {
+        let held = self.held.load();
+        held.as_ref().is_some_and(|held| held.is_recalled)
     }
 
     /// Keeps the set warm for ever: the idle service finds fresh keys as well.
