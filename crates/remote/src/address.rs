@@ -194,10 +194,16 @@ impl AddressRule {
             let host = owned();
             return Err(Refused::Private { host, address });
         }
-        if named {
-            self.remember(reach);
-        }
         Ok(())
+    }
+
+    /// A host has answered from this address, over https with the certificate of its name. Only then does
+    /// an operator's host say how far its documents may lead: a name can be pointed anywhere.
+    pub(crate) fn note_answer(&self, url: &Url, address: IpAddr) {
+        let host = url.host_str().map(bare);
+        if host.is_some_and(|host| is_among(&self.named_hosts, host)) {
+            self.remember(Reach::of(address));
+        }
     }
 
     /// Whether the operator opened this host or its network to the documents of all issuers.
@@ -335,7 +341,16 @@ mod tests {
         let private: IpAddr = "10.0.0.5".parse().unwrap();
         assert!(rule.admits("keys.corp.example", [private]).is_err());
         assert_eq!(rule.admits("AUTH.corp.example", [private]), Ok(()));
+        assert!(
+            rule.admits("keys.corp.example", [private]).is_err(),
+            "d12: a name that merely resolves to a private address opens nothing"
+        );
+        rule.note_answer(&url("https://other.corp.example/"), private);
+        assert!(rule.admits("keys.corp.example", [private]).is_err());
+        rule.note_answer(&url("https://auth.corp.example/meta"), private);
         assert_eq!(rule.admits("keys.corp.example", [private]), Ok(()));
+        let this_machine: IpAddr = "127.0.0.1".parse().unwrap();
+        assert!(rule.admits("keys.corp.example", [this_machine]).is_err());
     }
 
     #[test]

@@ -138,16 +138,21 @@ impl HttpFetcher {
         if let Some(tag) = tag {
             request = request.header(header::IF_NONE_MATCH, tag);
         }
-        request.send().await.map_err(|error| {
-            let error = self.explain(error);
-            match proxied {
-                Some((proxy, _)) => FetchError::Proxy {
-                    proxy: proxy.to_string(),
-                    error: Box::new(error),
-                },
-                None => error,
+        match (request.send().await, proxied) {
+            (Ok(response), None) => {
+                if let Some(address) = response.remote_addr() {
+                    self.rule.note_answer(url, address.ip());
+                }
+                Ok(response)
             }
-        })
+            // Of the other end, only the proxy knows the address.
+            (Ok(response), Some(_)) => Ok(response),
+            (Err(error), None) => Err(self.explain(error)),
+            (Err(error), Some((proxy, _))) => Err(FetchError::Proxy {
+                proxy: proxy.to_string(),
+                error: Box::new(self.explain(error)),
+            }),
+        }
     }
 
     async fn read(&self, response: Response, conditional: bool) -> Result<HttpAnswer, FetchError> {

@@ -276,3 +276,20 @@ async fn a_proxy_that_is_away_or_hangs_is_named() {
     let hangs = http.get(&asked, None).await.unwrap_err();
     assert!(matches!(hangs, FetchError::Timeout(_)), "{hangs:?}");
 }
+
+#[tokio::test]
+async fn d12_an_answer_through_a_proxy_says_nothing_about_the_issuers_own_reach() {
+    let (server, outbound) = hidden_server().await;
+    let proxy = FakeProxy::start(Manner::Connects).await;
+    let outbound = through(outbound, &proxy.authority, "neighbour.test");
+    let names = ScriptedNames::default().with("neighbour.test", &[&["127.0.0.1"]]);
+    let http = fetcher(server.name(), &outbound, &names);
+    assert!(http.get(&keys(&server), None).await.is_ok());
+    let mut neighbour = keys(&server);
+    neighbour.set_host(Some("neighbour.test")).unwrap();
+    let refused = http.get(&neighbour, None).await;
+    assert!(
+        matches!(refused, Err(FetchError::Refused(Refused::Private { .. }))),
+        "{refused:?}"
+    );
+}

@@ -123,3 +123,31 @@ async fn a_name_that_does_not_exist_is_told_as_such() {
         );
     }
 }
+
+/// The issuer's own name may lead inside, and then its documents may: but not before somebody inside
+/// has shown the certificate of that name.
+#[tokio::test]
+async fn d12_a_name_pointed_inside_opens_nothing_without_its_certificate() {
+    const ISSUER: &str = "auth.example.test";
+    let corp = TestAuthority::new("corp");
+    let issuer = FakeIssuer::serving_over_tls(ISSUER, corp.acceptor(&[ISSUER])).await;
+    let inside = FakeIssuer::serving_over_tls(NAME, corp.acceptor(&[NAME])).await;
+    let names = ScriptedNames::default()
+        .with(ISSUER, &[&["127.0.0.1"]])
+        .with(NAME, &[&["127.0.0.1"]]);
+    let [at_issuer, at_inside] =
+        [&issuer, &inside].map(|server| Url::parse(&format!("{}/keys", server.name())).unwrap());
+    for (outbound, opens) in [(Outbound::default(), false), (corp.trusted(), true)] {
+        let rule = AddressRule::new([&at_issuer]);
+        let http = HttpFetcher::assemble(rule, &outbound, Arc::new(names.clone())).unwrap();
+        assert_eq!(http.get(&at_issuer, None).await.is_ok(), opens);
+        let document = http.get(&at_inside, None).await;
+        assert_eq!(document.is_ok(), opens, "{document:?}");
+        if !opens {
+            assert!(
+                matches!(document, Err(FetchError::Refused(_))),
+                "{document:?}"
+            );
+        }
+    }
+}
