@@ -1,13 +1,15 @@
 //! Claims: short texts that say "I am at it", sealed, so that nobody but a replica can make one, and
 //! dated, so that an old one is worth nothing.
 
+use std::time::Duration;
+
 use oauthgate_core::UnixTime;
 
 use crate::jwks::Seal;
 
 const PURPOSE: &str = "oauthgate claim, version 1";
-/// How far the clocks of two replicas may be apart, in seconds.
-const MOST_SKEW: i64 = 60;
+/// How far the clocks of two replicas may be apart.
+pub(super) const MOST_SKEW: Duration = Duration::from_secs(60);
 /// Longer than any claim.
 pub(super) const LONGEST: usize = 256;
 
@@ -31,8 +33,8 @@ pub(super) fn is_genuine(seal: &Seal, key: &str, now: UnixTime, text: &[u8]) -> 
         .nth(1)
         .and_then(|seconds| seconds.parse().ok())
         .map(UnixTime::from_secs);
-    let is_recent =
-        seconds.is_some_and(|at| now.seconds_since(at).unsigned_abs() <= MOST_SKEW.unsigned_abs());
+    let is_recent = seconds
+        .is_some_and(|at: UnixTime| now.seconds_since(at).unsigned_abs() <= MOST_SKEW.as_secs());
     is_recent && seal.verifies(PURPOSE, message(key, claimed).as_bytes(), mark)
 }
 

@@ -128,11 +128,7 @@ impl Memory {
 
     fn is_newer(&self, keys: &SnapshotKeys, age: Duration, held: Option<Duration>) -> bool {
         match (&self.last().keys, held) {
-            (Some(last), _) => {
-                keys.confirmed_at() > last.confirmed_at()
-                    || (keys.confirmed_at() == last.confirmed_at()
-                        && keys.document() != last.document())
-            }
+            (Some(last), _) => keys.confirmed_at() > last.confirmed_at(),
             (None, Some(held)) => age.saturating_add(ROUNDING) < held,
             (None, None) => true,
         }

@@ -22,6 +22,8 @@ use crate::jwks::{
     schedule::Demand,
 };
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// A source that asks the other replicas first.
 #[derive(Debug)]
 pub(super) struct SharedSource {
@@ -226,14 +228,21 @@ impl SharedSource {
         // The word that a set is unchanged helps the others only if we know the set.
         let last = last.filter(|last| last.validator() == ask.known.as_ref());
         ask.known = last.as_ref().and_then(SnapshotKeys::validator).cloned();
-        // Not before what was seen already, though the clock of the replica that told it may be ahead.
-        let asked_at = self.now().max(self.memory.newest());
+        let asked_at = self.later_than_all_seen();
         let fetched = self.issuer.fetch(ask).await?;
         match told(&fetched, last.as_ref(), asked_at) {
             Some((keys, body)) => Ok(self.tell(keys, body).await),
             // No key set: whoever wanted it refuses it.
             None => Ok(fetched),
         }
+    }
+
+    /// Now, or later than what was seen already, if the clock of the replica that told it is ahead, or it
+    /// told it within this second: ages are counted in whole seconds, and the newer set must win.
+    fn later_than_all_seen(&self) -> UnixTime {
+        let now = self.now();
+        let after = self.memory.newest().saturating_add(SECOND);
+        now.max(after.min(now.saturating_add(claim::MOST_SKEW)))
     }
 
     async fn tell(&self, keys: SnapshotKeys, body: Option<Vec<u8>>) -> Fetched {

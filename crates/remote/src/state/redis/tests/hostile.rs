@@ -187,7 +187,6 @@ async fn e9_an_old_key_set_that_is_played_back_changes_nothing() {
     replica.gate.warm_up().await;
     let name = server.key(":keys:");
     let recorded = server.text(&name);
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
     source.now(jwks(&[&new]));
     assert!(replica.accepts(&new).await);
     source.now_failing();
