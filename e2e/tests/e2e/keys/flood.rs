@@ -10,12 +10,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use oauthgate_e2e::{Behaviour, Connection};
 use tokio::task::JoinSet;
 
-use super::Scene;
+use super::{Scene, replicas::Replicas};
 
 /// Longer than one cooldown, so that the second look is seen as well.
 const FLOOD: Duration = Duration::from_secs(12);
 const COOLDOWN: Duration = Duration::from_secs(10);
-const WORKERS: u64 = 8;
+const WORKERS: usize = 9;
 /// After so many strangers, each worker sends a good token.
 const STRANGERS_TO_ONE: u64 = 10;
 /// In kilobytes: what a gate may grow by, whoever comes.
@@ -47,11 +47,16 @@ fn request(port: u16, token: &str) -> Vec<u8> {
 }
 
 async fn flood(scene: &Scene, lasting: Duration) -> Count {
+    flood_all(&[(scene.gate.port, scene.token())], lasting).await
+}
+
+/// Every worker floods one of these gates, between tokens that are good there.
+async fn flood_all(gates: &[(u16, String)], lasting: Duration) -> Count {
     let count = Arc::new(Count::default());
     let begin = Instant::now();
     let mut workers = JoinSet::new();
-    for _ in 0..WORKERS {
-        let (port, token, count) = (scene.gate.port, scene.token(), Arc::clone(&count));
+    for (port, token) in gates.iter().cycle().take(WORKERS).cloned() {
+        let count = Arc::clone(&count);
         workers.spawn(async move {
             let mut connection = Connection::open(port).await;
             while begin.elapsed() < lasting {
@@ -109,6 +114,28 @@ async fn r1_d3_strangers_cause_one_fetch_per_cooldown_whatever_state_the_issuer_
     eprintln!(
         "state      strangers   good  fetches  allowed\n{}",
         lines.join("\n")
+    );
+}
+
+/// Strangers spread over replicas gain nothing: what one has looked up, all know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_d3_strangers_at_three_replicas_cause_one_fetch_per_cooldown_together() {
+    let site = Replicas::new().await;
+    let gates = site
+        .start_all(|gate| gate.set("OAUTHGATE_TRUSTED_PROXIES", "127.0.0.1"))
+        .await;
+    let asked = site.issuer.keys.requests();
+    let places: Vec<_> = gates
+        .iter()
+        .map(|gate| (gate.port, site.issuer.token(&gate.resource)))
+        .collect();
+    let begin = Instant::now();
+    let count = flood_all(&places, FLOOD).await;
+    let asked = site.issuer.keys.requests() - asked;
+    let allowed = 1 + begin.elapsed().as_secs() / COOLDOWN.as_secs();
+    assert!(
+        (1..=allowed).contains(&asked),
+        "{asked} of {allowed}: {count:?}"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use oauthgate_e2e::Behaviour;
 
-use super::{Scene, eventually};
+use super::{Scene, assert_unavailable, eventually};
 
 /// The shortest life of a key set: it is renewed every second.
 const EVERY_SECOND: (&str, &str) = ("OAUTH_JWKS_CACHE_TTL", "1");
@@ -87,4 +87,35 @@ async fn r2_d4_an_outage_after_the_end_of_the_sets_life_refuses_nobody() {
         scene.assert_refuses_forged(401, "an outage").await;
     });
     futures_util::future::join_all(outages).await;
+}
+
+/// A stale limit of seconds instead of a day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r2_after_the_stale_limit_the_answer_is_503_until_the_issuer_is_back() {
+    let scene = Scene::with(|gate| {
+        gate.set(EVERY_SECOND.0, EVERY_SECOND.1)
+            .set("OAUTHGATE_JWKS_STALE_LIMIT", "3")
+    })
+    .await;
+    assert_eq!(scene.gate.status(&scene.token()).await, 200);
+    scene.issuer.keys.behave(Behaviour::Refused).await;
+    scene.issuer.metadata.behave(Behaviour::Refused).await;
+    eventually("the limit is over", async || {
+        let status = scene.gate.status(&scene.token()).await;
+        assert!(matches!(status, 200 | 503), "{status}");
+        status == 503
+    })
+    .await;
+    for _ in 0..5 {
+        assert_unavailable(&scene.gate.call(&scene.token()).await, "too old");
+    }
+    scene.assert_refuses_forged(503, "too old").await;
+    assert_eq!(scene.gate.readiness().await.0, 503);
+    scene.issuer.keys.behave(Behaviour::Well).await;
+    scene.issuer.metadata.behave(Behaviour::Well).await;
+    eventually("the issuer is back", async || {
+        scene.gate.status(&scene.token()).await == 200
+    })
+    .await;
+    scene.assert_refuses_forged(401, "the issuer is back").await;
 }

@@ -11,14 +11,14 @@ const SECRET: &str = "of these tests alone: thirty-two bytes";
 /// What is promised is a second; the rest is for a machine that is busy.
 const WITHDRAWN_WITHIN: Duration = Duration::from_secs(5);
 
-struct Site {
-    issuer: Issuer,
+pub(super) struct Replicas {
+    pub(super) issuer: Issuer,
     upstream: Recorder,
     redis: RedisServer,
 }
 
-impl Site {
-    async fn new() -> Self {
+impl Replicas {
+    pub(super) async fn new() -> Self {
         Self {
             issuer: Issuer::start().await,
             upstream: Recorder::start().await,
@@ -33,13 +33,22 @@ impl Site {
     }
 
     async fn start(&self) -> Gate {
-        let gate = self.replica().start_unready().await;
+        self.start_as(self.replica()).await
+    }
+
+    async fn start_as(&self, replica: GateBuilder) -> Gate {
+        let gate = replica.start_unready().await;
         eventually("keys", async || self.status(&gate).await == 200).await;
         gate
     }
 
     async fn replicas(&self) -> Vec<Gate> {
-        join_all((0..3).map(|_| self.start())).await
+        self.start_all(|gate| gate).await
+    }
+
+    /// Three replicas, started together.
+    pub(super) async fn start_all(&self, adapt: impl Fn(GateBuilder) -> GateBuilder) -> Vec<Gate> {
+        join_all((0..3).map(|_| self.start_as(adapt(self.replica())))).await
     }
 
     async fn status(&self, gate: &Gate) -> u16 {
@@ -56,7 +65,7 @@ impl Site {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r5_three_replicas_that_start_together_fetch_once() {
-    let site = Site::new().await;
+    let site = Replicas::new().await;
     let slow = Behaviour::Slow(Duration::from_millis(500));
     site.issuer.keys.behave(slow).await;
     let gates = site.replicas().await;
@@ -66,7 +75,7 @@ async fn r5_three_replicas_that_start_together_fetch_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_what_is_withdrawn_at_one_replica_is_refused_at_all() {
-    let site = Site::new().await;
+    let site = Replicas::new().await;
     let gates = site.replicas().await;
     let path = format!("/keys/{}", site.issuer.signer.key_id());
     let tokens: Vec<_> = gates
@@ -100,7 +109,7 @@ async fn r4_what_is_withdrawn_at_one_replica_is_refused_at_all() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r2_r9_a_replica_that_starts_in_the_outage_serves_at_once() {
-    let site = Site::new().await;
+    let site = Replicas::new().await;
     let first = site.start().await;
     for outage in [
         Behaviour::Refused,
@@ -118,7 +127,7 @@ async fn r2_r9_a_replica_that_starts_in_the_outage_serves_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e9_replicas_without_their_redis_go_on_alone() {
-    let mut site = Site::new().await;
+    let mut site = Replicas::new().await;
     let gates = site.replicas().await;
     site.redis.kill();
     site.assert_serve(&gates, "Redis is gone").await;
@@ -134,7 +143,7 @@ async fn e9_replicas_without_their_redis_go_on_alone() {
 /// Whoever can write to Redis can neither plant a key nor close a gate.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e9_what_strangers_write_to_redis_opens_nothing_and_closes_nothing() {
-    let site = Site::new().await;
+    let site = Replicas::new().await;
     let gates = site.replicas().await;
     let foreign = Issuer::start().await;
     let planted = foreign.signer.jwk_set().to_string();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder};
-use tokio::task::JoinSet;
+use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder, exchange, request_head};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use super::{Scene, eventually};
 
@@ -75,4 +75,40 @@ async fn r3_d8_known_kids_are_answered_while_the_issuer_still_holds_its_answer()
     let (refused, ()) = tokio::join!(refused, known);
     assert_eq!(refused, 401, "the stranger is answered without the issuer");
     scene.issuer.keys.release();
+}
+
+/// Envoy crashed so: the fetch came back to requests that were gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d6_a_thousand_clients_that_leave_during_a_pending_fetch_harm_nobody() {
+    let issuer = Issuer::start().await;
+    let upstream = Recorder::start().await;
+    issuer.keys.behave(Behaviour::Held).await;
+    let gate = GateBuilder::trusting(&upstream.url(), issuer.name());
+    let gate = gate.start_unready().await;
+    let token = issuer.token(&gate.resource);
+    let bearer = format!("Bearer {token}");
+    let once = request_head("GET", "/mcp", gate.port, &[("Authorization", &bearer)]);
+    let twice = [
+        ("Authorization", bearer.as_str()),
+        ("Authorization", &bearer),
+    ];
+    let twice = request_head("GET", "/mcp", gate.port, &twice);
+    for number in 0..REQUESTS {
+        let stream = TcpStream::connect(("127.0.0.1", gate.port)).await;
+        let mut stream = stream.expect("the gate listens");
+        stream.write_all(&once).await.expect("a request is taken");
+        drop(stream);
+        if number % 100 == 0 {
+            gate.process.signal("HUP");
+            let answer = exchange(gate.port, &twice).await;
+            assert_eq!(answer.status, 400, "a second token: {}", answer.text);
+        }
+    }
+    issuer.keys.behave(Behaviour::Well).await;
+    issuer.keys.release();
+    eventually("keys", async || gate.status(&token).await == 200).await;
+    let statuses = stampede(&gate, &token).join_all().await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    let output = gate.process.output();
+    assert!(!output.contains("panicked"), "{output}");
 }
