@@ -76,5 +76,6 @@ pub use settings::{IssuerSettings, ProviderSettings};
 /// The guide's examples are compiled and run with the tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/keys-in-a-program.md")]
+#[doc = include_str!("../../../docs/guides/reach-your-issuer.md")]
 #[derive(Debug)]
 pub struct Guide;
