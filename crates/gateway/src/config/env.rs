@@ -259,9 +259,9 @@ variables! {
     "Seals what replicas share, so that nobody else who can write to Redis can plant a key. Required with `OAUTHGATE_REDIS_URL`.",
     secret;
 
-    "OAUTHGATE_REDIS_CA", "redis_ca", Gate, None,
+    "OAUTHGATE_REDIS_CA_FILE", "redis_ca_file", Gate, None,
     "the path of a PEM file with certificate authorities, for example /etc/ssl/redis-ca.pem",
-    "The certificate authorities that a `rediss://` server is checked against, instead of the system's.";
+    "The certificate authorities that a `rediss://` server is checked against, instead of the system's and those of `OAUTHGATE_CA_FILE`.";
 
     "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "danger_accept_dev_issuer", Process, Some("false"),
     "true or false",

@@ -72,7 +72,7 @@ mod with {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<SharedState> {
         let is_given = |key| reader.section.values.contains_key(key);
         if !is_given("redis_url") {
-            let useless = ["state_secret", "redis_ca"]
+            let useless = ["state_secret", "redis_ca_file"]
                 .into_iter()
                 .filter(|key| is_given(key));
             for key in useless.collect::<Vec<_>>() {
@@ -92,9 +92,9 @@ mod with {
         let secret = reader.one("state_secret", |text| {
             Seal::secret(text.as_bytes()).map(|_| SecretString::from(text))
         });
-        let address = match (address, is_given_now(reader, "redis_ca")) {
+        let address = match (address, is_given_now(reader, "redis_ca_file")) {
             (Some(address), true) => {
-                reader.one("redis_ca", |path| address.with_authorities(pem(path)?))
+                reader.one("redis_ca_file", |path| address.with_authorities(pem(path)?))
             }
             (address, _) => address,
         };
@@ -122,7 +122,7 @@ mod with {
         fs::read(path).map_err(|error| {
             SettingError::new(
                 format!("the file cannot be read: {error}"),
-                expected("redis_ca"),
+                expected("redis_ca_file"),
             )
         })
     }
@@ -156,7 +156,7 @@ mod without {
     }
 
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<SharedState> {
-        for key in ["redis_url", "state_secret", "redis_ca"] {
+        for key in ["redis_url", "state_secret", "redis_ca_file"] {
             if let (true, Some(variable)) = (reader.section.values.contains_key(key), variable(key))
             {
                 reader.mistakes.add(

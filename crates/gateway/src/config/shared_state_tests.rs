@@ -117,19 +117,19 @@ fn a_password_in_the_clear_is_warned_about_unless_it_stays_on_this_machine() {
 #[case::short(&[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", "s3cret")], "32 random bytes")]
 #[case::a12_blank(&[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", " ")], "empty")]
 #[case::secret_alone(&[("OAUTHGATE_STATE_SECRET", SECRET)], "nothing is shared")]
-#[case::authorities_alone(&[("OAUTHGATE_REDIS_CA", "/ca.pem")], "nothing is shared")]
+#[case::authorities_alone(&[("OAUTHGATE_REDIS_CA_FILE", "/ca.pem")], "nothing is shared")]
 #[case::scheme(&[("OAUTHGATE_REDIS_URL", "http://me:s3cret@host"), ("OAUTHGATE_STATE_SECRET", SECRET)], "not redis or rediss")]
 #[case::insecure(&[("OAUTHGATE_REDIS_URL", "rediss://me:s3cret@host/#insecure"), ("OAUTHGATE_STATE_SECRET", SECRET)], "fragment")]
 #[case::no_authorities(
-    &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA", "/nowhere")],
+    &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA_FILE", "/nowhere")],
     "cannot be read"
 )]
 #[case::not_pem(
-    &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA", "/etc/hostname")],
+    &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA_FILE", "/etc/hostname")],
     "PEM"
 )]
 #[case::authorities_of_nothing(
-    &[("OAUTHGATE_REDIS_URL", "redis://host"), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA", "/etc/hostname")],
+    &[("OAUTHGATE_REDIS_URL", "redis://host"), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA_FILE", "/etc/hostname")],
     "rediss://"
 )]
 fn h7_what_cannot_be_shared_is_told_without_the_secret(
@@ -181,7 +181,7 @@ fn h7_no_secret_stands_in_the_configuration_file(#[case] line: &str, #[case] exp
 #[rstest]
 #[case("OAUTHGATE_REDIS_URL", URL)]
 #[case("OAUTHGATE_STATE_SECRET", SECRET)]
-#[case("OAUTHGATE_REDIS_CA", "/etc/hostname")]
+#[case("OAUTHGATE_REDIS_CA_FILE", "/etc/hostname")]
 fn h7_a_build_without_redis_says_so(#[case] name: &str, #[case] value: &str) {
     let report = Setup::new(&[(name, value)]).report();
     assert!(report.contains(name), "{report}");

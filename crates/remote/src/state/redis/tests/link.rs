@@ -205,6 +205,28 @@ async fn a_server_where_we_may_not_run_a_script_is_away() {
 }
 
 #[tokio::test]
+async fn the_rights_that_the_guide_names_are_enough() {
+    let guide = include_str!("../../../../../../docs/guides/replicas.md");
+    let line = guide
+        .lines()
+        .find(|line| line.starts_with("ACL SETUSER"))
+        .unwrap();
+    let server = RedisServer::start();
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    assert_eq!(server.command(&words), b"+OK\r\n");
+    let port = server.port();
+    let link = link(&format!("redis://oauthgate:password@127.0.0.1:{port}"));
+    let life = Duration::from_secs(9);
+    let key = "oauthgate:1:keys:x";
+    assert_eq!(link.claim(key, b"a", life).await, Ok(true));
+    assert_eq!(link.put(key, b"b", Some(life)).await, Ok(()));
+    assert_eq!(link.replace(key, b"b", b"c", None).await, Ok(true));
+    assert_eq!(link.head(key).await, Ok(Entry::Text(b"c".to_vec())));
+    assert_eq!(link.give_back(key, b"c").await, Ok(true));
+    assert!(link.status().connected);
+}
+
+#[tokio::test]
 async fn e9_what_no_redis_says_is_not_believed() {
     for nonsense in [
         &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
