@@ -9,16 +9,16 @@ use super::{FetchError, HttpAnswer, HttpFetcher};
 use crate::{
     address::{AddressRule, Refused},
     outbound::{ForwardProxy, Outbound, RedirectHost},
-    testing::{FakeIssuer, FakeProxy, Manner, Reply, ScriptedNames, TestAuthority},
+    testing::{FakeIssuer, FakeProxy, Manner, Reply, ScriptedNames, TestAuthority, trusting},
 };
 
 const NAME: &str = "auth.corp.test";
 
 /// An authorization server that only the proxy can find, and its authority.
-async fn hidden_server() -> (FakeIssuer, Outbound) {
+async fn hidden_server() -> (FakeIssuer, TestAuthority) {
     let authority = TestAuthority::new("corp");
     let server = FakeIssuer::serving_over_tls(NAME, authority.acceptor(&[NAME])).await;
-    (server, authority.trusted())
+    (server, authority)
 }
 
 fn through(mut outbound: Outbound, proxy: &str, no_proxy: &str) -> Outbound {
@@ -38,7 +38,8 @@ fn keys(server: &FakeIssuer) -> Url {
 
 #[tokio::test]
 async fn d16_the_proxy_alone_sees_its_password() {
-    let (server, outbound) = hidden_server().await;
+    let (server, authority) = hidden_server().await;
+    let outbound = authority.trusted();
     let proxy = FakeProxy::start(Manner::Connects).await;
     let url = format!("http://user:p%40ss@{}", proxy.authority);
     let outbound = through(outbound, &url, "");
@@ -69,10 +70,10 @@ async fn d16_the_proxy_alone_sees_its_password() {
 
 #[tokio::test]
 async fn d16_a_redirect_takes_no_password_along() {
-    let (server, mut outbound) = hidden_server().await;
+    let (server, authority) = hidden_server().await;
     let other = TestAuthority::new("other");
     let direct = FakeIssuer::serving_over_tls("localhost", other.acceptor(&["localhost"])).await;
-    outbound.certificate_authorities = both(&outbound, &other);
+    let mut outbound = trusting(&[&authority, &other]);
     let host = direct.name().trim_start_matches("https://");
     outbound.redirect_hosts = vec![RedirectHost::parse(host).unwrap()];
     let proxy = FakeProxy::start(Manner::Connects).await;
@@ -93,14 +94,14 @@ async fn d16_a_redirect_takes_no_password_along() {
 
 #[tokio::test]
 async fn d15_a_proxy_may_be_spoken_to_over_tls() {
-    let (server, mut outbound) = hidden_server().await;
+    let (server, authority) = hidden_server().await;
     let corp = TestAuthority::new("proxy");
     let proxy =
         FakeProxy::start_over_tls("proxy.corp.test", corp.acceptor(&["proxy.corp.test"])).await;
     let url = format!("https://user:secret@{}", proxy.authority);
     let names = ScriptedNames::default().with("proxy.corp.test", &[&["127.0.0.1"]]);
 
-    let stranger = through(outbound.clone(), &url, "");
+    let stranger = through(authority.trusted(), &url, "");
     let refused = fetcher(server.name(), &stranger, &names)
         .get(&keys(&server), None)
         .await;
@@ -111,8 +112,7 @@ async fn d15_a_proxy_may_be_spoken_to_over_tls() {
     );
     assert!(proxy.seen().is_empty(), "the password went to a stranger");
 
-    outbound.certificate_authorities = both(&outbound, &corp);
-    let trusted = through(outbound, &url, "");
+    let trusted = through(trusting(&[&authority, &corp]), &url, "");
     let answer = fetcher(server.name(), &trusted, &names)
         .get(&keys(&server), None)
         .await;
@@ -120,15 +120,10 @@ async fn d15_a_proxy_may_be_spoken_to_over_tls() {
     assert_eq!(proxy.seen().len(), 1);
 }
 
-fn both(outbound: &Outbound, other: &TestAuthority) -> crate::outbound::CertificateAuthorities {
-    outbound
-        .certificate_authorities
-        .and(&other.trusted().certificate_authorities)
-}
-
 #[tokio::test]
 async fn a_host_of_no_proxy_is_asked_directly() {
-    let (server, outbound) = hidden_server().await;
+    let (server, authority) = hidden_server().await;
+    let outbound = authority.trusted();
     let proxy = FakeProxy::start(Manner::Connects).await;
     let names = ScriptedNames::default().with(NAME, &[&["127.0.0.1"]]);
     for no_proxy in ["corp.test", ".corp.test, 10.0.0.0/8", "auth.corp.test", "*"] {
@@ -279,7 +274,8 @@ async fn a_proxy_that_is_away_or_hangs_is_named() {
 
 #[tokio::test]
 async fn d12_an_answer_through_a_proxy_says_nothing_about_the_issuers_own_reach() {
-    let (server, outbound) = hidden_server().await;
+    let (server, authority) = hidden_server().await;
+    let outbound = authority.trusted();
     let proxy = FakeProxy::start(Manner::Connects).await;
     let outbound = through(outbound, &proxy.authority, "neighbour.test");
     let names = ScriptedNames::default().with("neighbour.test", &[&["127.0.0.1"]]);

@@ -60,12 +60,6 @@ impl CertificateAuthorities {
         Ok(Self(certificates.into()))
     }
 
-    /// These and those.
-    #[must_use]
-    pub fn and(&self, others: &Self) -> Self {
-        Self(self.0.iter().chain(others.0.iter()).cloned().collect())
-    }
-
     /// Whether nothing is trusted beyond what the system trusts.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -20,7 +20,7 @@ pub(crate) use names::ScriptedNames;
 use oauthgate_core::UnixTime;
 pub(crate) use proxy::{FakeProxy, Manner};
 pub(crate) use scripted::{ScriptedSource, document};
-pub(crate) use tls::{TestAuthority, TlsListener, self_signed};
+pub(crate) use tls::{TestAuthority, TlsListener, self_signed, trusting};
 pub(crate) use token::{AUDIENCE, TestKey, claims, jwks, token_for};
 
 use crate::clock::Clock;

@@ -36,11 +36,7 @@ impl TestAuthority {
 
     /// What an operator says who trusts this authority.
     pub(crate) fn trusted(&self) -> Outbound {
-        let mut outbound = Outbound::default();
-        let pem = self.pem();
-        outbound.certificate_authorities =
-            CertificateAuthorities::from_pem(pem.as_bytes()).unwrap();
-        outbound
+        trusting(&[self])
     }
 
     /// A server with a certificate for these names.
@@ -71,6 +67,18 @@ impl TestAuthority {
         change(&mut params);
         let certificate = params.signed_by(&key, &self.0).unwrap();
         acceptor(certificate.der().clone(), &key)
+    }
+}
+
+/// What an operator says who trusts these authorities.
+pub(crate) fn trusting(authorities: &[&TestAuthority]) -> Outbound {
+    let bundle: String = authorities
+        .iter()
+        .map(|authority| authority.pem())
+        .collect();
+    Outbound {
+        certificate_authorities: CertificateAuthorities::from_pem(bundle.as_bytes()).unwrap(),
+        ..Outbound::default()
     }
 }
 
