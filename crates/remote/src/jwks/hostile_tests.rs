@@ -5,12 +5,15 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, pending},
+};
 use oauthgate_core::{Audience, Issuer, ResourceIdentifier};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -208,9 +211,14 @@ impl SnapshotKeeper for Memory {
         async move { Ok(found) }.boxed()
     }
 
-    fn save(&self, snapshot: KeySnapshot) -> BoxFuture<'_, Result<(), SnapshotError>> {
+    fn save(&self, mut snapshot: KeySnapshot) -> BoxFuture<'_, Result<(), SnapshotError>> {
         let key = (snapshot.issuer.clone(), snapshot.place.clone());
-        self.0.lock().unwrap().insert(key, snapshot);
+        let mut saved = self.0.lock().unwrap();
+        if let Some(before) = saved.get(&key) {
+            // What was saved before stays saved.
+            let _ = snapshot.withdrawals.merge(&before.withdrawals);
+        }
+        saved.insert(key, snapshot);
         async { Ok(()) }.boxed()
     }
 }
@@ -327,4 +335,85 @@ async fn a_key_asked_for_before_it_is_published_is_found_within_a_cooldown() {
     source.now(jwks(&[&old, &early]));
     sleep(COOLDOWN).await;
     assert!(gate.validate(&token).await.is_ok());
+}
+
+/// A keeper that fails, or hangs, until it is told not to.
+#[derive(Debug, Default)]
+struct Moody {
+    memory: Memory,
+    fails: AtomicBool,
+    hangs: AtomicBool,
+}
+
+impl SnapshotKeeper for Moody {
+    fn load<'a>(
+        &'a self,
+        issuer: &'a Issuer,
+        place: &'a str,
+    ) -> BoxFuture<'a, Result<Option<KeySnapshot>, SnapshotError>> {
+        if self.hangs.load(Ordering::SeqCst) {
+            return pending().boxed();
+        }
+        if self.fails.load(Ordering::SeqCst) {
+            return async { Err(SnapshotError::unavailable("a bad moment")) }.boxed();
+        }
+        self.memory.load(issuer, place)
+    }
+
+    fn save(&self, snapshot: KeySnapshot) -> BoxFuture<'_, Result<(), SnapshotError>> {
+        if self.hangs.load(Ordering::SeqCst) {
+            return pending().boxed();
+        }
+        self.memory.save(snapshot)
+    }
+}
+
+async fn withdrawn_in_an_earlier_run(good: &TestKey, leaked: &TestKey) -> Arc<Moody> {
+    let keeper = Arc::new(Moody::default());
+    let source = slow(Duration::ZERO, &[good, leaked]);
+    let keys = over(&source).keeper(keeper.clone()).build();
+    gate(&keys, KeySettings::default()).warm_up().await;
+    let name = WithdrawnName::key("leaked").unwrap();
+    keys.withdraw(None, &name).await.unwrap();
+    keeper
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_failed_once_is_asked_again_what_was_withdrawn() {
+    let (good, leaked) = (TestKey::new("good"), TestKey::new("leaked"));
+    let keeper = withdrawn_in_an_earlier_run(&good, &leaked).await;
+    keeper.fails.store(true, Ordering::SeqCst);
+    let source = slow(Duration::ZERO, &[&good, &leaked]);
+    let keys = over(&source).keeper(keeper.clone()).build();
+    let gate = gate(&keys, KeySettings::default());
+    gate.warm_up().await;
+    keeper.fails.store(false, Ordering::SeqCst);
+    sleep(Duration::from_secs(300)).await;
+    assert!(gate.validate(&good.token(ISSUER)).await.is_ok());
+    assert!(gate.validate(&leaked.token(ISSUER)).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_hangs_keeps_neither_keys_nor_operators_waiting_for_ever() {
+    let (good, leaked) = (TestKey::new("good"), TestKey::new("leaked"));
+    let keeper = Arc::new(Moody::default());
+    keeper.hangs.store(true, Ordering::SeqCst);
+    let source = slow(Duration::ZERO, &[&good, &leaked]);
+    let keys = over(&source).keeper(keeper.clone()).build();
+    let gate = gate(&keys, KeySettings::default());
+    let started = Instant::now();
+    gate.warm_up().await;
+    assert!(started.elapsed() < Duration::from_secs(15));
+    assert!(gate.validate(&good.token(ISSUER)).await.is_ok());
+    let name = WithdrawnName::key("leaked").unwrap();
+    let ruled = timeout(Duration::from_secs(15), keys.withdraw(None, &name)).await;
+    let saved = ruled.unwrap().unwrap().remove(0).saved;
+    assert!(matches!(saved, Saved::Failed(why) if why.contains("12 s")));
+    assert!(gate.validate(&leaked.token(ISSUER)).await.is_err());
+    // Attempts do not pile up behind it.
+    sleep(Duration::from_secs(24 * 3_600)).await;
+    let tasks = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert!(tasks < 5, "{tasks}");
 }

@@ -1,16 +1,23 @@
 //! What outlives the process, as one key store sees it: recalled before the first fetch, saved after
 //! every change.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     KeySnapshot, SnapshotError, SnapshotKeeper, snapshot::recall, status::Saved, store::KeyStore,
 };
+
+/// How long a keeper may take that knows no limit of its own: neither an operator nor a first fetch waits
+/// for ever.
+const KEEPER_TIME: Duration = Duration::from_secs(12);
 
 /// A keeper and what was done with it.
 #[derive(Debug)]
@@ -47,10 +54,11 @@ impl Keeping {
         }
     }
 
-    /// What was saved by an earlier process, and what waited for it; only for the first who asks.
+    /// What was saved by an earlier process, once, and what waited for it. A keeper that fails is asked
+    /// again with the next attempt: it may know what was withdrawn.
     pub(super) async fn recall(&self, store: &Weak<KeyStore>) -> Vec<KeySnapshot> {
         let mut snapshots = Vec::new();
-        if !self.was_recalled.swap(true, Ordering::Relaxed) {
+        if !self.was_recalled.load(Ordering::Relaxed) {
             snapshots.extend(self.kept(store).await);
         }
         let preloads = self.preloads().take();
@@ -63,7 +71,13 @@ impl Keeping {
             let store = store.upgrade()?;
             (store.issuer().clone(), store.place().to_owned())
         };
-        let (snapshot, trouble) = recall(&*self.keeper, &issuer, &place).await;
+        let recalled = timeout(KEEPER_TIME, recall(&*self.keeper, &issuer, &place)).await;
+        let (snapshot, trouble) = recalled.unwrap_or_else(|_| {
+            let nothing = KeySnapshot::new(issuer.clone(), place.as_str());
+            (nothing, Some(too_slow()))
+        });
+        self.was_recalled
+            .store(trouble.is_none(), Ordering::Relaxed);
         if let Some(error) = trouble {
             self.report(issuer.as_str(), Some(&error));
         }
@@ -78,12 +92,11 @@ impl Keeping {
 
     /// Saves what the store holds now.
     pub(super) async fn save(&self, store: &Weak<KeyStore>) -> Saved {
-        let _only = self.one_saver.lock().await;
-        let Some(snapshot) = store.upgrade().map(|store| store.snapshot()) else {
+        let Some(issuer) = store.upgrade().map(|store| store.issuer().clone()) else {
             return Saved::Nowhere;
         };
-        let issuer = snapshot.issuer.clone();
-        match self.keeper.save(snapshot).await {
+        let saved = timeout(KEEPER_TIME, self.save_in_turn(store)).await;
+        match saved.unwrap_or_else(|_| Err(too_slow())) {
             Ok(()) => {
                 self.report(issuer.as_str(), None);
                 Saved::Saved
@@ -92,6 +105,14 @@ impl Keeping {
                 self.report(issuer.as_str(), Some(&error));
                 Saved::Failed(error.to_string())
             }
+        }
+    }
+
+    async fn save_in_turn(&self, store: &Weak<KeyStore>) -> Result<(), SnapshotError> {
+        let _only = self.one_saver.lock().await;
+        match store.upgrade().map(|store| store.snapshot()) {
+            Some(snapshot) => self.keeper.save(snapshot).await,
+            None => Ok(()),
         }
     }
 
@@ -114,4 +135,9 @@ impl Keeping {
             _ => {}
         }
     }
+}
+
+fn too_slow() -> SnapshotError {
+    let advice = "look after the place where keys are saved: it does not answer";
+    SnapshotError::busy("its keeper took longer than 12 s", advice)
 }
