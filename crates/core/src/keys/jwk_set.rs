@@ -203,6 +203,15 @@ impl JwkSet {
         }
     }
 
+    /// A set without a key: it verifies no token.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            keys: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
     fn or_no_usable_key(self) -> Result<Self, JwkSetError> {
         if self.keys.is_empty() {
             let first = self

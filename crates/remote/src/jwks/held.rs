@@ -106,16 +106,18 @@ impl Reading {
         })
     }
 
-    /// The held set, read anew: the operator's word has changed.
-    pub(super) fn reread(&self, held: &Held) -> Result<Held, JwkSetError> {
-        Ok(Held {
-            ring: Arc::new(self.ring(&held.body)?),
+    /// The held set, read anew: the operator's word has changed. A set that could not be read again, which
+    /// a parsed document rules out, holds no key: better none than a withdrawn one.
+    pub(super) fn reread(&self, held: &Held) -> Held {
+        let ring = self.ring(&held.body).unwrap_or_else(|_| KeyRing::empty());
+        Held {
+            ring: Arc::new(ring),
             body: Arc::clone(&held.body),
             validator: held.validator.clone(),
             max_age: held.max_age,
             serve_until: held.serve_until,
             is_recalled: held.is_recalled,
-        })
+        }
     }
 
     /// A set of which the operator lets no key in is a good set: it verifies nothing.

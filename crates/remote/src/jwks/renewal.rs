@@ -203,10 +203,8 @@ impl KeyStore {
         } = outcome;
         held.serve_until = state.schedule.serve_until().unwrap_or_default();
         // The operator's word may have changed while the set was read.
-        if state.reading.rule != read_by.rule
-            && let Ok(reread) = state.reading.reread(&held)
-        {
-            held = reread;
+        if state.reading.rule != read_by.rule {
+            held = state.reading.reread(&held);
         }
         if replaces {
             self.absent.clear();

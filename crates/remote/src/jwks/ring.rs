@@ -58,6 +58,16 @@ impl KeyRing {
         })
     }
 
+    /// Holds no key.
+    pub(super) fn empty() -> Self {
+        Self {
+            usable: 0,
+            listed: Vec::new(),
+            skipped: Vec::new(),
+            keys: Keys::Prepared(Arc::new(JwkSet::empty())),
+        }
+    }
+
     /// How many keys can be used.
     pub(super) fn usable(&self) -> usize {
         self.usable

@@ -198,19 +198,16 @@ impl KeyStore {
     fn obey(&self, state: &State) {
         let suspended = state.reading.rule.rulings.suspends_issuer();
         self.is_suspended.store(suspended, Ordering::SeqCst);
-        if let Some(held) = self.held()
-            && let Ok(held) = state.reading.reread(&held)
-        {
-            self.put(held);
+        if let Some(held) = self.held() {
+            self.put(state.reading.reread(&held));
         }
     }
 
     /// What is held may lack a key that is given back: the next answer must be the whole set.
     fn forget_validator(&self) {
         let state = self.state();
-        if let Some(held) = self.held()
-            && let Ok(mut held) = state.reading.reread(&held)
-        {
+        if let Some(held) = self.held() {
+            let mut held = state.reading.reread(&held);
             held.validator = None;
             self.put(held);
         }

@@ -199,6 +199,24 @@ async fn a_key_given_back_is_good_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_operator_waits_for_an_answer_to_a_question_asked_after_the_demand() {
+    let (good, leaked, run) = two_keys().await;
+    let rotated = TestKey::new("rotated");
+    let slow = Duration::from_secs(1);
+    run.source.only(slow, document(jwks(&[&good, &leaked])));
+    run.source.then(slow, document(jwks(&[&rotated])));
+    let early = tokio::spawn({
+        let keys = run.keys.clone();
+        async move { keys.refresh(None).await }
+    });
+    sleep(slow / 2).await;
+    run.keys.refresh(None).await;
+    early.await.unwrap();
+    assert_eq!(run.source.fetches(), 3);
+    assert!(run.admits(&rotated).await && !run.admits(&good).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_suspended_issuer_is_answered_503_until_it_is_resumed() {
     let (good, leaked, run) = two_keys().await;
     run.keys

@@ -54,6 +54,12 @@ impl ScriptedSource {
         self.then(pause, answer);
     }
 
+    /// Forgets what was scripted and answers this first.
+    pub(crate) fn only(&self, after: Duration, answer: Result<Fetched, KeySourceError>) {
+        self.answers.lock().unwrap().clear();
+        self.then(after, answer);
+    }
+
     pub(crate) fn then(&self, after: Duration, answer: Result<Fetched, KeySourceError>) {
         self.answers.lock().unwrap().push_back((after, answer));
     }
