@@ -102,7 +102,6 @@ impl Drop for Shared {
 
 impl KeyStores {
     /// Everything over HTTP by the defaults, unless said otherwise.
-    #[must_use]
     pub fn builder() -> KeyStoresBuilder {
         KeyStoresBuilder::default()
     }
