@@ -169,10 +169,7 @@ impl Running {
         drop(self.issuer);
         self.runtime.shutdown_timeout(Duration::from_secs(5));
         let authority = name.trim_start_matches("http://");
-        assert!(
-            TcpStream::connect(authority).is_err(),
-            "{authority} answers"
-        );
+        until("it is gone", || TcpStream::connect(authority).is_err());
         name
     }
 }
@@ -220,16 +217,29 @@ impl Kept {
     }
 }
 
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        pause(Duration::from_millis(5));
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no runtime is here to keep waiting"
+)]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
 /// Waits until the keys of one issuer are on the disk.
 fn wait_for_keys(directory: &Path) {
-    let began = Instant::now();
-    while !files(directory)
-        .iter()
-        .any(|(name, _)| name.ends_with(".keys"))
-    {
-        assert!(began.elapsed() < PATIENCE, "{:?}", files(directory));
-        thread::sleep(Duration::from_millis(5));
-    }
+    until("the keys are saved", || {
+        files(directory)
+            .iter()
+            .any(|(name, _)| name.ends_with(".keys"))
+    });
 }
 
 /// The `kid` of a token's header.
@@ -323,10 +333,10 @@ fn r4_a_withdrawn_key_stays_withdrawn_over_restarts_with_and_without_its_issuer(
 fn killed_gates_and_gates_that_share_a_directory_leave_whole_files() {
     let (kept, upstream, running) = (Kept::new(), upstream(), Running::start());
     let (issuer, token) = (running.issuer.issuer(), running.token());
-    for pause in 0..12 {
+    for milliseconds in 0..12 {
         let mut gates = [kept.gate(issuer, upstream), kept.gate(issuer, upstream)];
         gates[0].line("keys are loaded");
-        thread::sleep(Duration::from_millis(pause));
+        pause(Duration::from_millis(milliseconds));
         // Killed while they save, or shortly before or after.
         for gate in gates {
             let troubled = gate
