@@ -417,3 +417,62 @@ async fn a_keeper_that_hangs_keeps_neither_keys_nor_operators_waiting_for_ever()
         .num_alive_tasks();
     assert!(tasks < 5, "{tasks}");
 }
+
+/// A thousand tenants' keys, of which sixteen are held prepared.
+#[tokio::test(start_paused = true)]
+async fn every_rule_holds_for_single_keys_of_a_large_set() {
+    let all: Vec<_> = (0..996)
+        .map(|kid| TestKey::new(&format!("k{kid}")))
+        .collect();
+    let (twin, other_twin) = (TestKey::new("twin"), TestKey::new("twin"));
+    let (nameless, configured) = (TestKey::without_key_id(), TestKey::new("configured"));
+    let rest = [&twin, &other_twin, &nameless, &configured];
+    let published: Vec<_> = all.iter().chain(rest).collect();
+    let source = slow(Duration::ZERO, &published);
+    let keys = over(&source).build();
+    let mut settings = KeySettings::default();
+    settings.withdrawn_kids = vec!["configured".to_owned()];
+    let gate = gate(&keys, settings);
+    gate.warm_up().await;
+    let good = async |key: &TestKey| gate.validate(&key.token(ISSUER)).await.is_ok();
+    assert!(good(&all[0]).await && good(&all[995]).await && good(&nameless).await);
+    assert!(good(&twin).await && good(&other_twin).await);
+    assert!(!good(&configured).await);
+    for name in ["k995", "twin"] {
+        let name = WithdrawnName::key(name).unwrap();
+        assert!(keys.withdraw(None, &name).await.unwrap()[0].held);
+    }
+    let thumbprint = keys.stores()[0]
+        .held_keys()
+        .into_iter()
+        .find(|key| key.key_id.is_none());
+    let nameless_name = WithdrawnName::key(&thumbprint.unwrap().thumbprint).unwrap();
+    keys.withdraw(None, &nameless_name).await.unwrap();
+    assert!(!good(&all[995]).await && !good(&twin).await && !good(&other_twin).await);
+    assert!(!good(&nameless).await && good(&all[0]).await && good(&all[994]).await);
+    assert_eq!(keys.status()[0].keys, 995);
+    keys.restore(None, &WithdrawnName::key("twin").unwrap())
+        .await
+        .unwrap();
+    assert!(good(&twin).await && good(&other_twin).await && !good(&all[995]).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a16_a_set_with_a_throw_away_key_replaces_no_good_one() {
+    let (good, thrown) = (TestKey::new("good"), TestKey::new("oauthgate-dev-1"));
+    let source = slow(Duration::ZERO, &[&good]);
+    let keys = over(&source).build();
+    let mut settings = KeySettings::default();
+    settings.refuses_dev_keys = true;
+    let gate = gate(&keys, settings);
+    gate.warm_up().await;
+    source.now(jwks(&[&good, &thrown]));
+    assert!(gate.validate(&thrown.token(ISSUER)).await.is_err());
+    assert!(gate.validate(&good.token(ISSUER)).await.is_ok());
+    let status = keys.status().remove(0);
+    assert_eq!(
+        (status.keys, status.last_failure),
+        (1, Some("no_usable_keys"))
+    );
+    assert!(status.failure_detail.unwrap().contains("dev-issuer"));
+}

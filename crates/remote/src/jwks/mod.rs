@@ -50,7 +50,6 @@ mod store_tests;
 mod strangers_properties;
 
 pub use dev_keys::DEV_KEY_PREFIX;
-pub(crate) use dev_keys::WithoutDevKeys;
 #[cfg(unix)]
 pub use disk::SnapshotDirectory;
 pub(crate) use fetch::{HttpJwksSource, Location};

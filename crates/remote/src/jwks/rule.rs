@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
-use oauthgate_core::{JwkSet, KeyId, keys::Jwk};
+use oauthgate_core::{
+    JwkSet, KeyId,
+    keys::{Jwk, JwkSetError},
+};
 
-use super::{Withdrawals, WithdrawnName, dev_keys::holds_dev_key};
+use super::{Withdrawals, WithdrawnName, dev_keys::without_dev_keys};
 use crate::KeySettings;
 
 /// The operator's word on single keys. A key is named by its `kid` or by its RFC 7638 thumbprint.
@@ -29,16 +32,19 @@ impl KeyRule {
     }
 
     /// The keys of a set that may be used; perhaps none.
-    pub(super) fn admitted(&self, set: JwkSet) -> JwkSet {
-        set.without("it was withdrawn by the operator", |key| {
-            self.is_withdrawn(key)
-        })
-        .without("it is none of the pinned keys", |key| !self.is_pinned(key))
-    }
-
-    /// Whether a set that was saved must not be used: a run before this one accepted throw-away keys.
-    pub(super) fn refuses(&self, document: &[u8]) -> bool {
-        self.refuses_dev_keys && holds_dev_key(document)
+    ///
+    /// # Errors
+    /// When the set holds a throw-away key of a dev-issuer, and such sets are refused.
+    pub(super) fn admitted(&self, set: JwkSet) -> Result<JwkSet, JwkSetError> {
+        let set = match self.refuses_dev_keys {
+            true => without_dev_keys(set)?,
+            false => set,
+        };
+        Ok(set
+            .without("it was withdrawn by the operator", |key| {
+                self.is_withdrawn(key)
+            })
+            .without("it is none of the pinned keys", |key| !self.is_pinned(key)))
     }
 
     /// Whether no key of this name is let in, whatever its issuer publishes.

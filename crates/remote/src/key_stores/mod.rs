@@ -41,7 +41,7 @@ use crate::{
     http::HttpFetcher,
     jwks::{
         HttpJwksSource, JwksSource, KeySnapshot, KeyStatus, KeyStore, Location, Ruled,
-        Surroundings, WithdrawalsFull, WithdrawnName, WithoutDevKeys,
+        Surroundings, WithdrawalsFull, WithdrawnName,
     },
     state::SharedKeys,
 };
@@ -281,10 +281,6 @@ impl KeyStores {
             return Err(mistake);
         }
         let source = self.before_replicas(issuer, settings, self.source(issuer, settings)?);
-        let source: Arc<dyn JwksSource> = match settings.refuses_dev_keys {
-            true => Arc::new(WithoutDevKeys(source)),
-            false => source,
-        };
         let surroundings = self.shared.surroundings.clone();
         // The tasks that run take care of the store from now on.
         self.shared
