@@ -1,6 +1,7 @@
 //! The commands. Data goes to stdout, words to stderr. Exit codes: 0 done, 1 the check failed or the
 //! run broke, 2 usage, 78 bad configuration (`EX_CONFIG`, what `RestartPreventExitStatus=78` keys on).
 
+mod admin_client;
 pub mod completions;
 pub mod config;
 #[cfg(feature = "dev")]
@@ -8,6 +9,7 @@ pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev_issuer;
 mod failure;
+pub mod keys;
 pub mod output;
 pub mod serve;
 mod signals;
@@ -39,6 +41,8 @@ enum Command {
     DevIssuer(dev_issuer::Options),
     /// Check or show the configuration
     Config(config::Options),
+    /// List, refresh, withdraw keys and suspend issuers of a running gate
+    Keys(keys::Options),
     /// Print a completion script for a shell
     Completions(completions::Options),
 }
@@ -52,6 +56,7 @@ impl Command {
             #[cfg(feature = "dev")]
             Self::DevIssuer(options) => options.run(),
             Self::Config(options) => options.run(),
+            Self::Keys(options) => options.run(),
             Self::Completions(options) => options.run(),
         }
     }

@@ -159,9 +159,7 @@ fn refuse_twice(
 
 fn warnings(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
-    if !settings.admin_listen.ip().is_loopback() {
-        warnings.push(format!("the admin listener {} is open to the network: metrics and key status are readable by whoever reaches it", settings.admin_listen));
-    }
+    warnings.extend(open_admin_pages(settings));
     if settings.accept_dev_issuer {
         warnings.push(
             "the throw-away keys of dev-issuer are accepted: anybody who runs one can mint tokens"
@@ -179,6 +177,19 @@ fn warnings(settings: &Settings) -> Vec<String> {
         warnings.extend(last_slashes(&resource.provider));
     }
     warnings
+}
+
+fn open_admin_pages(settings: &Settings) -> Option<String> {
+    let changes = match &settings.admin_token {
+        Some(_) => "whoever listens in can read OAUTHGATE_ADMIN_TOKEN when it is used",
+        None => "calls that change something are refused unless OAUTHGATE_ADMIN_TOKEN is set",
+    };
+    (!settings.admin_listen.ip().is_loopback()).then(|| {
+        format!(
+            "the admin listener {} is open to the network: metrics and key status are readable by whoever reaches it; {changes}",
+            settings.admin_listen
+        )
+    })
 }
 
 /// Clients ask for tokens for the resource, byte for byte, and audiences are compared byte for byte.

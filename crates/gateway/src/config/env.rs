@@ -211,7 +211,12 @@ variables! {
 
     "OAUTHGATE_ADMIN_LISTEN", "admin_listen", Gate, Some("127.0.0.1:9090"),
     "an address with a port, for example 127.0.0.1:9090",
-    "Where `/livez`, `/readyz`, `/metrics` and `/version` are answered. Keep it off the public network. On loopback, requests for a `Host` that is not this machine get 403.";
+    "Where `/livez`, `/readyz`, `/metrics`, `/version` and the operator's calls (`/keys`) are answered. Keep it off the public network. On loopback, requests for a `Host` that is not this machine get 403.";
+
+    "OAUTHGATE_ADMIN_TOKEN", "admin_token", Gate, None,
+    "at least 16 visible characters, for example what `openssl rand -base64 32` prints",
+    "What a call that changes something on the admin listener (refresh, withdraw, restore, suspend, resume) must carry as `Authorization: Bearer`. Without it such calls are taken on loopback only, from any program of the machine; on another address they get 403. Probes, metrics and `GET /keys` need no token.",
+    secret;
 
     "OAUTHGATE_TRUSTED_PROXIES", "trusted_proxies", Gate, None,
     "addresses or networks, for example 10.0.0.0/8 192.168.1.7",
@@ -337,7 +342,8 @@ impl Environment {
             .collect()
     }
 
-    fn read(&self, variable: &Variable, mistakes: &mut Mistakes) -> Option<Given> {
+    /// What is set for one variable.
+    pub(super) fn read(&self, variable: &Variable, mistakes: &mut Mistakes) -> Option<Given> {
         let mut set = variable
             .names()
             .filter_map(|name| Some((name, self.0.get(name)?)));

@@ -3,6 +3,7 @@
 //! Flags, environment ([`mod@env`]) and file ([`mod@file`]) are read into sections, merged by precedence
 //! (flag, environment, file, default), parsed strictly, and checked against each other.
 
+mod admin_access;
 mod checks;
 mod effective;
 pub mod env;
@@ -24,6 +25,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use admin_access::AdminAccess;
 pub use effective::{Effective, json, table};
 pub use env::Environment;
 pub use given::Origin;

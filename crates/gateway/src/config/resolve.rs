@@ -79,6 +79,7 @@ fn gate(
     };
     let listen = reader.one("listen", values::listen_address);
     let admin_listen = reader.one("admin_listen", values::listen_address);
+    let admin_token = reader.one("admin_token", values::admin_token);
     let trusted_proxies = reader.many("trusted_proxies", values::network);
     let state_directory = reader.one("state_directory", values::absolute_path);
     let outbound = outbound::read(&mut reader, environment);
@@ -99,6 +100,7 @@ fn gate(
     Some(Settings {
         listen: listen?,
         admin_listen: admin_listen?,
+        admin_token,
         trusted_proxies,
         state_directory,
         outbound,

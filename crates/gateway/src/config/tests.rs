@@ -168,6 +168,7 @@ fn every_variable_takes_effect() {
     let changes = [
         ("OAUTHGATE_LISTEN", "0.0.0.0:1"),
         ("OAUTHGATE_ADMIN_LISTEN", "[::1]:2"),
+        ("OAUTHGATE_ADMIN_TOKEN", "a-token-of-16-bytes"),
         ("OAUTHGATE_TRUSTED_PROXIES", "10.0.0.0/8 192.168.1.7"),
         ("OAUTHGATE_STATE_DIRECTORY", "/var/lib/oauthgate"),
         ("OAUTHGATE_LOG_FORMAT", "pretty"),
@@ -210,8 +211,11 @@ fn every_variable_takes_effect() {
     let issuer = &resource.provider.issuers[0];
     let shown = [
         format!(
-            "{} {} {:?}",
-            settings.listen, settings.admin_listen, settings.trusted_proxies
+            "{} {} {} {:?}",
+            settings.listen,
+            settings.admin_listen,
+            settings.admin_token.is_some(),
+            settings.trusted_proxies
         ),
         format!(
             "{:?} {:?} {:?} {}",
@@ -293,6 +297,8 @@ fn no_variable_is_read_and_forgotten() {
 #[case::ttl_zero("OAUTH_JWKS_CACHE_TTL", "0", "1 to 86400")]
 #[case::ttl_text("OAUTH_JWKS_CACHE_TTL", "1h", "whole")]
 #[case::keys_negative("OAUTH_JWKS_MAX_KEYS", "-1", "1 to 1000")]
+#[case::admin_token_short("OAUTHGATE_ADMIN_TOKEN", "fifteen-letters", "at least 16")]
+#[case::admin_token_letters("OAUTHGATE_ADMIN_TOKEN", "größer-als-sechzehn", "visible ASCII")]
 #[case::stale_limit("OAUTHGATE_JWKS_STALE_LIMIT", "2592001", "0 to 2592000")]
 #[case::pinned("OAUTHGATE_PINNED_KIDS", "a,,b", "comma")]
 #[case::withdrawn("OAUTHGATE_WITHDRAWN_KIDS", "", "empty")]
@@ -778,7 +784,8 @@ fn a_file_that_somebody_names_must_be_there() {
 fn f28_an_admin_listener_on_the_network_is_legal_and_warned_about() {
     let loaded = Setup::new(&[("OAUTHGATE_ADMIN_LISTEN", "0.0.0.0:9090")]).load();
     assert!(
-        loaded.warnings[0].contains("open to the network"),
+        loaded.warnings[0].contains("open to the network")
+            && loaded.warnings[0].contains("OAUTHGATE_ADMIN_TOKEN"),
         "{:?}",
         loaded.warnings
     );

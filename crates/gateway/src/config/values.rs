@@ -9,6 +9,7 @@ use std::{
 
 use ipnet::IpNet;
 use oauthgate_core::{SettingError, SigningAlgorithm, claims::IssuerTemplate};
+use secrecy::SecretString;
 use url::Url;
 
 use super::settings::{IdentityHeaders, LogFormat, UnlistedTools};
@@ -191,6 +192,22 @@ pub(super) fn algorithm(text: &str) -> Parsed<SigningAlgorithm> {
             "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA",
         )
     })
+}
+
+/// What operators show with their calls: long enough, and fit for a header.
+pub(super) fn admin_token(text: &str) -> Parsed<SecretString> {
+    const SHORTEST: usize = 16;
+    let problem = if text.len() < SHORTEST {
+        "the token can be guessed"
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "a character that no header carries"
+    } else {
+        return Ok(SecretString::from(text));
+    };
+    Err(SettingError::new(
+        problem,
+        "at least 16 visible ASCII characters, for example what `openssl rand -base64 32` prints",
+    ))
 }
 
 /// A tenant of a provider that has one issuer for each.
