@@ -49,6 +49,7 @@ pub(crate) struct HttpJwksSource {
     http: HttpFetcher,
     location: Found,
     clock: Arc<dyn Clock>,
+    grace: Duration,
 }
 
 #[derive(Debug)]
@@ -78,6 +79,7 @@ impl HttpJwksSource {
             http,
             location,
             clock,
+            grace: GRACE,
         }
     }
 
@@ -104,7 +106,7 @@ impl HttpJwksSource {
         let (verdict, keys) = match select(look, keys).await {
             Either::Left((verdict, keys)) => (verdict, keys.left_future()),
             Either::Right((keys, look)) => {
-                let patience = if keys.is_ok() { GRACE } else { PATIENCE };
+                let patience = if keys.is_ok() { self.grace } else { PATIENCE };
                 match tokio::time::timeout(patience, look).await {
                     Ok(verdict) => (verdict, ready(keys).right_future()),
                     Err(_) => return keys.map(unconfirmed),

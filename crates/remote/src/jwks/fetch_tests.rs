@@ -49,6 +49,20 @@ impl Scene {
         }
     }
 
+    /// On a busy machine, metadata that comes a little later than the keys still comes in time.
+    fn patient(mut self) -> Self {
+        self.source.grace = Duration::from_secs(10);
+        self
+    }
+
+    /// Fetches until the keys of the new place come.
+    async fn fetch_until_moved(&self) {
+        let moved = async { while !is_moved(&self.fetch().await.unwrap()) {} };
+        tokio::time::timeout(Duration::from_secs(10), moved)
+            .await
+            .unwrap();
+    }
+
     async fn fetch(&self) -> Result<Fetched, KeySourceError> {
         self.source.fetch(Ask::first()).await
     }
@@ -83,8 +97,8 @@ async fn metadata_that_hangs_delays_no_key() {
     let scene = Scene::with_metadata_due().await;
     scene.server.set_metadata(Reply::Hang);
     scene.server.set_jwks(Reply::Json(b"{\"new\":1}".to_vec()));
-    let started = Instant::now();
     for _ in 0..3 {
+        let started = Instant::now();
         let fetched = scene.fetch().await.unwrap();
         assert!(
             matches!(&fetched.set, FetchedSet::Document { body, .. } if body == b"{\"new\":1}")
@@ -94,8 +108,8 @@ async fn metadata_that_hangs_delays_no_key() {
             Some(UNCONFIRMED_LIFE),
             "asked again soon"
         );
+        assert!(started.elapsed() < Duration::from_secs(1));
     }
-    assert!(started.elapsed() < Duration::from_secs(1));
     assert_eq!(scene.server.metadata_requests(), 2, "one look at a time");
 }
 
@@ -107,7 +121,7 @@ async fn fresh_metadata_is_preferred_to_a_remembered_place(
     #[case] at_old_place: Reply,
     #[case] metadata_takes: u64,
 ) {
-    let scene = Scene::with_metadata_due().await;
+    let scene = Scene::with_metadata_due().await.patient();
     scene.server.set_jwks(at_old_place);
     let moved = scene.moved_to("/moved");
     scene.server.set_metadata(late(metadata_takes, moved));
@@ -117,28 +131,39 @@ async fn fresh_metadata_is_preferred_to_a_remembered_place(
     assert_eq!(scene.paths()[before..], ["/moved"], "believed for an hour");
 }
 
+#[rstest]
+#[case::in_the_background(true)]
+#[case::with_the_next_fetch_where_nothing_runs_by_itself(false)]
 #[tokio::test]
-async fn slow_metadata_counts_at_the_next_fetch() {
-    let scene = Scene::with_metadata_due().await;
-    let moved = scene.moved_to("/moved");
-    scene.server.set_metadata(late(400, moved));
-    assert!(!is_moved(&scene.fetch().await.unwrap()));
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    assert!(is_moved(&scene.fetch().await.unwrap()));
-    assert_eq!(scene.server.metadata_requests(), 2);
-}
-
-#[tokio::test]
-async fn where_nothing_runs_by_itself_the_next_fetch_takes_the_look_up_again() {
-    let scene = Scene::new(false).await;
+async fn slow_metadata_counts_when_it_comes(#[case] in_background: bool) {
+    let scene = Scene::new(in_background).await;
     scene.fetch().await.unwrap();
     scene.clock.advance(HOUR);
     let moved = scene.moved_to("/moved");
-    scene.server.set_metadata(late(300, moved));
+    scene.server.set_metadata(late(1_000, moved));
     assert!(!is_moved(&scene.fetch().await.unwrap()));
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    scene.fetch_until_moved().await;
+    assert_eq!(scene.server.metadata_requests(), 2, "one look");
+}
+
+#[tokio::test]
+async fn a_look_that_runs_by_itself_needs_no_fetch() {
+    let scene = Scene::with_metadata_due().await;
+    let moved = scene.moved_to("/moved");
+    scene.server.set_metadata(late(500, moved));
+    assert!(!is_moved(&scene.fetch().await.unwrap()));
+    let Found::Discovered(place) = &scene.source.location else {
+        panic!("metadata names the place")
+    };
+    let known = async {
+        while !matches!(place.known(), Known::Believed(_)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), known)
+        .await
+        .unwrap();
     assert!(is_moved(&scene.fetch().await.unwrap()));
-    assert_eq!(scene.server.metadata_requests(), 2);
 }
 
 #[rstest]
@@ -146,7 +171,7 @@ async fn where_nothing_runs_by_itself_the_next_fetch_takes_the_look_up_again() {
 #[case::after_the_keys(50)]
 #[tokio::test]
 async fn d14_metadata_that_now_names_another_issuer_refuses_its_keys(#[case] takes: u64) {
-    let scene = Scene::with_metadata_due().await;
+    let scene = Scene::with_metadata_due().await.patient();
     let keys = format!("{}/keys", scene.server.name());
     let foreign = Reply::Json(metadata("https://evil.example", &keys));
     scene.server.set_metadata(late(takes, foreign));
