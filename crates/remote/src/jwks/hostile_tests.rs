@@ -233,10 +233,14 @@ async fn keys_saved_under_looser_settings_are_not_used_under_stricter_ones() {
         (source, gate(&keys, settings))
     };
     run(KeySettings::default()).1.warm_up().await;
-    let mut same_site = KeySettings::default();
-    same_site.jwks_same_site = true;
-    let mut other_issuer = KeySettings::default();
-    other_issuer.metadata_issuer = Some(Issuer::new("https://other.example.com").unwrap());
+    let same_site = KeySettings {
+        jwks_same_site: true,
+        ..KeySettings::default()
+    };
+    let other_issuer = KeySettings {
+        metadata_issuer: Some(Issuer::new("https://other.example.com").unwrap()),
+        ..KeySettings::default()
+    };
     for (stricter, expected) in [
         (KeySettings::default(), true),
         (same_site, false),
@@ -308,8 +312,10 @@ async fn without_a_stale_limit_no_good_token_waits_for_a_renewal() {
     let mut answer = document(jwks(&[&key]));
     answer.as_mut().unwrap().freshness.max_age = Some(Duration::from_secs(15));
     source.then(Duration::from_millis(500), answer);
-    let mut settings = KeySettings::default();
-    settings.stale_limit = Duration::ZERO;
+    let settings = KeySettings {
+        stale_limit: Duration::ZERO,
+        ..KeySettings::default()
+    };
     let gate = gate(&over(&source).build(), settings);
     gate.warm_up().await;
     let token = key.token(ISSUER);
@@ -430,8 +436,10 @@ async fn every_rule_holds_for_single_keys_of_a_large_set() {
     let published: Vec<_> = all.iter().chain(rest).collect();
     let source = slow(Duration::ZERO, &published);
     let keys = over(&source).build();
-    let mut settings = KeySettings::default();
-    settings.withdrawn_kids = vec!["configured".to_owned()];
+    let settings = KeySettings {
+        withdrawn_kids: vec!["configured".to_owned()],
+        ..KeySettings::default()
+    };
     let gate = gate(&keys, settings);
     gate.warm_up().await;
     let good = async |key: &TestKey| gate.validate(&key.token(ISSUER)).await.is_ok();
@@ -462,8 +470,10 @@ async fn a16_a_set_with_a_throw_away_key_replaces_no_good_one() {
     let (good, thrown) = (TestKey::new("good"), TestKey::new("oauthgate-dev-1"));
     let source = slow(Duration::ZERO, &[&good]);
     let keys = over(&source).build();
-    let mut settings = KeySettings::default();
-    settings.refuses_dev_keys = true;
+    let settings = KeySettings {
+        refuses_dev_keys: true,
+        ..KeySettings::default()
+    };
     let gate = gate(&keys, settings);
     gate.warm_up().await;
     source.now(jwks(&[&good, &thrown]));

@@ -297,8 +297,10 @@ async fn a16_throw_away_keys_that_an_earlier_run_saved_are_refused() {
         builder().keeper(shelf.clone()).build(),
         builder().preload(saved).build(),
     ] {
-        let mut settings = KeySettings::default();
-        settings.refuses_dev_keys = true;
+        let settings = KeySettings {
+            refuses_dev_keys: true,
+            ..KeySettings::default()
+        };
         let store = keys.store(&issuer(), &settings).unwrap();
         keys.warm_up().await;
         assert_eq!((store.status().keys, store.status().servable), (0, false));
@@ -381,8 +383,10 @@ async fn a_program_can_take_a_snapshot_along_and_begin_with_it() {
     assert!(second.admits(&key).await);
     assert_eq!(source.fetches(), 0);
     // Keys of one place are no keys of another.
-    let mut elsewhere = KeySettings::default();
-    elsewhere.jwks_url = Some("https://keys.example.com/jwks".parse().unwrap());
+    let elsewhere = KeySettings {
+        jwks_url: Some("https://keys.example.com/jwks".parse().unwrap()),
+        ..KeySettings::default()
+    };
     let store = second.keys.store(&issuer(), &elsewhere).unwrap();
     assert_eq!(store.status().keys, 0);
 }

@@ -58,8 +58,10 @@ async fn resources_with_one_issuer_fetch_its_keys_once() {
 async fn resources_that_ask_for_other_rules_get_a_store_of_their_own() {
     let key = TestKey::new("1");
     let keys = over([(FIRST, &serving(&key))]);
-    let mut strict = KeySettings::default();
-    strict.pinned_kids = vec!["2".to_owned()];
+    let strict = KeySettings {
+        pinned_kids: vec!["2".to_owned()],
+        ..KeySettings::default()
+    };
     let usual = keys.store(&issuer(FIRST), &KeySettings::default()).unwrap();
     let pinned = keys.store(&issuer(FIRST), &strict).unwrap();
     assert!(!Arc::ptr_eq(&usual, &pinned));
@@ -316,8 +318,10 @@ async fn only_pinned_keys_are_used_by_kid_or_by_thumbprint() {
     let store = keys.store(&issuer(FIRST), &KeySettings::default()).unwrap();
     store.refresh().await;
     let thumbprint = store.held_keys()[1].thumbprint.clone();
-    let mut pinned = KeySettings::default();
-    pinned.pinned_kids = vec!["1".to_owned(), thumbprint];
+    let pinned = KeySettings {
+        pinned_kids: vec!["1".to_owned(), thumbprint],
+        ..KeySettings::default()
+    };
     let store = keys.store(&issuer(FIRST), &pinned).unwrap();
     store.refresh().await;
     let held: Vec<_> = store

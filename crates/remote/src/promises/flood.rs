@@ -77,7 +77,7 @@ async fn r8_h3_a_million_kids_leave_memory_as_it_was() {
     let source = serving(&key);
     let scene = Scene::over(source.clone());
     scene.keys.warm_up().await;
-    let [store] = &scene.authenticator.stores()[..] else {
+    let [store] = scene.authenticator.stores() else {
         panic!("one store for one issuer")
     };
     let before = resident();
