@@ -348,6 +348,7 @@ async fn a_key_asked_for_before_it_is_published_is_found_within_a_cooldown() {
 struct Moody {
     memory: Memory,
     fails: AtomicBool,
+    panics: AtomicBool,
     hangs: AtomicBool,
 }
 
@@ -360,6 +361,7 @@ impl SnapshotKeeper for Moody {
         if self.hangs.load(Ordering::SeqCst) {
             return pending().boxed();
         }
+        assert!(!self.panics.load(Ordering::SeqCst), "a careless keeper");
         if self.fails.load(Ordering::SeqCst) {
             return async { Err(SnapshotError::unavailable("a bad moment")) }.boxed();
         }
@@ -397,6 +399,18 @@ async fn a_keeper_that_failed_once_is_asked_again_what_was_withdrawn() {
     sleep(Duration::from_secs(300)).await;
     assert!(gate.validate(&good.token(ISSUER)).await.is_ok());
     assert!(gate.validate(&leaked.token(ISSUER)).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_panics_withholds_no_keys() {
+    let key = TestKey::new("1");
+    let keeper = Arc::new(Moody::default());
+    keeper.panics.store(true, Ordering::SeqCst);
+    let source = slow(Duration::ZERO, &[&key]);
+    let keys = over(&source).keeper(keeper.clone()).build();
+    let gate = gate(&keys, KeySettings::default());
+    gate.warm_up().await;
+    assert!(gate.validate(&key.token(ISSUER)).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! every change.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
@@ -55,7 +57,8 @@ impl Keeping {
     }
 
     /// What was saved by an earlier process, once, and what waited for it. A keeper that fails is asked
-    /// again with the next attempt: it may know what was withdrawn.
+    /// again with the next attempt: it may know what was withdrawn. One that hangs is not, for each
+    /// question may keep a thread that hangs as well.
     pub(super) async fn recall(&self, store: &Weak<KeyStore>) -> Vec<KeySnapshot> {
         let mut snapshots = Vec::new();
         if !self.was_recalled.load(Ordering::Relaxed) {
@@ -71,13 +74,20 @@ impl Keeping {
             let store = store.upgrade()?;
             (store.issuer().clone(), store.place().to_owned())
         };
-        let recalled = timeout(KEEPER_TIME, recall(&*self.keeper, &issuer, &place)).await;
-        let (snapshot, trouble) = recalled.unwrap_or_else(|_| {
-            let nothing = KeySnapshot::new(issuer.clone(), place.as_str());
-            (nothing, Some(too_slow()))
-        });
-        self.was_recalled
-            .store(trouble.is_none(), Ordering::Relaxed);
+        let recalled = AssertUnwindSafe(recall(&*self.keeper, &issuer, &place)).catch_unwind();
+        let failed = |error| {
+            (
+                KeySnapshot::new(issuer.clone(), place.as_str()),
+                Some(error),
+            )
+        };
+        let (snapshot, trouble) = match timeout(KEEPER_TIME, recalled).await {
+            Ok(Ok(recalled)) => recalled,
+            Ok(Err(_)) => failed(SnapshotError::unavailable("its keeper panicked")),
+            Err(_) => failed(too_slow()),
+        };
+        let is_settled = trouble.as_ref().is_none_or(SnapshotError::is_busy);
+        self.was_recalled.store(is_settled, Ordering::Relaxed);
         if let Some(error) = trouble {
             self.report(issuer.as_str(), Some(&error));
         }

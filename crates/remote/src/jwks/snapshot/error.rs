@@ -24,6 +24,7 @@ const HARMLESS: &str =
     "nothing has to be done: the keys are fetched from the issuer and saved anew";
 const SUSPICIOUS: &str =
     "find out who writes there; the keys are fetched from the issuer meanwhile";
+const BUSY: &str = "snapshot_busy";
 
 impl SnapshotError {
     fn new(code: &'static str, problem: impl Into<String>, advice: &'static str) -> Self {
@@ -81,7 +82,12 @@ impl SnapshotError {
 
     /// Another process is saving, and does not come to an end.
     pub(crate) fn busy(problem: impl Into<String>, advice: &'static str) -> Self {
-        Self::new("snapshot_busy", problem, advice)
+        Self::new(BUSY, problem, advice)
+    }
+
+    /// Whether somebody or something does not come to an end.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.code == BUSY
     }
 
     /// What lies there is not as this program leaves it.
