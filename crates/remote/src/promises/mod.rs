@@ -6,6 +6,7 @@ mod flood;
 mod names;
 mod outage;
 mod rotation;
+mod rows;
 
 use std::{sync::Arc, time::Duration};
 

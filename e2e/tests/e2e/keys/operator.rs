@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oauthgate_e2e::Behaviour;
+use oauthgate_e2e::{Behaviour, Connection};
 
 use super::{Scene, assert_unavailable, eventually};
 
@@ -93,4 +93,49 @@ async fn d5_a_call_to_fetch_that_fails_says_so_and_changes_nothing() {
     }
     assert_eq!(scene.gate.status(&scene.token()).await, 200);
     scene.assert_refuses_forged(401, "a refresh failed").await;
+}
+
+/// R9, as far as keys go: a reload is nobody's business but the operator's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r9_a_hundred_hangups_under_load_fail_no_request() {
+    let scene = Scene::set().await;
+    let token = scene.token();
+    let port = scene.gate.port;
+    let head = format!(
+        "GET /mcp HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    let (over, _) = tokio::sync::watch::channel(false);
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (head, over) = (head.clone(), over.subscribe());
+        workers.spawn(async move {
+            let mut connection = Connection::open(port).await;
+            let mut good = 0;
+            while !*over.borrow() {
+                assert_eq!(connection.send(head.as_bytes()).await, 200);
+                good += 1;
+            }
+            good
+        });
+    }
+    let before = scene.gate.fetches().await;
+    for hangup in 0..100 {
+        match hangup % 20 {
+            0 => scene.issuer.rotate(true),
+            5 => scene.issuer.keys.behave(Behaviour::Status(500)).await,
+            10 => scene.issuer.keys.behave(Behaviour::Well).await,
+            _ => {}
+        }
+        scene.gate.process.signal("HUP");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    over.send_replace(true);
+    let good: Vec<u64> = workers.join_all().await;
+    assert!(good.iter().all(|good| *good > 0), "{good:?}");
+    assert!(scene.gate.fetches().await > before + 10, "hangups fetch");
+    scene.gate.process.signal("HUP");
+    eventually("the newest key", async || {
+        scene.gate.status(&scene.token()).await == 200
+    })
+    .await;
 }
