@@ -238,15 +238,22 @@ fn save(directory: &Path, mut snapshot: KeySnapshot, now: UnixTime) -> Result<()
     let withdrawals = std::mem::take(&mut snapshot.withdrawals);
     let withdrawn = save_withdrawals(directory, &snapshot.issuer, &withdrawals, now);
     let file = keys_file(directory, &snapshot.issuer, &snapshot.place);
-    if snapshot.keys.is_none() {
-        snapshot.keys = saved_keys(&file, &snapshot, &withdrawals, now);
+    if let Some(saved) = saved_keys(&file, &snapshot, &withdrawals, now)
+        && is_newer(&saved, snapshot.keys.as_ref())
+    {
+        snapshot.keys = Some(saved);
     }
     write(&file, &snapshot)?;
     withdrawn
 }
 
-/// Whoever holds no keys, because none were ever loaded or all are withdrawn, does not take away what
-/// another run saved, less what is withdrawn. What cannot be read is no loss.
+/// Whoever holds no keys, because none were ever loaded or all are withdrawn, or older ones, because the
+/// issuer is away for this process only, does not take away what another one saved.
+fn is_newer(saved: &SnapshotKeys, ours: Option<&SnapshotKeys>) -> bool {
+    ours.is_none_or(|ours| saved.confirmed_at() > ours.confirmed_at())
+}
+
+/// What was saved, less what is withdrawn. What cannot be read is no loss.
 fn saved_keys(
     file: &Path,
     snapshot: &KeySnapshot,

@@ -186,6 +186,24 @@ async fn a_save_without_a_saved_withdrawal_does_not_undo_it() {
     assert_eq!(loaded.keys, snapshot_keys_of(&load(&other).await.unwrap()));
 }
 
+#[tokio::test]
+async fn a_process_whose_keys_are_older_takes_no_newer_ones_away() {
+    let parent = parent();
+    let (here, there) = (open(&parent), open(&parent));
+    here.save(snapshot("new")).await.unwrap();
+    let document = json!({ "keys": [TestKey::new("old").jwk()] }).to_string();
+    let an_hour_ago = NOW.saturating_sub(Duration::from_secs(3_600));
+    let keys = SnapshotKeys::new(document.as_bytes(), |_| false, an_hour_ago).unwrap();
+    let mut older = snapshot("old").with_withdrawals(withdrawing("x"));
+    older.keys = Some(keys);
+    there.save(older).await.unwrap();
+    let loaded = load(&here).await.unwrap().unwrap();
+    assert!(bars(&loaded.withdrawals, "x"));
+    let keys = loaded.keys.unwrap();
+    assert_eq!(keys.confirmed_at(), NOW);
+    assert!(String::from_utf8_lossy(keys.document()).contains("new"));
+}
+
 fn snapshot_keys_of(snapshot: &Option<KeySnapshot>) -> Option<SnapshotKeys> {
     snapshot.as_ref().and_then(|snapshot| snapshot.keys.clone())
 }
