@@ -78,14 +78,12 @@ impl KeyStore {
         }
     }
 
-    /// Takes over what another replica fetched, if the source knows of such a thing.
-    pub async fn look_for_news(self: &Arc<Self>) {
+    /// Takes over what another replica fetched, if the source knows of such a thing. Returns whether it is
+    /// held now, and worth saving.
+    pub(crate) async fn look_for_news(&self) -> bool {
         let age = self.state().schedule.age(self.now());
-        if let Some(news) = self.source.news(age).await
-            && self.adopt(news)
-        {
-            self.save().await;
-        }
+        let news = self.source.news(age).await;
+        news.is_some_and(|news| self.adopt(news))
     }
 
     /// Takes a set over that nobody asked for, if it is good, newer than the held one and young enough.

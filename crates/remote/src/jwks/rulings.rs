@@ -71,9 +71,9 @@ impl KeyStore {
     }
 
     /// As [`Self::hear`], and leaves the saving to others.
-    pub(crate) fn overhear(&self, theirs: &Withdrawals) {
+    pub(crate) fn overhear(&self, theirs: &Withdrawals) -> bool {
         // Whatever found no room is in the log.
-        let _ = self.merge(theirs);
+        self.merge(theirs).changed
     }
 
     /// Takes over a set that was confirmed elsewhere, unless a newer one is held or it is too old.
@@ -221,7 +221,7 @@ impl KeyStore {
         }
     }
 
-    pub(super) async fn save(self: &Arc<Self>) -> Saved {
+    pub(crate) async fn save(self: &Arc<Self>) -> Saved {
         match &self.keeping {
             Some(keeping) => {
                 let store = Arc::downgrade(self);

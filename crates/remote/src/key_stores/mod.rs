@@ -22,6 +22,8 @@
 
 mod builder;
 mod replicas;
+#[cfg(test)]
+mod replicas_tests;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,

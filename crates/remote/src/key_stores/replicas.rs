@@ -21,21 +21,33 @@ impl KeyStores {
         Some(replicas.status())
     }
 
-    /// Exchanges withdrawals with the other replicas, and looks for what they fetched, once. A task does it
-    /// all the time, unless background tasks are not wanted.
+    /// Exchanges withdrawals with the other replicas, and looks for what they fetched, once; what is new is
+    /// saved. A task does it all the time, unless background tasks are not wanted.
     pub async fn keep_in_touch(&self) {
-        if self.shared.replicas.is_none() {
-            return;
-        }
-        let stores = self.stores();
-        self.exchange(&stores).await;
-        join_all(stores.iter().map(KeyStore::look_for_news)).await;
+        save(self.listen().await).await;
     }
 
     /// Tells the other replicas what these stores know to be withdrawn, and the stores what the others know.
     pub(super) async fn exchange(&self, stores: &[Arc<KeyStore>]) {
+        save(self.tell_and_hear(stores).await).await;
+    }
+
+    /// Returns the stores that heard something new.
+    async fn listen(&self) -> Vec<Arc<KeyStore>> {
+        if self.shared.replicas.is_none() {
+            return Vec::new();
+        }
+        let stores = self.stores();
+        let mut changed = self.tell_and_hear(&stores).await;
+        let news = join_all(stores.iter().map(|store| store.look_for_news())).await;
+        let with_news = stores.iter().zip(news).filter(|(_, news)| *news);
+        changed.extend(with_news.map(|(store, _)| Arc::clone(store)));
+        changed
+    }
+
+    async fn tell_and_hear(&self, stores: &[Arc<KeyStore>]) -> Vec<Arc<KeyStore>> {
         let Some(replicas) = &self.shared.replicas else {
-            return;
+            return Vec::new();
         };
         let mut issuers: Vec<&Issuer> = stores.iter().map(|store| store.issuer()).collect();
         issuers.sort_unstable_by_key(|issuer| issuer.as_str());
@@ -43,7 +55,7 @@ impl KeyStores {
         let exchanges = issuers
             .into_iter()
             .map(|issuer| exchange(&**replicas, issuer, stores));
-        join_all(exchanges).await;
+        join_all(exchanges).await.concat()
     }
 
     /// The source behind what replicas share, if they share anything.
@@ -81,7 +93,12 @@ impl KeyStores {
     }
 }
 
-async fn exchange(replicas: &dyn SharedKeys, issuer: &Issuer, stores: &[Arc<KeyStore>]) {
+/// Returns the stores that heard something new.
+async fn exchange(
+    replicas: &dyn SharedKeys,
+    issuer: &Issuer,
+    stores: &[Arc<KeyStore>],
+) -> Vec<Arc<KeyStore>> {
     let of_issuer = || stores.iter().filter(|store| store.issuer() == issuer);
     let mut all = Withdrawals::new();
     for store in of_issuer() {
@@ -90,11 +107,15 @@ async fn exchange(replicas: &dyn SharedKeys, issuer: &Issuer, stores: &[Arc<KeyS
     }
     let theirs = replicas.exchange(issuer, &all).await;
     let _ = all.merge(&theirs);
-    for store in of_issuer() {
-        store.hear(&all).await;
-    }
+    let changed = of_issuer().filter(|store| store.overhear(&all));
+    changed.map(Arc::clone).collect()
 }
 
+async fn save(stores: Vec<Arc<KeyStore>>) {
+    join_all(stores.iter().map(KeyStore::save)).await;
+}
+
+/// Saves beside the listening: a slow disk must not make this replica hear late of the next withdrawal.
 async fn keep_in_touch(shared: Weak<Shared>) {
     loop {
         let period = {
@@ -104,7 +125,10 @@ async fn keep_in_touch(shared: Weak<Shared>) {
             let Some(replicas) = shared.replicas.clone() else {
                 return;
             };
-            KeyStores { shared }.keep_in_touch().await;
+            let changed = KeyStores { shared }.listen().await;
+            if !changed.is_empty() {
+                tokio::spawn(save(changed));
+            }
             replicas.period()
         };
         tokio::time::sleep(period).await;
