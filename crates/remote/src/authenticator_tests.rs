@@ -384,6 +384,11 @@ async fn an_unknown_kid_of_one_issuer_costs_the_other_nothing() {
 #[case(Reply::Json(br#"{"keys":[]}"#.to_vec()))]
 #[case(Reply::Json(br#"{"keys":[{"kty":"RSA"}],"keys":[]}"#.to_vec()))]
 #[case(Reply::Endless)]
+#[case::a_hundred_thousand_keys(Reply::Json(format!(r#"{{"keys":[{{}}{}]}}"#, ",{}".repeat(99_999)).into_bytes()))]
+#[case::compressed(Reply::With(vec![0x1f, 0x8b, 8, 0], vec![("content-encoding", "gzip".to_owned())]))]
+#[case::d13_elsewhere(Reply::Status(302, vec![("location", "https://auth.example.com/keys".to_owned())]))]
+#[case::d13_in_circles(Reply::Status(302, vec![("location", "/keys".to_owned())]))]
+#[case::d12_at_the_cloud(Reply::Status(302, vec![("location", "https://169.254.169.254/".to_owned())]))]
 #[tokio::test]
 async fn d4_d9_bad_answers_never_replace_good_keys(#[case] reply: Reply) {
     let (key, issuer, gate) = warm().await;
@@ -444,7 +449,7 @@ async fn metadata_that_never_loaded_is_503() {
 #[case(307)]
 #[case(308)]
 #[tokio::test]
-async fn d13_no_redirect_is_followed_for_metadata_or_keys(#[case] status: u16) {
+async fn d13_no_redirect_leads_to_another_host_for_metadata_or_keys(#[case] status: u16) {
     let (key, issuer, gate) = one().await;
     let foreign = FakeIssuer::serving(&[&key]).await;
     let to = |place: String| Reply::Status(status, vec![("location", place)]);

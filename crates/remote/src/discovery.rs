@@ -193,6 +193,8 @@ struct Misses {
     details: Vec<String>,
     other_issuer: bool,
     gone: Vec<Origin>,
+    /// Whether a host said that nothing is there.
+    is_elsewhere: bool,
     retry_after: Option<Duration>,
 }
 
@@ -203,6 +205,7 @@ impl Misses {
                 if error.concerns_the_host() {
                     self.gone.push(candidate.origin());
                 }
+                self.is_elsewhere |= error.found_nothing();
                 self.retry_after = self.retry_after.max(error.retry_after(now));
                 error.to_string()
             }
@@ -221,7 +224,10 @@ impl Misses {
     }
 
     fn into_error(self) -> KeySourceError {
-        let detail = self.details.join("; ");
+        let mut detail = self.details.join("; ");
+        if self.is_elsewhere {
+            detail.push_str("; set metadata_url to where it is, or jwks_url to do without");
+        }
         if self.other_issuer {
             KeySourceError::metadata_issuer_mismatch(detail)
         } else {

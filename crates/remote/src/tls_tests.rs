@@ -125,13 +125,15 @@ async fn d13_no_redirect_leads_from_https_to_http() {
     let (server, fetcher) = server(authority.acceptor(LOCALHOST), &outbound).await;
     let target = format!("{}/keys", plain.name());
     for status in [301, 302, 303, 307, 308] {
-        server.set_jwks(Reply::Status(status, vec![("location", target.clone())]));
-        let url = Url::parse(&format!("{}/keys", server.name())).unwrap();
-        let refused = fetcher.get(&url, None).await.unwrap_err();
-        assert!(
-            refused.to_string().contains("from https to http"),
-            "{refused}"
-        );
+        let moved = || Reply::Status(status, vec![("location", target.clone())]);
+        server.set_jwks(moved());
+        server.set_metadata(moved());
+        for path in ["/keys", "/.well-known/openid-configuration"] {
+            let url = Url::parse(&format!("{}{path}", server.name())).unwrap();
+            let refused = fetcher.get(&url, None).await.unwrap_err();
+            let text = refused.to_string();
+            assert!(text.contains("from https to http"), "{text}");
+        }
     }
     assert!(plain.seen().is_empty());
 }

@@ -166,7 +166,28 @@ pub(super) fn unanswered(error: &ClientError) -> Denial {
         Reason::UpstreamUnreachable
     };
     let cause = causes(error).last();
-    Denial::new(reason).with_detail(cause.map_or_else(|| error.to_string(), ToString::to_string))
+    let mut detail = cause.map_or_else(|| error.to_string(), ToString::to_string);
+    if cause.is_some_and(is_unknown_authority) {
+        detail.push_str("; if its authority is your own, name that with OAUTHGATE_CA_FILE");
+    }
+    Denial::new(reason).with_detail(detail)
+}
+
+/// rustls' errors travel inside of `io::Error`s, which hide what they hold from `source`.
+fn is_unknown_authority(cause: &(dyn Error + 'static)) -> bool {
+    fn hidden<'e>(cause: &&'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+        Some(cause.downcast_ref::<io::Error>()?.get_ref()?)
+    }
+    use rustls::CertificateError as Certificate;
+    let tls = std::iter::successors(Some(cause), hidden).find_map(|cause| cause.downcast_ref());
+    matches!(
+        tls,
+        Some(rustls::Error::InvalidCertificate(
+            Certificate::UnknownIssuer
+                | Certificate::BadSignature
+                | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        ))
+    )
 }
 
 fn is_timeout(error: &ClientError) -> bool {

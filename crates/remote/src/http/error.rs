@@ -55,6 +55,15 @@ impl FetchError {
         }
     }
 
+    /// Whether there is a server, and nothing at this place of it.
+    pub(crate) fn found_nothing(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 404 | 410),
+            Self::Behind { error, .. } => error.found_nothing(),
+            _ => false,
+        }
+    }
+
     /// Whether another path on the same host would meet the same fate.
     pub(crate) fn concerns_the_host(&self) -> bool {
         match self {

@@ -279,6 +279,20 @@ async fn a_metadata_url_whose_host_is_down_does_not_hide_the_issuers_own_places(
 }
 
 #[tokio::test]
+async fn metadata_that_lies_nowhere_names_the_settings_that_help() {
+    let scene = Scene::new(true).await;
+    scene.server.set_metadata(Reply::Status(404, Vec::new()));
+    let missed = scene.fetch().await.unwrap_err();
+    for part in [
+        "/.well-known/openid-configuration: answered 404",
+        "metadata_url",
+        "jwks_url",
+    ] {
+        assert!(missed.detail().contains(part), "{missed}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_is_gone_is_asked_for_one_candidate_only() {
     let issuer = Issuer::new("http://127.0.0.1:1/realm").unwrap();
     let base = discovery::base_of(&issuer).unwrap();

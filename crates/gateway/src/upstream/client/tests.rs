@@ -148,6 +148,7 @@ async fn d15_a_certificate_that_the_system_does_not_trust_ends_it() {
         assert_eq!(denial.reason().blame(), Blame::UpstreamUnreachable);
         let detail = denial.detail().unwrap();
         assert!(detail.contains("certificate"), "{detail}");
+        assert!(detail.contains("OAUTHGATE_CA_FILE"), "{detail}");
     }
 }
 
