@@ -158,7 +158,7 @@ async fn rule_on_key(issuers: Issuers, kid: String, uri: Uri, word: Word) -> Ans
     let to_keep = (word == Word::Withdraw).then(|| setting_for(&kid, &issuers));
     let mut answer = rule(issuers, issuer, name, word).await?;
     answer["kid"] = json!(kid);
-    if is_saved_nowhere(&answer)
+    if is_forgotten(&answer)
         && let Some(to_keep) = to_keep
     {
         answer["to_keep"] = to_keep;
@@ -192,9 +192,10 @@ async fn rule(
         ruled.iter().for_each(|ruled| log(ruled, &name, word));
         let of_issuers = issuers.of(issuer.as_ref()).zip(&ruled);
         let outcomes: Vec<_> = of_issuers
-            .map(|(trusted, ruled)| outcome(trusted, ruled, &name, word))
+            .map(|(trusted, ruled)| outcome(trusted, ruled, &name))
             .collect();
-        Ok(json!({ "issuers": outcomes }))
+        let shared = issuers.sharing().map(|sharing| sharing.connected);
+        Ok(json!({ "issuers": outcomes, "shared": shared }))
     })
     .await?
 }
@@ -207,7 +208,7 @@ fn refused(error: &RulingError) -> Problem {
     Problem::new(StatusCode::CONFLICT, code, error.to_string())
 }
 
-fn outcome(trusted: &Trusted, ruled: &Ruled, name: &WithdrawnName, word: Word) -> Value {
+fn outcome(trusted: &Trusted, ruled: &Ruled, name: &WithdrawnName) -> Value {
     let (saved, problem) = match &ruled.saved {
         Saved::Saved => ("saved", None),
         Saved::Nowhere => ("nowhere", None),
@@ -218,19 +219,23 @@ fn outcome(trusted: &Trusted, ruled: &Ruled, name: &WithdrawnName, word: Word) -
     });
     if let WithdrawnName::Key(key_id) = name {
         outcome["held"] = json!(ruled.held);
-        if word == Word::Restore {
-            // What the settings withdraw, only the settings give back.
-            let withdrawn = trusted.status().withdrawn;
-            outcome["still_withdrawn_by_settings"] =
-                json!(withdrawn.iter().any(|name| name == key_id.as_str()));
-        }
+        // What the settings withdraw or pin out, only the settings give back.
+        outcome["used"] = json!(uses(trusted, key_id.as_str()));
     }
     outcome
 }
 
-fn is_saved_nowhere(answer: &Value) -> bool {
+fn uses(trusted: &Trusted, name: &str) -> bool {
+    let is_named = |key: &HeldKey| key.key_id.as_deref() == Some(name) || key.thumbprint == name;
+    trusted.held_keys().iter().any(is_named)
+}
+
+/// Whether a restart of this process would forget what was said. While replicas are connected, they
+/// remember it.
+fn is_forgotten(answer: &Value) -> bool {
     let outcomes = answer["issuers"].as_array();
-    outcomes.is_some_and(|all| all.iter().any(|one| one["saved"] != "saved"))
+    let unsaved = outcomes.is_some_and(|all| all.iter().any(|one| one["saved"] != "saved"));
+    unsaved && answer["shared"] != true
 }
 
 /// What makes a withdrawal outlive a restart where nothing else does. A `kid` that a list cannot hold is

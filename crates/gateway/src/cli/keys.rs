@@ -244,10 +244,12 @@ fn withdrawn(issuer: &Value) -> String {
 }
 
 fn restored(issuer: &Value) -> String {
-    let (held, by_settings) = (&issuer["held"], &issuer["still_withdrawn_by_settings"]);
-    let state = match (held.as_bool(), by_settings.as_bool()) {
-        (_, Some(true)) => "still withdrawn by OAUTHGATE_WITHDRAWN_KIDS",
-        (Some(true), _) => "given back",
+    let (held, used) = (&issuer["held"], &issuer["used"]);
+    let state = match (held.as_bool(), used.as_bool()) {
+        (_, Some(true)) => "given back",
+        (Some(true), _) => {
+            "given back, and not used: OAUTHGATE_WITHDRAWN_KIDS or OAUTHGATE_PINNED_KIDS says so"
+        }
         _ => "given back; no key of this name is held now",
     };
     ruled(issuer, state)
@@ -266,7 +268,8 @@ fn ruled(issuer: &Value, state: &str) -> String {
 fn say_how_to_keep(answer: &Value) {
     let issuers = answer["issuers"].as_array();
     let mut outcomes = issuers.into_iter().flatten();
-    if outcomes.all(|one| one["saved"] == "saved") {
+    let is_kept = outcomes.all(|one| one["saved"] == "saved") || answer["shared"] == true;
+    if is_kept {
         return;
     }
     let setting = &answer["to_keep"];
@@ -280,6 +283,6 @@ fn say_how_to_keep(answer: &Value) {
         None => "take the issuer out of the settings".to_owned(),
     };
     anstream::eprintln!(
-        "oauthgate: a restart forgets this: {keep}, or set OAUTHGATE_STATE_DIRECTORY before the next time"
+        "oauthgate: a restart forgets this: {keep}; with OAUTHGATE_STATE_DIRECTORY it would be remembered"
     );
 }

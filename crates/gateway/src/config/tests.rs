@@ -835,6 +835,23 @@ proptest! {
     }
 }
 
+/// What people copy must work.
+#[test]
+fn the_files_in_the_guides_are_good() {
+    let guides = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides");
+    let mut files = 0;
+    for guide in fs::read_dir(guides).unwrap() {
+        let text = fs::read_to_string(guide.unwrap().path()).unwrap();
+        let blocks = text.split("```toml\n").skip(1);
+        let blocks = blocks.filter_map(|block| block.split("```").next());
+        for file in blocks.filter(|file| file.contains("[[resource]]")) {
+            files += 1;
+            Setup::of_file(file).load();
+        }
+    }
+    assert!(files > 1, "{files}");
+}
+
 #[test]
 fn the_reference_page_is_fresh() {
     let page = concat!(

@@ -146,6 +146,20 @@ fn a_name_that_no_key_has_is_withdrawn_for_the_future_and_said_to_be_unknown() {
     assert_eq!(running.status(), 200);
 }
 
+#[rstest]
+#[case("OAUTHGATE_WITHDRAWN_KIDS", "key-1")]
+#[case("OAUTHGATE_PINNED_KIDS", "key-2")]
+fn what_the_settings_keep_out_stays_out(#[case] variable: &str, #[case] names: &str) {
+    let running = Running::start("key-1", &[(variable, names)]);
+    assert_eq!(running.status(), 401);
+    let (data, _) = done(&running.keys(&["restore", "key-1"]));
+    assert!(
+        data.contains("not used") && data.contains(variable),
+        "{data}"
+    );
+    assert_eq!(running.status(), 401);
+}
+
 #[test]
 fn a_withdrawal_that_is_saved_outlives_the_process() {
     let directory = TempDir::new().unwrap();

@@ -90,6 +90,34 @@ fn page(text: &str) -> String {
     page
 }
 
+/// An alert on a metric that does not exist never wakes anybody.
+#[test]
+fn the_guides_name_only_metrics_that_there_are() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let page = fs::read_to_string(docs.join("reference/metrics.md")).unwrap();
+    let mut named = 0;
+    for guide in fs::read_dir(docs.join("guides")).unwrap() {
+        let path = guide.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        for name in metrics_in(&text) {
+            named += 1;
+            let row = format!("| `{name}");
+            assert!(page.contains(&row), "{name} in {}", path.display());
+        }
+    }
+    assert!(named > 10, "{named}");
+}
+
+/// Words that begin as our metrics do, and are no crates of ours.
+fn metrics_in(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let crates = ["core", "remote", "tower", "mcp"];
+    words.filter(move |word| {
+        let rest = word.strip_prefix("oauthgate_");
+        rest.is_some_and(|rest| !crates.contains(&rest))
+    })
+}
+
 /// The name that a query needs.
 fn sampled(name: &str, kind: &str) -> String {
     match kind {

@@ -80,7 +80,10 @@ async fn a_withdrawn_key_opens_nothing_until_it_is_given_back() {
     let text = gate.ask_admin("/metrics").await.body;
     assert!(text.contains("reason=\"key_withdrawn\"} 2"), "{text}");
     let given_back = outcome(&gate.call_admin("PUT /keys/test-1", &[]).await);
-    assert_eq!(given_back["still_withdrawn_by_settings"], false);
+    assert_eq!(
+        (&given_back["held"], &given_back["used"]),
+        (&json!(true), &json!(true))
+    );
     assert_eq!(gate.status().await, 200);
 }
 
@@ -136,7 +139,10 @@ async fn what_the_settings_withdraw_only_the_settings_give_back() {
     let gate = Running::with("test-1", withdrawn).await;
     gate.ready().await;
     let told = outcome(&gate.call_admin("PUT /keys/test-1", &[]).await);
-    assert_eq!(told["still_withdrawn_by_settings"], true);
+    assert_eq!(
+        (&told["held"], &told["used"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(gate.status().await, 401);
 }
 
