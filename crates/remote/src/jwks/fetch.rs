@@ -10,6 +10,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Either, ready, select},
 };
+use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
 
 use super::{
@@ -93,7 +94,10 @@ impl HttpJwksSource {
             Known::Due(url) => self.ask_while_looking(&url, place.look(), known).await,
             Known::Nowhere => self.ask_named(&place.look().await?, known).await,
         };
-        fetched.inspect_err(|_| place.doubt())
+        if !fetched.as_ref().is_ok_and(is_key_set) {
+            place.doubt();
+        }
+        fetched
     }
 
     async fn ask_while_looking(
@@ -154,6 +158,21 @@ impl HttpJwksSource {
 impl JwksSource for HttpJwksSource {
     fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
         self.fetch_once(ask.known).boxed()
+    }
+}
+
+/// Whether this may be a key set at all. Many a server answers every path with its start page; then the
+/// keys may have moved.
+fn is_key_set(fetched: &Fetched) -> bool {
+    #[derive(Deserialize)]
+    struct KeySet {
+        keys: Vec<IgnoredAny>,
+    }
+    match &fetched.set {
+        FetchedSet::Document { body, .. } => {
+            serde_json::from_slice::<KeySet>(body).is_ok_and(|set| !set.keys.is_empty())
+        }
+        FetchedSet::NotModified | FetchedSet::Unasked => true,
     }
 }
 

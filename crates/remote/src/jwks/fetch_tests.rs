@@ -70,7 +70,7 @@ impl Scene {
     /// Metadata that names this path, with other keys at it.
     fn moved_to(&self, path: &str) -> Reply {
         self.server
-            .set_path(path, Reply::Json(b"{\"moved\":1}".to_vec()));
+            .set_path(path, Reply::Json(b"{\"keys\":[\"moved\"]}".to_vec()));
         let jwks_uri = format!("{}{path}", self.server.name());
         Reply::Json(metadata(self.server.name(), &jwks_uri))
     }
@@ -85,7 +85,7 @@ impl Scene {
 }
 
 fn is_moved(fetched: &Fetched) -> bool {
-    matches!(&fetched.set, FetchedSet::Document { body, .. } if body == b"{\"moved\":1}")
+    matches!(&fetched.set, FetchedSet::Document { body, .. } if body == b"{\"keys\":[\"moved\"]}")
 }
 
 fn late(milliseconds: u64, reply: Reply) -> Reply {
@@ -96,12 +96,14 @@ fn late(milliseconds: u64, reply: Reply) -> Reply {
 async fn metadata_that_hangs_delays_no_key() {
     let scene = Scene::with_metadata_due().await;
     scene.server.set_metadata(Reply::Hang);
-    scene.server.set_jwks(Reply::Json(b"{\"new\":1}".to_vec()));
+    scene
+        .server
+        .set_jwks(Reply::Json(b"{\"keys\":[\"new\"]}".to_vec()));
     for _ in 0..3 {
         let started = Instant::now();
         let fetched = scene.fetch().await.unwrap();
         assert!(
-            matches!(&fetched.set, FetchedSet::Document { body, .. } if body == b"{\"new\":1}")
+            matches!(&fetched.set, FetchedSet::Document { body, .. } if body == b"{\"keys\":[\"new\"]}")
         );
         assert_eq!(
             fetched.freshness.max_age,
@@ -364,4 +366,20 @@ fn a_look_that_died_with_its_runtime_is_begun_anew() {
     let fetch = || second.block_on(std::panic::AssertUnwindSafe(scene.fetch()).catch_unwind());
     let found = (0..3).any(|_| matches!(fetch(), Ok(Ok(_))));
     assert!(found);
+}
+
+/// Many a server answers every path with its start page.
+#[rstest]
+#[case(b"<!doctype html><title>Welcome</title>")]
+#[case(b"{}")]
+#[case(b"{\"keys\":[]}")]
+#[tokio::test]
+async fn a_place_without_keys_is_doubted(#[case] page: &[u8]) {
+    let scene = Scene::new(true).await;
+    scene.fetch().await.unwrap();
+    scene.server.set_jwks(Reply::Json(page.to_vec()));
+    let moved = scene.moved_to("/moved");
+    scene.server.set_metadata(moved);
+    assert!(!is_moved(&scene.fetch().await.unwrap()));
+    assert!(is_moved(&scene.fetch().await.unwrap()));
 }
