@@ -68,6 +68,38 @@ async fn d16_the_proxy_alone_sees_its_password() {
     assert!(names.asked().is_empty(), "the proxy resolves: {names:?}");
 }
 
+/// A URL that the client could not read would mean no proxy at all.
+#[tokio::test]
+async fn a_password_of_odd_letters_is_a_mistake_or_reaches_the_proxy() {
+    let proxy = FakeProxy::start(Manner::Refuses("407 Proxy Authentication Required")).await;
+    let asked = Url::parse("https://auth.example.com/keys").unwrap();
+    let mut expected = 0;
+    for letter in (' '..='~')
+        .map(String::from)
+        .chain(["ü".to_owned(), "%zz".to_owned()])
+    {
+        let url = format!("http://user:a{letter}b@{}", proxy.authority);
+        let Ok(parsed) = ForwardProxy::parse(&url) else {
+            continue;
+        };
+        let mut outbound = Outbound::default();
+        outbound.proxy = Some(parsed);
+        let http = fetcher(
+            "https://auth.example.com",
+            &outbound,
+            &ScriptedNames::default(),
+        );
+        let refused = http.get(&asked, None).await;
+        assert!(
+            matches!(refused, Err(FetchError::Proxy { .. })),
+            "{letter}: {refused:?}"
+        );
+        expected += 1;
+        assert_eq!(proxy.seen().len(), expected, "{letter}");
+    }
+    assert!(expected > 60);
+}
+
 #[tokio::test]
 async fn d16_a_redirect_takes_no_password_along() {
     let (server, authority) = hidden_server().await;

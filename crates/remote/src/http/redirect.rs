@@ -92,3 +92,64 @@ fn authority(url: &Url) -> String {
         Some(port) => format!("{host}:{port}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces that confuse readers of URLs, in any order.
+    fn location() -> impl Strategy<Value = String> {
+        let pieces = prop::sample::select(vec![
+            "https:",
+            "http:",
+            "HTTPS:",
+            "//",
+            "/",
+            "\\",
+            "/\\",
+            "..",
+            "@",
+            ":",
+            "?",
+            "#",
+            "%2f",
+            "%40",
+            "\t",
+            " ",
+            "auth.example.com",
+            "evil.example",
+            "listed.example",
+            ".",
+            "443",
+            "8443",
+            "80",
+            "169.254.169.254",
+            "[::1]",
+            "keys",
+            "user",
+            "javascript:",
+        ]);
+        prop::collection::vec(pieces, 0..7).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn d13_whatever_it_says_a_redirect_leads_home_or_to_a_listed_host(location in location()) {
+            let from = Url::parse("https://auth.example.com/a/keys").unwrap();
+            let hosts = [RedirectHost::parse("listed.example:8443").unwrap()];
+            let rule = AddressRule::new([&from]);
+            let mut redirects = Redirects { rule: &rule, hosts: &hosts, followed: 0 };
+            let mut headers = HeaderMap::new();
+            headers.insert(header::LOCATION, location.parse().unwrap());
+            if let Ok(to) = redirects.next(&from, StatusCode::FOUND, &headers) {
+                let origin = to.origin().ascii_serialization();
+                let homes = ["https://auth.example.com", "https://listed.example:8443"];
+                prop_assert!(homes.contains(&origin.as_str()), "{location:?} leads to {to}");
+                prop_assert!(to.username().is_empty() && to.password().is_none());
+            }
+        }
+    }
+}

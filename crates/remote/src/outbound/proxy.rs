@@ -43,6 +43,10 @@ impl ForwardProxy {
             "http" | "https" if is_nowhere(&url) => {
                 "link-local and reserved addresses are never asked"
             }
+            // The client reads it as this type, and goes without a proxy where it cannot.
+            "http" | "https" if url.as_str().parse::<http::Uri>().is_err() => {
+                "it holds letters that must be percent-encoded"
+            }
             "http" | "https" => {
                 return Ok(Self {
                     url,
