@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use oauthgate_core::{JwkSet, keys::JwkSetError};
+use oauthgate_core::{
+    JwkSet,
+    keys::{Jwk, JwkSetError},
+};
 
 use super::{
     Fetched, FetchedSet, KeySourceError, SnapshotKeys, Validator, ring::KeyRing, rule::KeyRule,
@@ -116,8 +119,15 @@ impl Reading {
 
     /// A set of which the operator lets no key in is a good set: it verifies nothing.
     fn ring(&self, body: &[u8]) -> Result<KeyRing, JwkSetError> {
-        let set = self.rule.admitted(JwkSet::parse(body)?)?;
-        KeyRing::new(body, set, self.most_prepared)
+        let published = JwkSet::parse(body)?;
+        let names = published
+            .keys()
+            .iter()
+            .filter_map(Jwk::id)
+            .cloned()
+            .collect();
+        let set = self.rule.admitted(published)?;
+        Ok(KeyRing::new(body, set, self.most_prepared)?.of_published(names))
     }
 }
 

@@ -14,7 +14,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, pending},
 };
-use oauthgate_core::{Audience, Issuer, ResourceIdentifier};
+use oauthgate_core::{Audience, Issuer, Reason, ResourceIdentifier};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
@@ -499,4 +499,23 @@ async fn a16_a_set_with_a_throw_away_key_replaces_no_good_one() {
         (1, Some("no_usable_keys"))
     );
     assert!(status.failure_detail.unwrap().contains("dev-issuer"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_ruled_about_by_its_thumbprint_is_told_apart_and_leaves_its_kid_to_another() {
+    let (good, leaked, next) = (TestKey::new("1"), TestKey::new("2"), TestKey::new("2"));
+    let source = slow(Duration::ZERO, &[&good, &leaked]);
+    let keys = over(&source).build();
+    let gate = gate(&keys, KeySettings::default());
+    gate.warm_up().await;
+    let thumbprint = keys.stores()[0].held_keys()[1].thumbprint.clone();
+    let name = WithdrawnName::key(&thumbprint).unwrap();
+    keys.withdraw(None, &name).await.unwrap();
+    let refused = gate.validate(&leaked.token(ISSUER)).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::KeyWithdrawn);
+    source.now(jwks(&[&good, &next]));
+    sleep(COOLDOWN).await;
+    assert!(gate.validate(&next.token(ISSUER)).await.is_ok());
+    let refused = gate.validate(&leaked.token(ISSUER)).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::BadSignature);
 }

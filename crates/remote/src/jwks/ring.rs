@@ -4,7 +4,10 @@
 //! prepared when a token names it, and the most used ones stay prepared. So a provider with a
 //! thousand tenants' keys works, and costs the memory of sixteen.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use oauthgate_core::{
     JwkSet, KeyHint, KeyId, SigningAlgorithm,
@@ -22,6 +25,8 @@ pub(super) struct KeyRing {
     usable: usize,
     listed: Vec<HeldKey>,
     skipped: Vec<SkippedKey>,
+    /// The `kid`s that the issuer publishes, let in or not.
+    published: HashSet<KeyId>,
     keys: Keys,
 }
 
@@ -50,6 +55,7 @@ impl KeyRing {
             usable: set.keys().len(),
             listed: set.keys().iter().map(listed).collect(),
             skipped: set.skipped().to_vec(),
+            published: HashSet::new(),
             keys: if set.keys().len() <= limit {
                 Keys::Prepared(Arc::new(set))
             } else {
@@ -58,12 +64,19 @@ impl KeyRing {
         })
     }
 
+    /// The same ring, which knows what its issuer published.
+    pub(super) fn of_published(mut self, names: HashSet<KeyId>) -> Self {
+        self.published = names;
+        self
+    }
+
     /// Holds no key.
     pub(super) fn empty() -> Self {
         Self {
             usable: 0,
             listed: Vec::new(),
             skipped: Vec::new(),
+            published: HashSet::new(),
             keys: Keys::Prepared(Arc::new(JwkSet::empty())),
         }
     }
@@ -89,6 +102,11 @@ impl KeyRing {
             Keys::Prepared(set) => set.contains(key_id),
             Keys::OnDemand(keys) => keys.named.contains_key(key_id),
         }
+    }
+
+    /// Whether the issuer publishes a key with this `kid`, and none is let in.
+    pub(super) fn withholds(&self, key_id: &KeyId) -> bool {
+        self.published.contains(key_id) && !self.contains(key_id)
     }
 
     /// The keys that a token with this header may try.

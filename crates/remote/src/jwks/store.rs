@@ -201,9 +201,15 @@ impl KeyStore {
         }
     }
 
-    /// Whether the operator lets no key of this name in: a token that names it needs no look.
+    /// Whether the operator lets no key with this `kid` in, by whatever name the key was ruled about.
     #[must_use]
     pub fn bars(&self, key_id: &KeyId) -> bool {
+        let withholds = |held: Arc<Held>| held.ring.withholds(key_id);
+        self.needs_no_look(key_id) || self.held().is_some_and(withholds)
+    }
+
+    /// Whether no key with this `kid` would be let in, whatever its issuer published.
+    fn needs_no_look(&self, key_id: &KeyId) -> bool {
         self.state().reading.rule.bars(key_id)
     }
 
@@ -286,7 +292,7 @@ impl KeyStore {
 
     /// Waits for the fetch that this `kid` may cause or join. Returns whether there was one.
     async fn looks_again_for(self: &Arc<Self>, key_id: &KeyId) -> bool {
-        if self.absent.remembers(key_id, self.now()) || self.bars(key_id) {
+        if self.absent.remembers(key_id, self.now()) || self.needs_no_look(key_id) {
             return false;
         }
         let Ok(_waiting) = self.waiting_strangers.try_acquire() else {
