@@ -511,6 +511,23 @@ fn a_directory_that_is_not_ours_alone_is_refused() {
 }
 
 #[test]
+fn a_lock_that_leads_elsewhere_is_not_taken() {
+    let parent = parent();
+    let directory = open(&parent);
+    let lock = files::lock_file(directory.path());
+    let elsewhere = parent.path().join("elsewhere");
+    fs::remove_file(&lock).unwrap();
+    symlink(&elsewhere, &lock).unwrap();
+    let error = open_at(&parent, NOW).unwrap_err();
+    assert_eq!(
+        (error.code(), error.path()),
+        ("snapshot_storage", Some(lock.as_path()))
+    );
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+    assert!(!elsewhere.exists());
+}
+
+#[test]
 fn a_directory_below_missing_ones_is_created() {
     let parent = parent();
     let path = parent.path().join("a/b/c");
