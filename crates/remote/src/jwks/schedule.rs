@@ -60,7 +60,7 @@ impl Timing {
     }
 
     /// The figures of an issuer's settings.
-    pub(super) fn of(settings: &KeySettings) -> Self {
+    pub(crate) fn of(settings: &KeySettings) -> Self {
         Self {
             stale_limit: settings.stale_limit,
             ..Self::new(settings.ttl, settings.ttl_is_explicit)
@@ -79,6 +79,12 @@ impl Timing {
     #[must_use]
     pub fn longest_use(&self, max_age: Option<Duration>) -> Duration {
         self.life(max_age).max(self.stale_limit)
+    }
+
+    /// Whether a set this old should have been renewed by now.
+    #[must_use]
+    pub fn is_due(&self, freshness: Freshness) -> bool {
+        freshness.age >= self.renewal(freshness.max_age, Jitter(0))
     }
 
     /// When to renew a set: in the last fifth of its life or of [`RENEWAL`], spread so that replicas do

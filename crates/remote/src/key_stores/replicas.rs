@@ -9,7 +9,7 @@ use tokio::{runtime::Handle, task::AbortHandle};
 use super::{KeyStores, Shared};
 use crate::{
     KeySettings,
-    jwks::{JwksSource, KeyStore, Withdrawals},
+    jwks::{JwksSource, KeyStore, Withdrawals, schedule::Timing},
     state::{SharedKeys, SharedSet, SharedStatus},
 };
 
@@ -71,7 +71,7 @@ impl KeyStores {
         let set = SharedSet {
             issuer: issuer.clone(),
             place: settings.place(),
-            longest_use: settings.stale_limit.max(settings.ttl),
+            timing: Timing::of(settings),
         };
         replicas.before(set, source)
     }

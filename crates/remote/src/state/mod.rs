@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use oauthgate_core::Issuer;
 
-use crate::jwks::{JwksSource, Withdrawals};
+use crate::jwks::{JwksSource, Withdrawals, schedule::Timing};
 
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -43,8 +43,8 @@ pub struct SharedSet {
     pub issuer: Issuer,
     /// Where they come from: the same issuer's keys from elsewhere are another set.
     pub place: String,
-    /// How long an unconfirmed set may be used at most.
-    pub longest_use: Duration,
+    /// How long a set may be used, and when it is due for renewal.
+    pub timing: Timing,
 }
 
 /// How sharing is doing, for readiness and metrics.

@@ -115,15 +115,22 @@ impl Memory {
         Ok(Found::Keys(keys, bytes))
     }
 
-    /// The answer that these keys make, if they are newer than what was brought before, or than what the
-    /// caller holds, and young enough.
-    pub(super) fn adopt(&self, keys: SnapshotKeys, held: Option<Duration>) -> Option<Fetched> {
-        let age = self.age(&keys);
-        if age > self.set.longest_use || !self.is_newer(&keys, age, held) {
-            return None;
-        }
+    /// Whether these keys are newer than what was brought before, or than what the caller holds, and young
+    /// enough to be used.
+    pub(super) fn is_news(&self, keys: &SnapshotKeys, held: Option<Duration>) -> bool {
+        let Freshness { age, max_age } = self.freshness(keys);
+        age <= self.set.timing.longest_use(max_age) && self.is_newer(keys, age, held)
+    }
+
+    /// Whether the issuer should have been asked again since.
+    pub(super) fn are_due(&self, keys: &SnapshotKeys) -> bool {
+        self.set.timing.is_due(self.freshness(keys))
+    }
+
+    /// The answer that the keys of another replica make.
+    pub(super) fn adopt(&self, keys: SnapshotKeys) -> Fetched {
         self.shared.count_adopted();
-        Some(self.bring(keys, None))
+        self.bring(keys, None)
     }
 
     fn is_newer(&self, keys: &SnapshotKeys, age: Duration, held: Option<Duration>) -> bool {
@@ -137,10 +144,7 @@ impl Memory {
     /// Makes an answer of these keys, and remembers them. `body` is the document they were taken out of,
     /// if it is at hand.
     pub(super) fn bring(&self, keys: SnapshotKeys, body: Option<Vec<u8>>) -> Fetched {
-        let freshness = Freshness {
-            age: self.age(&keys),
-            max_age: keys.max_age(),
-        };
+        let freshness = self.freshness(&keys);
         let validator = keys.validator().cloned();
         let mut last = self.last();
         let is_same = last
@@ -182,9 +186,12 @@ impl Memory {
         rested
     }
 
-    fn age(&self, keys: &SnapshotKeys) -> Duration {
+    fn freshness(&self, keys: &SnapshotKeys) -> Freshness {
         let seconds = self.shared.clock.now().seconds_since(keys.confirmed_at());
-        Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+        Freshness {
+            age: Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
+            max_age: keys.max_age(),
+        }
     }
 
     /// Tells the others, unless they know something newer: that is returned.
@@ -217,7 +224,7 @@ impl Memory {
 
     async fn write(&self, there: Option<Vec<u8>>, bytes: &[u8]) -> Result<bool, NoAnswer> {
         let (link, key) = (&self.shared.link, &self.names.keys);
-        let life = Some(self.set.longest_use);
+        let life = Some(self.set.timing.longest_use(None));
         match there {
             Some(there) => link.replace(key, &there, bytes, life).await,
             None => link.put(key, bytes, life).await.map(|()| true),

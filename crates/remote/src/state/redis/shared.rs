@@ -24,6 +24,8 @@ pub(super) struct Pace {
     pub(super) look: Duration,
     /// How long one replica asks while the others wait for it.
     pub(super) lease: Duration,
+    /// How long the issuer is waited for when there is a set that is due for renewal, but may be used.
+    pub(super) patience: Duration,
     /// How far apart the fetches are that strangers may cause, over all replicas.
     pub(super) cooldown: Duration,
     /// Between two looks for news.
@@ -35,6 +37,7 @@ impl Default for Pace {
         Self {
             look: Duration::from_millis(50),
             lease: Duration::from_secs(2),
+            patience: Duration::from_millis(500),
             cooldown: crate::jwks::schedule::COOLDOWN,
             period: Duration::from_millis(500),
         }

@@ -50,7 +50,10 @@ impl JwksSource for SharedSource {
     fn news(&self, held: Option<Duration>) -> BoxFuture<'_, Option<Fetched>> {
         async move {
             match self.memory.look_for_news().await {
-                Ok(Some(Found::Keys(keys, _))) => self.memory.adopt(keys, held),
+                Ok(Some(Found::Keys(keys, _))) => self
+                    .memory
+                    .is_news(&keys, held)
+                    .then(|| self.memory.adopt(keys)),
                 Ok(Some(Found::Nothing)) => self.remind().await,
                 // Replicas with different secrets would write over each other all the time.
                 Ok(Some(Found::Rubbish)) if self.memory.may_write_over() => self.remind().await,
@@ -79,6 +82,28 @@ impl SharedSource {
     }
 
     async fn fetch_once(&self, ask: Ask) -> Result<Fetched, KeySourceError> {
+        if ask.demand == Demand::Operator {
+            return self.ask_issuer(ask).await;
+        }
+        match self.news_of(&ask).await {
+            Ok(Some(keys)) if !self.memory.are_due(&keys) => Ok(self.memory.adopt(keys)),
+            Ok(Some(keys)) => Ok(self.fresher_than(keys, ask).await),
+            Ok(None) => self.ask_in_turn(ask).await,
+            // Without Redis nothing is shared.
+            Err(_) => self.ask_issuer(ask).await,
+        }
+    }
+
+    /// Others were away for a while, or are in an outage together: the issuer gets a moment to say more.
+    async fn fresher_than(&self, keys: SnapshotKeys, ask: Ask) -> Fetched {
+        let patience = self.memory.shared.pace.patience;
+        match tokio::time::timeout(patience, self.ask_in_turn(ask)).await {
+            Ok(Ok(fetched)) if fetched.set != FetchedSet::Unasked => fetched,
+            _ => self.memory.adopt(keys),
+        }
+    }
+
+    async fn ask_in_turn(&self, ask: Ask) -> Result<Fetched, KeySourceError> {
         // Without Redis nothing is shared, and the turn is ours.
         let turn = self.turn(&ask).await.unwrap_or(Turn::Ask(None));
         match turn {
@@ -102,24 +127,26 @@ impl SharedSource {
     }
 
     async fn turn(&self, ask: &Ask) -> Result<Turn, NoAnswer> {
-        if ask.demand == Demand::Operator {
-            return Ok(Turn::Ask(None));
-        }
-        if let Some(fetched) = self.newer(ask).await? {
-            return Ok(Turn::Adopt(fetched));
-        }
         if ask.demand == Demand::Stranger && !self.strangers_may_ask().await? {
             return self.answer_under_way(ask).await;
         }
         self.lease(ask).await
     }
 
-    /// What another replica fetched since this one did.
+    /// What another replica told since this one asked or looked.
+    async fn news_of(&self, ask: &Ask) -> Result<Option<SnapshotKeys>, NoAnswer> {
+        Ok(match self.memory.look().await? {
+            Found::Keys(keys, _) => Some(keys).filter(|keys| self.memory.is_news(keys, ask.age)),
+            Found::Nothing | Found::Rubbish => None,
+        })
+    }
+
+    /// As [`Self::news_of`], if it is good enough to go on with.
     async fn newer(&self, ask: &Ask) -> Result<Option<Fetched>, NoAnswer> {
-        match self.memory.look().await? {
-            Found::Keys(keys, _) => Ok(self.memory.adopt(keys, ask.age)),
-            Found::Nothing | Found::Rubbish => Ok(None),
-        }
+        let news = self.news_of(ask).await?;
+        Ok(news
+            .filter(|keys| !self.memory.are_due(keys))
+            .map(|keys| self.memory.adopt(keys)))
     }
 
     /// Takes the strangers' turn of all replicas. It is not given back: what counts is the attempt.

@@ -13,12 +13,21 @@ use crate::{
     KeySettings, KeyStores,
     jwks::{JwksSource, schedule::RENEWAL},
     state::redis::{Limits, RedisAddress, RedisKeys},
-    testing::{FakeClock, ScriptedSource, TestKey, jwks},
+    testing::{FakeClock, ScriptedSource, TestKey, document, jwks},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn replica(
+    server: &RedisServer,
+    source: &Arc<ScriptedSource>,
+    clock: &Arc<FakeClock>,
+) -> KeyStores {
+    replica_with(&KeySettings::default(), server, source, clock)
+}
+
+fn replica_with(
+    settings: &KeySettings,
     server: &RedisServer,
     source: &Arc<ScriptedSource>,
     clock: &Arc<FakeClock>,
@@ -37,7 +46,7 @@ fn replica(
         .shared(Arc::new(redis))
         .without_background_tasks()
         .build();
-    stores.store(&issuer, &KeySettings::default()).unwrap();
+    stores.store(&issuer, settings).unwrap();
     stores
 }
 
@@ -103,4 +112,71 @@ async fn r2_an_outage_of_a_day_is_survived_by_old_and_new_replicas_and_no_longer
         pass(1, &replicas, &clock).await;
     }
     assert!(replicas.iter().all(|replica| replica.status()[0].servable));
+}
+
+#[tokio::test]
+async fn r4_an_old_set_is_served_only_where_the_issuer_says_nothing_newer() {
+    let server = RedisServer::start();
+    let (old, new) = (TestKey::new("1"), TestKey::new("2"));
+    let source = serving(&old);
+    let clock = Arc::new(FakeClock::default());
+    let first = replica(&server, &source, &clock);
+    first.upkeep().await;
+    drop(first);
+    pass(5 * 60, &[], &clock).await;
+    source.now(jwks(&[&new]));
+    let fresh = replica(&server, &source, &clock);
+    fresh.upkeep().await;
+    assert_eq!(
+        held(&fresh),
+        ["2"],
+        "the issuer is asked, though a set is there"
+    );
+    pass(5 * 60, &[], &clock).await;
+    for hangs in [false, true] {
+        match hangs {
+            true => source.now_hanging(),
+            false => source.now_failing(),
+        }
+        let late = replica(&server, &source, &clock);
+        let _ = tokio::time::timeout(Duration::from_secs(1), late.upkeep()).await;
+        assert_eq!(held(&late), ["2"], "what is there is better than nothing");
+        assert!(late.status()[0].age.unwrap() >= 5 * 60 * MINUTE);
+    }
+}
+
+#[tokio::test]
+async fn a_set_that_may_not_be_used_any_more_is_not_taken_over() {
+    let server = RedisServer::start();
+    let source = serving(&TestKey::new("1"));
+    let clock = Arc::new(FakeClock::default());
+    let strict = KeySettings {
+        stale_limit: Duration::ZERO,
+        ..KeySettings::default()
+    };
+    let with_life = |seconds| {
+        let answer = document(jwks(&[&TestKey::new("1")])).map(|mut answer| {
+            answer.freshness.max_age = Some(Duration::from_secs(seconds));
+            answer
+        });
+        source.now_after(Duration::ZERO, answer);
+    };
+    with_life(60);
+    replica_with(&strict, &server, &source, &clock)
+        .upkeep()
+        .await;
+    pass(2, &[], &clock).await;
+    source.now_failing();
+    let late = replica_with(&strict, &server, &source, &clock);
+    late.upkeep().await;
+    assert!(!late.status()[0].servable);
+    assert_eq!(late.shared_status().unwrap().adopted, 0);
+    with_life(60);
+    pass(1, std::slice::from_ref(&late), &clock).await;
+    assert!(late.status()[0].servable);
+}
+
+fn held(stores: &KeyStores) -> Vec<String> {
+    let keys = stores.stores()[0].held_keys();
+    keys.into_iter().filter_map(|key| key.key_id).collect()
 }

@@ -34,6 +34,7 @@ pub(super) fn pace() -> Pace {
     Pace {
         look: Duration::from_millis(20),
         lease: Duration::from_secs(1),
+        patience: Duration::from_millis(500),
         cooldown: Duration::from_secs(10),
         period: Duration::from_millis(100),
     }
@@ -237,4 +238,54 @@ async fn when_the_replica_that_asks_dies_another_one_asks() {
         "the lease was respected: {waited:?}"
     );
     assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+}
+
+#[tokio::test]
+async fn e8_issuers_with_odd_names_share_with_themselves_only() {
+    let server = RedisServer::start();
+    let names = [
+        "https://auth.example.com/*",
+        "https://auth.example.com/x",
+        "https://auth.example.com/%s%n",
+        "https://auth.example.com/[a-z]?",
+        "https://auth.example.com/{x}:keys:1",
+    ];
+    let keys: Vec<_> = names.iter().map(|_| TestKey::new("1")).collect();
+    let sources: Vec<_> = keys.iter().map(serving).collect();
+    let replica = || {
+        let shared = redis(&server.url(), SECRET, pace());
+        let builder = KeyStores::builder().shared(shared);
+        let builder = names
+            .iter()
+            .zip(&sources)
+            .fold(builder, |builder, (name, source)| {
+                let source = Arc::clone(source) as Arc<dyn JwksSource>;
+                builder.source(Issuer::new(*name).unwrap(), source)
+            });
+        let stores = builder.build();
+        let audience = || vec![Audience::new(AUDIENCE).unwrap()];
+        let mut issuers = names
+            .iter()
+            .map(|name| IssuerSettings::new(Issuer::new(*name).unwrap(), audience()));
+        let resource = ResourceIdentifier::parse(AUDIENCE).unwrap();
+        let mut settings = ProviderSettings::new(resource, issuers.next().unwrap());
+        settings.issuers.extend(issuers);
+        for issuer in &mut settings.issuers {
+            issuer.keys.jwks_url = Some("https://keys.example.com/".parse().unwrap());
+        }
+        OAuth21Provider::with_key_stores(settings, &stores).unwrap()
+    };
+    replica().warm_up().await;
+    sources.iter().for_each(|source| source.now_failing());
+    let second = replica();
+    for (name, key) in names.iter().zip(&keys) {
+        assert!(second.validate(&key.token(name)).await.is_ok(), "{name}");
+        for other in names.iter().filter(|other| *other != name) {
+            assert!(second.validate(&key.token(other)).await.is_err());
+        }
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b':';
+    for name in server.keys() {
+        assert!(name.bytes().all(plain), "{name}");
+    }
 }
