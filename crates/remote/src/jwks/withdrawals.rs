@@ -164,7 +164,7 @@ impl Withdrawals {
         };
         match before {
             Some(before) if *before == ruling => return Ok(()),
-            Some(before) if *before > ruling => ruling.at = before.at + 1,
+            Some(before) if *before > ruling => ruling.at = (before.at + 1).min(Self::LATEST),
             _ => {}
         }
         self.put(name, ruling).then_some(()).ok_or(WithdrawalsFull)
@@ -238,8 +238,9 @@ impl Withdrawals {
             if self.rulings.get(name).is_some_and(|ours| ours >= theirs) {
                 continue;
             }
+            let before = self.rulings.get(name).cloned();
             if self.take_over(name, theirs) {
-                merged.changed = true;
+                merged.changed |= self.rulings.get(name) != before.as_ref();
             } else if theirs.withdrawn {
                 merged.refused += 1;
             }

@@ -223,6 +223,26 @@ fn a_merge_beyond_the_capacity_keeps_ours_and_says_what_it_refused() {
     assert!((1..1_000).all(|number| ours.is_withdrawn(&name(&format!("k{number}")))));
 }
 
+/// Else replicas that exchange their maps would save and report it twice a second.
+#[test]
+fn what_finds_no_room_changes_nothing_however_often_it_is_heard() {
+    let long = "k".repeat(KeyId::MAX_LENGTH);
+    let held = set(&[TestKey::new(&long).jwk()]);
+    let thumbprint = held.keys()[0].thumbprint();
+    let mut theirs = Withdrawals::new();
+    theirs.withdraw_key(&key_id(&long), held.keys(), 1).unwrap();
+    let mut ours = Withdrawals::new();
+    ours.withdraw(&name(thumbprint), 1).unwrap();
+    for length in (1..=KeyId::MAX_LENGTH).rev().step_by(50) {
+        let filler = |number| name(&format!("{number:0length$}"));
+        (0..).find(|number| ours.withdraw(&filler(*number), 1).is_err());
+    }
+    for _ in 0..3 {
+        let merged = ours.merge(&theirs);
+        assert_eq!((merged.changed, merged.refused), (false, 1));
+    }
+}
+
 #[test]
 fn long_names_are_bounded_by_what_they_need_on_paper() {
     let mut withdrawals = Withdrawals::new();
