@@ -519,3 +519,47 @@ async fn a_key_ruled_about_by_its_thumbprint_is_told_apart_and_leaves_its_kid_to
     let refused = gate.validate(&leaked.token(ISSUER)).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::BadSignature);
 }
+
+/// Two operators, the issuer's answers and snapshots, all at once on several threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn r4_a_withdrawal_holds_whatever_happens_at_the_same_time() {
+    let (good, leaked, other) = (
+        TestKey::new("good"),
+        TestKey::new("leaked"),
+        TestKey::new("other"),
+    );
+    let source = Arc::new(ScriptedSource::default());
+    for _ in 0..2_000 {
+        source.then(Duration::ZERO, document(jwks(&[&good, &leaked])));
+        source.then(Duration::ZERO, document(jwks(&[&leaked, &other])));
+    }
+    let keys = over(&source).keeper(Arc::new(Memory::default())).build();
+    let gate = gate(&keys, KeySettings::default());
+    gate.warm_up().await;
+    let store = keys.stores().remove(0);
+    let early = store.snapshot();
+    let noise = tokio::spawn({
+        let (keys, store) = (keys.clone(), store.clone());
+        async move {
+            for round in 0..300 {
+                keys.refresh(None).await;
+                store.preload(&early);
+                let unrelated = WithdrawnName::key(&format!("unrelated-{round}")).unwrap();
+                keys.withdraw(None, &unrelated).await.unwrap();
+            }
+        }
+    });
+    let name = WithdrawnName::key("leaked").unwrap();
+    let mut rounds = 0;
+    while !noise.is_finished() || rounds < 10 {
+        keys.withdraw(None, &name).await.unwrap();
+        for _ in 0..5 {
+            assert!(gate.validate(&leaked.token(ISSUER)).await.is_err());
+            tokio::task::yield_now().await;
+        }
+        keys.restore(None, &name).await.unwrap();
+        assert!(gate.validate(&leaked.token(ISSUER)).await.is_ok());
+        rounds += 1;
+    }
+    noise.await.unwrap();
+}

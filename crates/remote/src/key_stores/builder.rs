@@ -85,8 +85,8 @@ impl KeyStoresBuilder {
     /// All rules stay what they are: one fetch at a time, the same budgets, the same limits on age. Only
     /// the work moves to the callers. A token whose key is missing waits for the fetch as ever, up to
     /// 300 ms (2 s while no set was ever loaded), and a fetch that takes longer goes on with the next
-    /// caller. Where a set is due for renewal, one request at a time spends up to 300 ms on it, unless
-    /// [`KeyStores::upkeep`] was called in time.
+    /// caller. Where a set is due for renewal, one request spends up to 300 ms on it, unless
+    /// [`KeyStores::upkeep`] was called in time; so does one whose signature does not verify.
     pub fn without_background_tasks(mut self) -> Self {
         self.in_background = false;
         self
