@@ -11,7 +11,7 @@ use oauthgate_core::{Issuer, Reason};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    KeySnapshot, Saved, SnapshotError, SnapshotKeeper, WithdrawnName, schedule::STALE_LIMIT,
+    KeySnapshot, Saved, Seal, SnapshotError, SnapshotKeeper, WithdrawnName, schedule::STALE_LIMIT,
 };
 use crate::{
     IssuerSettings, KeySettings, KeyStores, OAuth21Provider, ProviderSettings,
@@ -371,12 +371,13 @@ async fn a_program_can_take_a_snapshot_along_and_begin_with_it() {
     let key = TestKey::new("1");
     let first = Run::of(serving(&[&key]), None);
     first.keys.warm_up().await;
-    let snapshot = first.keys.snapshots().remove(0);
+    let baked = first.keys.snapshots().remove(0).to_bytes(&Seal::digest());
+    let snapshot = KeySnapshot::from_bytes(&baked, &Seal::digest()).unwrap();
     let source = Arc::new(ScriptedSource::default());
     source.now_failing();
     let keys = KeyStores::builder()
         .source(issuer(), source.clone())
-        .preload(snapshot.clone())
+        .preload(snapshot)
         .without_background_tasks()
         .build();
     let second = Run::over(keys, source.clone());
