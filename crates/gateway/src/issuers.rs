@@ -120,7 +120,7 @@ impl Sharing {
 /// Something that an operator should know about an issuer, though its tokens may still be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// One of a closed list: `suspended`, `no_keys`, `expired_keys`, `stale_keys`, `last_fetch_failed`, and
+    /// One of a closed list: `suspended`, `no_keys`, `expired_keys`, `no_admitted_keys`, `stale_keys`, `last_fetch_failed`, and
     /// `replicas_unreachable`, which concerns all issuers.
     pub warning: &'static str,
     /// The issuer.
@@ -295,6 +295,10 @@ impl Report {
                     age(since)
                 ),
             )),
+            _ if self.keys == 0 => {
+                let detail = "keys are held, and withdrawals or OAUTHGATE_PINNED_KIDS let none of them in: its tokens are answered 401";
+                Some(("no_admitted_keys", detail.to_owned()))
+            }
             (Some(since), Some(until)) if self.stale => Some((
                 "stale_keys",
                 format!(
@@ -392,6 +396,7 @@ mod tests {
         Report { usable: false, stale: true, remaining_seconds: Some(0), ..good() },
         "expired_keys"
     )]
+    #[case::none_let_in(Report { keys: 0, ..good() }, "no_admitted_keys")]
     #[case::failing(
         Report { last_failure: Some("no_usable_keys"), ..good() },
         "last_fetch_failed"

@@ -13,6 +13,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use oauthgate_core::text::Printable;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::problem::Problem;
@@ -57,7 +58,7 @@ impl Guard {
             _ => self.demand_token(request.headers()),
         };
         if let Err(problem) = &verdict {
-            tracing::warn!(target: "oauthgate::admin", path = request.uri().path(), outcome = problem.code(), "an admin call was refused");
+            tracing::warn!(target: "oauthgate::admin", path = %Printable(request.uri().path()), outcome = problem.code(), "an admin call was refused");
         }
         verdict
     }

@@ -118,7 +118,7 @@ impl Action {
             Self::Refresh(_) => refreshed,
             Self::Withdraw(_) => withdrawn,
             Self::Restore(_) => restored,
-            Self::Suspend(_) => |one: &Value| ruled(one, "suspended"),
+            Self::Suspend(_) => |one: &Value| taken(one, "suspended"),
             Self::Resume(_) => |one: &Value| ruled(one, "resumed"),
         };
         if let Self::Withdraw(_) | Self::Suspend(_) = self {
@@ -240,7 +240,7 @@ fn withdrawn(issuer: &Value) -> String {
         Some(true) => "withdrawn",
         _ => "withdrawn; no key of this name is held now",
     };
-    ruled(issuer, held)
+    taken(issuer, held)
 }
 
 fn restored(issuer: &Value) -> String {
@@ -255,13 +255,26 @@ fn restored(issuer: &Value) -> String {
     ruled(issuer, state)
 }
 
-fn ruled(issuer: &Value, state: &str) -> String {
-    let saved = match issuer["saved"].as_str() {
-        Some("saved") => "saved".to_owned(),
-        Some("failed") => format!("not saved: {}", shown(&issuer["problem"])),
-        _ => "saved nowhere".to_owned(),
+fn taken(issuer: &Value, state: &str) -> String {
+    let saved = if issuer["saved"] == "nowhere" {
+        "; saved nowhere"
+    } else {
+        ""
     };
-    format!("{}  {state}; {saved}\n", shown(&issuer["issuer"]))
+    ruled(issuer, &format!("{state}{saved}"))
+}
+
+fn ruled(issuer: &Value, state: &str) -> String {
+    let name = shown(&issuer["issuer"]);
+    match issuer["saved"].as_str() {
+        Some("saved") => format!("{name}  {state}; saved\n"),
+        Some("failed") => format!(
+            "{name}  {state}; not saved: {}\n",
+            shown(&issuer["problem"])
+        ),
+        // Where nothing remembers what was taken, nothing need remember that it was given back.
+        _ => format!("{name}  {state}\n"),
+    }
 }
 
 /// A restart must not bring a leaked key back because nobody said that it would.

@@ -3,6 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::SystemTime,
 };
@@ -20,6 +24,7 @@ use super::gate::exchange;
 pub(super) struct Issuer {
     key: EcdsaKeyPair,
     kid: &'static str,
+    is_away: Arc<AtomicBool>,
     /// `http://127.0.0.1:PORT`
     pub(super) base: String,
 }
@@ -32,9 +37,20 @@ impl Issuer {
         let keys = json!({ "keys": [{
             "kty": "EC", "crv": "P-256", "kid": kid, "x": BASE64.encode(x), "y": BASE64.encode(y),
         }] });
-        let address = serve(move |_| keys.to_string());
-        let base = format!("http://{address}");
-        Self { key, kid, base }
+        let is_away = Arc::new(AtomicBool::new(false));
+        let away = Arc::clone(&is_away);
+        let address = serve(move |_| (!away.load(Ordering::SeqCst)).then(|| keys.to_string()));
+        Self {
+            key,
+            kid,
+            is_away,
+            base: format!("http://{address}"),
+        }
+    }
+
+    /// From now on it closes every connection without a word.
+    pub(super) fn go_away(&self) {
+        self.is_away.store(true, Ordering::SeqCst);
     }
 
     /// The environment of a gate that trusts it.
@@ -90,14 +106,16 @@ pub(super) fn upstream() -> String {
         let told = head
             .iter()
             .filter(|line| line.to_ascii_lowercase().starts_with("x-auth-"));
-        told.map(|line| format!("{}\n", line.to_ascii_lowercase()))
-            .collect()
+        Some(
+            told.map(|line| format!("{}\n", line.to_ascii_lowercase()))
+                .collect(),
+        )
     });
     format!("http://{address}")
 }
 
-/// Answers every request with what follows from its head, for as long as the test runs.
-fn serve(answer: impl Fn(&[String]) -> String + Send + Sync + 'static) -> SocketAddr {
+/// Answers every request with what follows from its head, if anything does, for as long as the test runs.
+fn serve(answer: impl Fn(&[String]) -> Option<String> + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -109,7 +127,10 @@ fn serve(answer: impl Fn(&[String]) -> String + Send + Sync + 'static) -> Socket
     address
 }
 
-fn answer_one(mut stream: TcpStream, answer: &impl Fn(&[String]) -> String) -> std::io::Result<()> {
+fn answer_one(
+    mut stream: TcpStream,
+    answer: &impl Fn(&[String]) -> Option<String>,
+) -> std::io::Result<()> {
     let mut head = Vec::new();
     for line in BufReader::new(&stream).lines() {
         let line = line?;
@@ -118,7 +139,9 @@ fn answer_one(mut stream: TcpStream, answer: &impl Fn(&[String]) -> String) -> s
         }
         head.push(line);
     }
-    let body = answer(&head);
+    let Some(body) = answer(&head) else {
+        return Ok(());
+    };
     write!(
         stream,
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

@@ -8,7 +8,10 @@ use std::{
 use rstest::rstest;
 use tempfile::TempDir;
 
-use super::{gate::Gate, issuer::Issuer};
+use super::{
+    gate::{Gate, ask},
+    issuer::Issuer,
+};
 
 const TOKEN: (&str, &str) = ("OAUTHGATE_ADMIN_TOKEN", "a-token-for-the-operators");
 
@@ -210,6 +213,52 @@ fn a_refresh_says_how_it_went_and_ends_with_1_when_it_failed() {
     assert!(
         data.contains("failed: jwks_unavailable") && words.contains("not every issuer"),
         "{data}{words}"
+    );
+}
+
+#[test]
+fn a_hangup_fetches_the_keys_now() {
+    let mut running = Running::start("key-1", &[]);
+    assert_eq!(running.status(), 200);
+    running.gate.signal("-HUP");
+    let line = running.gate.line("keys refreshed");
+    assert_eq!(
+        (&line["issuer"], &line["outcome"], &line["keys"]),
+        (
+            &running.issuer.base.as_str().into(),
+            &"ok".into(),
+            &1.into()
+        )
+    );
+}
+
+#[test]
+fn an_outage_is_a_warning_with_the_time_that_is_left() {
+    let mut running = Running::start("key-1", &[("OAUTH_JWKS_CACHE_TTL", "1")]);
+    assert_eq!(running.status(), 200);
+    running.issuer.go_away();
+    running.gate.line("key set not fetched");
+    let page = || {
+        let answer = ask(running.admin, "GET /readyz HTTP/1.1");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        serde_json::from_str::<serde_json::Value>(body).unwrap()
+    };
+    let warned = (0..5_000).map(|_| page()["warnings"][0].clone());
+    let warning = warned
+        .into_iter()
+        .find(|warning| warning["warning"] == "stale_keys")
+        .expect("a warning once the second is over");
+    let detail = warning["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("served for another 23 h 59 min") && detail.contains("jwks_unavailable"),
+        "{detail}"
+    );
+    assert_eq!(running.status(), 200, "the keys are within the limit");
+    let (data, _) = done(&running.keys(&["list"]));
+    assert!(
+        data.contains("stale, still used") && data.contains("last fetch failed: jwks_unavailable"),
+        "{data}"
     );
 }
 

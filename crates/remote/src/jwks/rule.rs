@@ -54,9 +54,12 @@ impl KeyRule {
             || self.is_pinned_to_other_kids(key_id)
     }
 
-    /// What is withdrawn, by the configuration and since.
+    /// The keys that are withdrawn, by the configuration and since. A suspended issuer is no key.
     pub(super) fn withdrawn_names(&self) -> Vec<String> {
-        let rulings = self.rulings.withdrawn().map(WithdrawnName::to_string);
+        let rulings = self.rulings.withdrawn().filter_map(|name| match name {
+            WithdrawnName::Key(key_id) => Some(key_id.to_string()),
+            WithdrawnName::Issuer => None,
+        });
         let mut names: Vec<_> = self.withdrawn.iter().cloned().chain(rulings).collect();
         names.sort_unstable();
         names.dedup();

@@ -186,7 +186,7 @@ impl KeyStore {
         if merged.changed {
             self.forget_absent();
             self.obey(&state);
-            tracing::warn!(target: "oauthgate::keys", issuer = %self.issuer(), withdrawn = ?state.reading.rule.withdrawn_names(), "withdrawals were taken over");
+            tracing::warn!(target: "oauthgate::keys", issuer = %self.issuer(), suspended = state.reading.rule.rulings.suspends_issuer(), withdrawn = ?state.reading.rule.withdrawn_names(), "withdrawals were taken over");
         }
         if merged.refused > 0 {
             tracing::error!(target: "oauthgate::keys", issuer = %self.issuer(), refused = merged.refused, "withdrawals found no room: suspend the issuer");

@@ -159,6 +159,7 @@ async fn a_suspended_issuer_is_answered_503_until_it_is_resumed() {
         (page.status, &page.json()["warnings"][0]["warning"]),
         (503, &json!("suspended"))
     );
+    assert_eq!(page.json()["issuers"][0]["withdrawn"], json!([]));
     let text = gate.ask_admin("/metrics").await.body;
     for line in [
         "reason=\"issuer_suspended\"} 1".to_owned(),
