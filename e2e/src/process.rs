@@ -2,10 +2,10 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -205,25 +205,32 @@ impl Drop for Process {
 
 /// Where systems take ports from that nobody asked for by number begins above.
 const PORTS: std::ops::Range<u16> = 10_000..16_000;
-static TAKEN: AtomicU16 = AtomicU16::new(0);
+/// The UDP ports of the same numbers: who holds one, in whatever test run of this machine, may use the TCP
+/// port. Nobody here speaks UDP.
+static CLAIMS: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
 
 /// A port of loopback that is free right now, for parts that cannot be told to choose one themselves. No
-/// port comes twice, and none that a connection or another listener is given meanwhile.
+/// port is given out twice, and none is one that a connection or another listener gets meanwhile.
 ///
 /// # Panics
 /// When the system has none.
 #[must_use]
 pub fn free_port() -> u16 {
+    let mut claims = CLAIMS.lock().expect("no holder panics");
     let ports = PORTS.end - PORTS.start;
     // Test runs at the same time begin at different places.
-    let begin = std::process::id().wrapping_mul(97) % u32::from(ports);
-    let begin = u16::try_from(begin).expect("less than the number of ports");
-    for _ in 0..ports {
-        let step = TAKEN.fetch_add(1, Ordering::Relaxed) % ports;
-        let port = PORTS.start + (begin + step) % ports;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("none of the ports {PORTS:?} is free");
+    let begin = std::process::id().wrapping_mul(2_654_435_761) % u32::from(ports);
+    let skipped = usize::try_from(begin).expect("a small number");
+    let (port, claim) = PORTS
+        .cycle()
+        .skip(skipped)
+        .take(usize::from(ports))
+        .find_map(|port| {
+            let claim = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+            let is_free = TcpListener::bind(("127.0.0.1", port)).is_ok();
+            is_free.then_some((port, claim))
+        })
+        .unwrap_or_else(|| panic!("none of the ports {PORTS:?} is free"));
+    claims.push(claim);
+    port
 }

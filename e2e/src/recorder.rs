@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -45,6 +46,7 @@ impl Recorder {
     /// # Panics
     /// When no port is free.
     pub async fn start() -> Self {
+        raise_descriptors();
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a free port");
@@ -85,6 +87,17 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// A thousand requests at a time are a thousand connections here: as many as the system grants.
+fn raise_descriptors() {
+    let granted = getrlimit(Resource::Nofile).maximum;
+    let wanted = Rlimit {
+        current: granted,
+        maximum: granted,
+    };
+    // Where the system will not have it, most tests need no more than there are.
+    let _ = setrlimit(Resource::Nofile, wanted);
 }
 
 async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<Recorded>>>) {

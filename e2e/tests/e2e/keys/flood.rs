@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use oauthgate_e2e::{Behaviour, Connection};
+use oauthgate_e2e::{Behaviour, Connection, GateBuilder, Issuer, Recorder};
 use tokio::task::JoinSet;
 
 use super::{Scene, replicas::Replicas};
@@ -154,4 +154,41 @@ async fn r8_h3_kids_and_addresses_without_end_do_not_fill_memory() {
         after.saturating_sub(before) < MOST_GROWTH,
         "{before} KiB, then {after} KiB"
     );
+}
+
+/// Nothing is held, so every token is one whose key is missing: upkeep backs off, strangers have their
+/// cooldown, and however many come, they change neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_d3_a_gate_without_keys_is_not_made_to_ask_more_often() {
+    let floods = [
+        Behaviour::Refused,
+        Behaviour::Status(500),
+        Behaviour::Says(r#"{"keys":[]}"#),
+    ];
+    let floods = floods.map(async |behaviour| {
+        let issuer = Issuer::start().await;
+        issuer.keys.behave(behaviour.clone()).await;
+        let upstream = Recorder::start().await;
+        let gate = GateBuilder::trusting(&upstream.url(), issuer.name());
+        let begin = Instant::now();
+        let gate = gate.start_unready().await;
+        let token = issuer.token(&gate.resource);
+        let mut connection = Connection::open(gate.port).await;
+        let mut answers = 0_u64;
+        while begin.elapsed() < FLOOD {
+            let status = connection
+                .send(&request(gate.port, &stranger(&token)))
+                .await;
+            assert_eq!(status, 503, "{behaviour:?}");
+            answers += 1;
+        }
+        // Upkeep after 0, 1, 3, 7, 15, 31 and 63 seconds, and strangers once in ten.
+        let upkeep = 1 + u64::from((begin.elapsed().as_secs() + 1).ilog2());
+        let allowed = upkeep + 1 + begin.elapsed().as_secs() / COOLDOWN.as_secs();
+        let fetches = gate.fetches().await;
+        eprintln!("{behaviour:?}: {answers} answers, {fetches} fetches, {allowed} allowed");
+        assert!((2..=allowed).contains(&fetches), "{fetches} of {allowed}");
+        assert!(upstream.take().is_empty());
+    });
+    futures_util::future::join_all(floods).await;
 }

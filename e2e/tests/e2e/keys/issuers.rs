@@ -1,6 +1,7 @@
 //! Several issuers behind one gate: none can speak for another, and none can delay another.
 
-use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder};
+use futures_util::future::join_all;
+use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder, Signer};
 use serde_json::{Value, json};
 
 use super::{assert_refuses_forged, assert_unavailable, eventually};
@@ -136,4 +137,57 @@ async fn one_issuer_down_does_not_close_the_gate() {
     assert_eq!(issuer_in(&report, &down)["usable"], false);
     assert_eq!(gate.status(&up.token(&gate.resource)).await, 200);
     assert_unavailable(&gate.call(&down.token(&gate.resource)).await, "down");
+}
+
+/// Nine issuers, each away in its own way, and one that is well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r3_d5_of_ten_issuers_the_one_that_is_well_is_served_as_if_it_were_alone() {
+    let faults = [
+        Behaviour::Refused,
+        Behaviour::Reset,
+        Behaviour::Silent,
+        Behaviour::Held,
+        Behaviour::Drip,
+        Behaviour::Status(500),
+        Behaviour::Status(302),
+        Behaviour::Says("[]"),
+        Behaviour::Says("<!doctype html>"),
+    ];
+    let signer = Signer::start().await;
+    let mut bad = Vec::new();
+    for (number, fault) in faults.into_iter().enumerate() {
+        let issuer = Issuer::with(signer.clone()).await;
+        // Half of them have no metadata, half of them no keys.
+        let outlet = if number % 2 == 0 {
+            &issuer.metadata
+        } else {
+            &issuer.keys
+        };
+        outlet.behave(fault).await;
+        bad.push(issuer);
+    }
+    let well = Issuer::with(signer).await;
+    let all: Vec<_> = bad.iter().chain([&well]).collect();
+    let upstream = Recorder::start().await;
+    let gate = gate(&upstream, &all).await;
+    eventually("ready with one of ten", async || is_ready(&gate).await).await;
+    assert_eq!(gate.status(&well.token(&gate.resource)).await, 200);
+    assert_refuses_forged(&gate, &well, &upstream, 401, "nine are away").await;
+    let tokens: Vec<_> = bad
+        .iter()
+        .map(|issuer| issuer.token(&gate.resource))
+        .collect();
+    for answer in join_all(tokens.iter().map(|token| gate.call(token))).await {
+        assert_unavailable(&answer, "one of the nine");
+    }
+    assert_eq!(gate.status(&well.token(&gate.resource)).await, 200);
+    assert!(
+        upstream.take().len() == 1,
+        "nothing but the good one passed"
+    );
+    let asked = well.keys.requests();
+    assert!(
+        asked <= 3,
+        "the other nine cost the good one {asked} fetches"
+    );
 }
