@@ -82,8 +82,10 @@ async fn a_password_of_odd_letters_is_a_mistake_or_reaches_the_proxy() {
         let Ok(parsed) = ForwardProxy::parse(&url) else {
             continue;
         };
-        let mut outbound = Outbound::default();
-        outbound.proxy = Some(parsed);
+        let outbound = Outbound {
+            proxy: Some(parsed),
+            ..Outbound::default()
+        };
         let http = fetcher(
             "https://auth.example.com",
             &outbound,
