@@ -87,6 +87,16 @@ impl KeySettings {
         place
     }
 
+    /// The URLs that are asked, in this order: the key set's, or those of the metadata documents that may
+    /// name it. Empty when nothing can be derived from the issuer, which is a [mistake](Self::mistakes).
+    #[must_use]
+    pub fn asked(&self, issuer: &Issuer) -> Vec<Url> {
+        match &self.jwks_url {
+            Some(url) => vec![url.clone()],
+            None => discovery::candidates(issuer, self.metadata_url.as_ref()).unwrap_or_default(),
+        }
+    }
+
     /// What is wrong with these settings for this issuer, if anything.
     #[must_use]
     pub fn mistakes(&self, issuer: &Issuer) -> Vec<Mistake> {

@@ -1,6 +1,7 @@
 //! `oauthgate serve`.
 
 use clap::Args;
+use url::Url;
 
 use super::{
     Failure, block_on,
@@ -8,9 +9,9 @@ use super::{
     sources::SourceOptions,
 };
 use crate::{
-    config::{Environment, Loaded},
+    config::{Environment, Loaded, ResourceSettings},
     gate::{Gate, GateError},
-    issuers::Trusted,
+    issuers::{Report, Trusted},
     telemetry::logs,
 };
 
@@ -52,7 +53,8 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
         tracing::info!(resource = resource.name, url = %resource.provider.resource, upstream = %resource.upstream, "protecting");
     }
     for report in gate.issuers().trusted().iter().map(Trusted::report) {
-        tracing::info!(issuer = report.issuer, store = report.store, resources = ?report.resources, keys_from = report.place, keys = report.keys, age_s = report.age_seconds, "trusting");
+        let keys_from = asked(&report, &resources);
+        tracing::info!(issuer = report.issuer, store = report.store, resources = ?report.resources, keys_from, keys = report.keys, age_s = report.age_seconds, "trusting");
     }
     hangups.refresh(gate.issuers().clone());
     tracing::info!(listen = %gate.public_addr(), admin = %gate.admin_addr(), "the gate is open");
@@ -63,4 +65,17 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     gate.run_until_cut(async move { signals.next().await }, second)
         .await;
     Ok(())
+}
+
+/// The URLs that are asked for the keys of an issuer, in their order.
+fn asked(report: &Report, resources: &[ResourceSettings]) -> String {
+    let mut issuers = resources
+        .iter()
+        .flat_map(|resource| &resource.provider.issuers);
+    let issuer = issuers.find(|issuer| {
+        issuer.issuer.as_str() == report.issuer && issuer.keys.place() == report.place
+    });
+    let urls = issuer.map(|issuer| issuer.keys.asked(&issuer.issuer));
+    let urls: Vec<_> = urls.iter().flatten().map(Url::as_str).collect();
+    urls.join(" ")
 }

@@ -166,11 +166,11 @@ variables! {
     "How long keys are served since their issuer last confirmed them, in seconds, while it cannot be asked; then its tokens are answered 503. With 0 they are served for their own life and no longer.";
 
     "OAUTHGATE_PINNED_KIDS", "pinned_kids", Issuer, None,
-    "names of keys, separated by blanks or commas: each a `kid` or an RFC 7638 thumbprint",
+    "names of keys, separated by blanks or commas: each a `kid`, or an RFC 7638 thumbprint, for a `kid` with blanks or commas for example",
     "The only keys of the issuer that are used. A key that the issuer adds is refused until it is named here.";
 
     "OAUTHGATE_WITHDRAWN_KIDS", "withdrawn_kids", Issuer, None,
-    "names of keys, separated by blanks or commas: each a `kid` or an RFC 7638 thumbprint",
+    "names of keys, separated by blanks or commas: each a `kid`, or an RFC 7638 thumbprint, for a `kid` with blanks or commas for example",
     "Keys of the issuer that are never used, whatever it publishes. A running gate withdraws a key with `oauthgate keys withdraw`; what stands here cannot be given back without a restart.";
 
     "OAUTHGATE_SCOPES", "scopes", Resource, None,

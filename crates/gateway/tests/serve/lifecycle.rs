@@ -97,6 +97,11 @@ fn the_start_says_whom_it_trusts_and_what_is_risky() {
             &"[\"mcp\"]".into()
         )
     );
+    let mut gate = Gate::start(&[("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1")]);
+    assert_eq!(
+        gate.line("trusting")["keys_from"],
+        "http://127.0.0.1:9/.well-known/openid-configuration http://127.0.0.1:9/.well-known/oauth-authorization-server"
+    );
 }
 
 #[test]
