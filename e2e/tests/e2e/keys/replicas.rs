@@ -189,3 +189,26 @@ async fn e9_what_strangers_write_to_redis_opens_nothing_and_closes_nothing() {
     let late = site.start().await;
     site.assert_serve(&[late], "started among all this").await;
 }
+
+/// Whoever has another secret is a stranger: nothing that it says is believed, and both go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e9_a_replica_with_another_secret_is_a_stranger() {
+    let site = Replicas::new().await;
+    let one = site.start().await;
+    let other = site.replica().set(
+        "OAUTHGATE_STATE_SECRET",
+        "another secret than that of the rest",
+    );
+    let other = site.start_as(other).await;
+    let gates = [one, other];
+    site.assert_serve(&gates, "two secrets").await;
+    let [one, other] = &gates;
+    let path = format!("/keys/{}", site.issuer.signer.key_id());
+    assert_eq!(one.admin("DELETE", &path).await.status, 200);
+    // Replicas listen to each other every half second.
+    for _ in 0..8 {
+        assert_ne!(site.status(one).await, 200, "withdrawn here");
+        assert_eq!(site.status(other).await, 200, "not by anybody it knows");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use futures_util::future::join_all;
 use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder};
 use tempfile::TempDir;
 
@@ -172,5 +173,27 @@ async fn e9_d5_a_bent_file_opens_to_nobody() {
         );
     }
     std::fs::write(&path, &whole).expect("a file");
+    site.assert_serves(&site.gate().await).await;
+}
+
+/// A machine may run several gates over one directory; none spoils what another reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r9_gates_that_share_a_directory_spoil_nothing() {
+    let site = Site::new().await;
+    let first = site.warm().await;
+    let others = join_all((0..3).map(|_| site.gate())).await;
+    for _ in 0..5 {
+        site.issuer.rotate(true);
+        for gate in others.iter().chain([&first]) {
+            let answer = gate.admin("POST", "/keys/refresh").await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+    }
+    for gate in others.iter().chain([&first]) {
+        site.assert_serves(gate).await;
+    }
+    // Ended without a word, in the middle of whatever they do.
+    drop((first, others));
+    site.issuer_is(Behaviour::Refused).await;
     site.assert_serves(&site.gate().await).await;
 }
