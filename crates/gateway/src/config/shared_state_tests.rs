@@ -1,10 +1,8 @@
 //! Secrets, in variables and in files, and what replicas share.
 
-use std::fs;
-
 use rstest::rstest;
 
-use super::{Setup, effective};
+use super::Setup;
 
 const SECRET: &str = "s3cret-s3cret-s3cret-s3cret-s3cret";
 const URL: &str = "rediss://me:s3cret@redis.internal/1";
@@ -30,13 +28,13 @@ fn a_server_and_a_secret_are_enough_to_share() {
 fn h2_show_hides_every_secret_wherever_it_comes_from() {
     let setup = Setup::new(&[("OAUTHGATE_REDIS_URL", URL)]);
     setup.write("state_secret_file = \"mounted/secret\"\n");
-    fs::create_dir(setup.directory.path().join("mounted")).unwrap();
+    std::fs::create_dir(setup.directory.path().join("mounted")).unwrap();
     let file = setup.directory.path().join("mounted/secret");
-    fs::write(&file, format!("{SECRET}\n")).unwrap();
+    std::fs::write(&file, format!("{SECRET}\n")).unwrap();
     let loaded = setup.load();
     let shown = [
-        effective::table(&loaded.effective),
-        effective::json(&loaded.effective),
+        super::effective::table(&loaded.effective),
+        super::effective::json(&loaded.effective),
         format!("{loaded:?} {:?}", setup.sources),
     ]
     .join("\n");
@@ -58,7 +56,7 @@ fn h2_show_hides_every_secret_wherever_it_comes_from() {
 fn a_secret_file_loses_one_line_feed_at_its_end(#[case] end: &str, #[case] good: bool) {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("secret");
-    fs::write(&file, format!("{SECRET}{end}")).unwrap();
+    std::fs::write(&file, format!("{SECRET}{end}")).unwrap();
     let setup = Setup::new(&[
         ("OAUTHGATE_REDIS_URL", "redis://127.0.0.1"),
         ("OAUTHGATE_STATE_SECRET_FILE", file.to_str().unwrap()),
@@ -79,8 +77,8 @@ fn the_environment_beats_the_file_in_either_form() {
         ("OAUTHGATE_STATE_SECRET", SECRET),
     ]);
     setup.write("redis_url_file = \"url\"\nstate_secret_file = \"short\"\n");
-    fs::write(setup.directory.path().join("url"), "redis://other").unwrap();
-    fs::write(setup.directory.path().join("short"), "short").unwrap();
+    std::fs::write(setup.directory.path().join("url"), "redis://other").unwrap();
+    std::fs::write(setup.directory.path().join("short"), "short").unwrap();
     let shared = setup.load().settings.shared_state.unwrap();
     assert!(format!("{shared:?}").contains("redis.internal"));
 }
