@@ -74,8 +74,9 @@ impl Fault {
             Self::ServerError => "server_error",
             Self::Garbage => "garbage",
             Self::SlowDrip => "slow_drip",
-            Self::WrongType => "wrong_type_*",
+            Self::WrongType => "wrong_type_link_local",
         };
+        let case = case_in(NAMES, case);
         format!("promises::names::r6_names_that_cannot_be_resolved_accept_nobody::{case}")
     }
 
@@ -89,8 +90,18 @@ impl Fault {
             Self::SlowDrip => ("jumps_ahead_a_day", "jumps_ahead_a_day"),
             Self::WrongType => ("reads_the_beginning_of_time", "jumps_ahead_a_century"),
         };
+        let [of_day, elapsed] = [of_day, elapsed].map(|case| case_in(CLOCK, case));
         format!(
             "promises::clock::r6_clock_a_wrong_time_of_day_*::{of_day}, r6_clock_wrong_elapsed_time_*::{elapsed}"
         )
     }
+}
+
+const NAMES: &str = include_str!("../../../../../crates/remote/src/promises/names.rs");
+const CLOCK: &str = include_str!("../../../../../crates/remote/src/promises/clock.rs");
+
+/// The table names no test that is not there.
+fn case_in(file: &str, case: &'static str) -> &'static str {
+    assert!(file.contains(&format!("#[case::{case}(")), "no case {case}");
+    case
 }
