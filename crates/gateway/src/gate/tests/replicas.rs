@@ -117,6 +117,37 @@ async fn r4_a_key_that_one_gate_withdraws_all_gates_refuse_within_a_second() {
 }
 
 #[tokio::test]
+async fn what_replicas_remember_needs_no_setting() {
+    let redis = Redis::start();
+    let [first, second] = replicas(&redis).await;
+    until("connected", Duration::from_secs(10), async || {
+        readiness(&first).await["sharing"]["connected"] == true
+    })
+    .await;
+    let answer = first.call_admin("DELETE /keys/test-1", &[]).await.json();
+    assert_eq!(
+        (&answer["shared"], &answer["issuers"][0]["saved"]),
+        (&json!(true), &json!("nowhere"))
+    );
+    assert_eq!(answer["to_keep"], Value::Null, "{answer}");
+    let limit = Duration::from_secs(1);
+    until("told", limit, async || second.status().await == 401).await;
+    let signer = Arc::clone(&first.signer);
+    let mut settings = Settings::new(vec![resource(
+        "https://mcp.example.com/mcp",
+        &signer.issuer,
+    )]);
+    redis.share(&mut settings);
+    for mut gate in [first, second] {
+        gate.stop();
+        gate.ended.await.unwrap();
+    }
+    let third = Running::over(settings, signer).await;
+    third.ready().await;
+    until("remembered", limit, async || third.status().await == 401).await;
+}
+
+#[tokio::test]
 async fn a_gate_tells_whether_it_is_alone() {
     let mut redis = Redis::start();
     let [first, second] = replicas(&redis).await;
