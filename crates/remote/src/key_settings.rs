@@ -155,7 +155,10 @@ pub(crate) fn can_name_a_key(name: &str) -> Result<(), SettingError> {
         Some(_) if !name.is_empty() => Ok(()),
         _ => Err(SettingError::new(
             "this names no key",
-            format!("a `kid` or thumbprint of 1 to {} bytes", KeyId::MAX_LENGTH),
+            format!(
+                "a `kid` or thumbprint of 1 to {} bytes, without U+0000",
+                KeyId::MAX_LENGTH
+            ),
         )),
     }
 }

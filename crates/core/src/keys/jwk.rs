@@ -20,10 +20,12 @@ impl KeyId {
     /// How long a `kid` may be, in bytes: it is kept in bounded tables of unknown ids.
     pub const MAX_LENGTH: usize = 512;
 
-    /// A `kid`, unless it is longer than [`Self::MAX_LENGTH`].
+    /// A `kid`, unless it is longer than [`Self::MAX_LENGTH`] or holds U+0000: no token and no key set has
+    /// such a name, because our JSON reader refuses it, and what is written down could not be read again.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        (text.len() <= Self::MAX_LENGTH).then(|| Self(text.to_owned()))
+        let is_readable = text.len() <= Self::MAX_LENGTH && !text.contains('\0');
+        is_readable.then(|| Self(text.to_owned()))
     }
 
     /// The text.

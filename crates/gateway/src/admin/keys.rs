@@ -150,7 +150,7 @@ async fn rule_on_key(issuers: Issuers, kid: String, uri: Uri, word: Word) -> Ans
     let issuer = issuer_of(&uri, &issuers)?;
     let name = WithdrawnName::key(&kid).ok_or_else(|| {
         let detail = format!(
-            "a `kid` has at most {} bytes; name the key by its thumbprint",
+            "a `kid` has at most {} bytes and no U+0000; name the key by its thumbprint",
             KeyId::MAX_LENGTH
         );
         Problem::new(StatusCode::BAD_REQUEST, "bad_kid", detail)

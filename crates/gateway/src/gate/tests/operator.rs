@@ -227,11 +227,14 @@ async fn a_call_about_nobody_is_told_whom_there_is(
     assert_eq!(gate.status().await, 200, "nothing changed");
 }
 
+#[rstest]
+#[case::too_long(&"k".repeat(513))]
+#[case::null("a%00b")]
+#[case::no_text("%FF")]
 #[tokio::test]
-async fn a_name_that_no_kid_can_have_is_refused() {
+async fn a_name_that_no_kid_can_have_is_refused(#[case] kid: &str) {
     let gate = ready("test-1").await;
-    let call = format!("DELETE /keys/{}", "k".repeat(513));
-    let answer = gate.call_admin(&call, &[]).await;
+    let answer = gate.call_admin(&format!("DELETE /keys/{kid}"), &[]).await;
     assert_eq!(
         (answer.status, &answer.json()["error"]),
         (400, &json!("bad_kid"))

@@ -414,6 +414,23 @@ proptest! {
     }
 
     #[test]
+    fn whatever_name_can_be_withdrawn_can_be_read_again(
+        name in proptest::collection::vec(
+            prop_oneof![proptest::sample::select(vec!['\0', '"', '\\', '\n', 'a']), any::<char>()],
+            0..8,
+        ),
+    ) {
+        let name: String = name.into_iter().collect();
+        let mut snapshot = snapshot();
+        if let Some(name) = WithdrawnName::key(&name) {
+            snapshot.withdrawals.withdraw(&name, 1).unwrap();
+        }
+        for seal in seals() {
+            prop_assert_eq!(KeySnapshot::from_bytes(&snapshot.to_bytes(&seal), &seal).unwrap(), snapshot.clone());
+        }
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
         prop_assert!(read(&bytes).is_err());
     }
