@@ -164,7 +164,7 @@ fn tell<E: Display>(result: Result<(), E>) {
 }
 
 /// A connection that was gone before it was accepted costs nothing; anything else wants a pause.
-async fn rest(error: &io::Error) {
+pub(super) async fn rest(error: &io::Error) {
     if !matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset

@@ -5,6 +5,7 @@
 //! answered; then authentication, the tools, and the service behind.
 
 mod activity;
+mod back_door;
 mod body;
 mod descriptors;
 mod door;
@@ -196,7 +197,11 @@ impl Gate {
             on_loopback: self.admin_addr.ip().is_loopback(),
             token: self.admin_token,
         };
-        let admin = tokio::spawn(async move { axum::serve(self.admin, pages.router()).await });
+        let admin = tokio::spawn(back_door::serve(
+            self.admin,
+            pages.router(),
+            back_door::Patience::default(),
+        ));
         let drain = async {
             shutdown.await;
             health.drain();
