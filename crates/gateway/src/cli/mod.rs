@@ -15,11 +15,15 @@ pub mod serve;
 mod signals;
 pub mod sources;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
 pub use failure::Failure;
+
+/// How long a file or a name that is being read or written may take after the end. Nobody can cancel that,
+/// and a disk that is gone would keep the process for ever.
+const LAST_BREATH: Duration = Duration::from_secs(2);
 
 /// What the process was asked to do.
 #[derive(Debug, Parser)]
@@ -83,5 +87,25 @@ where
         .enable_all()
         .build()
         .map_err(Failure::run)?;
-    runtime.block_on(part)
+    let end = runtime.block_on(part);
+    runtime.shutdown_timeout(LAST_BREATH);
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_disk_or_a_name_server_that_hangs_holds_no_process_back() {
+        let begun = Instant::now();
+        let part = async {
+            tokio::task::spawn_blocking(|| thread::sleep(Duration::from_secs(30)));
+            Ok(())
+        };
+        assert!(block_on(part).is_ok());
+        assert!(begun.elapsed() < Duration::from_secs(15));
+    }
 }
