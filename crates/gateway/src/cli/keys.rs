@@ -18,6 +18,10 @@ use crate::{
     issuers::time,
 };
 
+/// A key that leaked must not go on opening doors because its withdrawal was thought to be everywhere.
+const UNHEARD: &str = "oauthgate: Redis is away, so the other replicas have not heard of this: say it to each of \
+                       them (--admin), or wait until it is back";
+
 /// What to ask or say, and where.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -123,6 +127,9 @@ impl Action {
         };
         if let Self::Withdraw(_) | Self::Suspend(_) = self {
             say_how_to_keep(&answer.body);
+        }
+        if answer.body["shared"] == false {
+            anstream::eprintln!("{UNHEARD}");
         }
         let issuers = answer.body["issuers"].as_array();
         issuers.into_iter().flatten().map(one).collect()

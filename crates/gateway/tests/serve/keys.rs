@@ -198,6 +198,24 @@ fn a_compromised_issuer_is_suspended_until_it_is_resumed() {
 }
 
 #[test]
+fn a_withdrawal_that_the_other_replicas_did_not_hear_of_says_so() {
+    let redis = [
+        ("OAUTHGATE_REDIS_URL", "redis://127.0.0.1:9"),
+        (
+            "OAUTHGATE_STATE_SECRET",
+            "a-secret-of-more-than-thirty-two-bytes",
+        ),
+    ];
+    let running = Running::start("key-1", &redis);
+    for arguments in [&["withdraw", "key-1"][..], &["restore", "key-1"]] {
+        let (_, words) = done(&running.keys(arguments));
+        assert!(words.contains("other replicas have not heard"), "{words}");
+    }
+    let (_, words) = done(&Running::start("key-1", &[]).keys(&["withdraw", "key-1"]));
+    assert!(!words.contains("replicas"), "{words}");
+}
+
+#[test]
 fn a_refresh_says_how_it_went_and_ends_with_1_when_it_failed() {
     let mut running = Running::start("key-1", &[]);
     let (data, _) = done(&running.keys(&["refresh"]));
