@@ -16,6 +16,7 @@ mod with {
     use oauthgate_core::SettingError;
     use oauthgate_remote::{
         jwks::Seal,
+        outbound::CertificateAuthorities,
         state::{
             SharedKeys,
             redis::{RedisAddress, RedisKeys},
@@ -92,17 +93,27 @@ mod with {
         let secret = reader.one("state_secret", |text| {
             Seal::secret(text.as_bytes()).map(|_| SecretString::from(text))
         });
-        let address = match (address, is_given_now(reader, "redis_ca_file")) {
-            (Some(address), true) => {
-                reader.one("redis_ca_file", |path| address.with_authorities(pem(path)?))
-            }
-            (address, _) => address,
+        let address = if reader.section.values.contains_key("redis_ca_file") {
+            let read = |path: &str| checked_by(address, path);
+            reader.one("redis_ca_file", read).flatten()
+        } else {
+            address
         };
         Some(SharedState::new(address?, secret?))
     }
 
-    fn is_given_now(reader: &Reader<'_>, key: &str) -> bool {
-        reader.section.values.contains_key(key)
+    /// Without an address the file is looked at all the same: all mistakes are told at once.
+    fn checked_by(
+        address: Option<RedisAddress>,
+        path: &str,
+    ) -> Result<Option<RedisAddress>, SettingError> {
+        match address {
+            Some(address) if address.is_encrypted() => {
+                address.with_authorities(pem(path)?).map(Some)
+            }
+            Some(address) => address.with_authorities(Vec::new()).map(Some),
+            None => pem(path).map(|_| None),
+        }
     }
 
     fn refuse_alone(reader: &mut Reader<'_>, key: &'static str) {
@@ -118,7 +129,9 @@ mod with {
         variable(key).map_or(key, |variable| variable.name)
     }
 
+    /// The text of a file that is no device, not too large, and holds certificates.
     fn pem(path: &str) -> Result<Vec<u8>, SettingError> {
+        CertificateAuthorities::from_file(path)?;
         fs::read(path).map_err(|error| {
             SettingError::new(
                 format!("the file cannot be read: {error}"),

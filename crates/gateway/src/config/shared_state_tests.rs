@@ -126,6 +126,14 @@ fn a_password_in_the_clear_is_warned_about_unless_it_stays_on_this_machine() {
     &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA_FILE", "/etc/hostname")],
     "PEM"
 )]
+#[case::authorities_beside_another_mistake(
+    &[("OAUTHGATE_REDIS_URL", "nonsense"), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA_FILE", "/nowhere")],
+    "\"/nowhere\": the file cannot be read"
+)]
+#[case::authorities_without_end(
+    &[("OAUTHGATE_REDIS_URL", URL), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA_FILE", "/dev/zero")],
+    "this is no file"
+)]
 #[case::authorities_of_nothing(
     &[("OAUTHGATE_REDIS_URL", "redis://host"), ("OAUTHGATE_STATE_SECRET", SECRET), ("OAUTHGATE_REDIS_CA_FILE", "/etc/hostname")],
     "rediss://"
