@@ -18,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 pub(crate) use error::FetchError;
 use http::{StatusCode, header};
+use oauthgate_core::text::Printable;
 use redirect::Redirects;
 use reqwest::{Certificate, Client, Proxy, Response};
 pub(crate) use resolver::Lookup;
@@ -219,7 +220,7 @@ fn behind(start: &Url, url: &Url, error: FetchError) -> FetchError {
         return error;
     }
     FetchError::Behind {
-        to: url.to_string(),
+        to: Printable(url.as_str()).to_string(),
         error: Box::new(error),
     }
 }

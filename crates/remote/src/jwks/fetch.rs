@@ -10,6 +10,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Either, ready, select},
 };
+use oauthgate_core::text::Printable;
 use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
 
@@ -150,7 +151,9 @@ impl HttpJwksSource {
     }
 
     fn unavailable(&self, url: &Url, role: &str, error: &FetchError) -> KeySourceError {
-        KeySourceError::jwks_unavailable(format!("{role} {url}: {error}"))
+        // A metadata document chose the URL, and how long it is.
+        let place = Printable(url.as_str());
+        KeySourceError::jwks_unavailable(format!("{role} {place}: {error}"))
             .with_retry_after(error.retry_after(self.clock.now()))
     }
 }

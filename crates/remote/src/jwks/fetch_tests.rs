@@ -383,3 +383,26 @@ async fn a_place_without_keys_is_doubted(#[case] page: &[u8]) {
     assert!(!is_moved(&scene.fetch().await.unwrap()));
     assert!(is_moved(&scene.fetch().await.unwrap()));
 }
+
+#[tokio::test]
+async fn h1_a_place_as_long_as_a_document_is_told_in_a_line() {
+    let scene = Scene::new(true).await;
+    let name = scene.server.name().to_owned();
+    scene
+        .server
+        .point_to(&format!("{name}/{}", "k".repeat(40_000)));
+    let error = scene.fetch().await.unwrap_err();
+    assert!(error.detail().contains("/kkk"), "{}", error.detail());
+    assert!(error.detail().len() < 1_000, "{}", error.detail().len());
+}
+
+#[tokio::test]
+async fn h1_a_redirect_as_long_as_a_document_is_told_in_a_line() {
+    let scene = Scene::new(true).await;
+    let location = format!("{}/{}", scene.server.name(), "k".repeat(10_000));
+    let redirect = Reply::Status(302, vec![("location", location)]);
+    scene.server.set_jwks(redirect);
+    let error = scene.fetch().await.unwrap_err();
+    assert!(error.detail().contains("/kkk"), "{}", error.detail());
+    assert!(error.detail().len() < 1_000, "{}", error.detail().len());
+}
