@@ -35,7 +35,7 @@ impl Entry {
 impl Link {
     /// The text under a key, if it is not longer than `most`.
     pub(super) async fn read(self: &Arc<Self>, key: &str, most: usize) -> Result<Entry, NoAnswer> {
-        match self.text(&script::read(key, most + 1)).await {
+        match self.text(key, most + 1).await {
             Ok(text) if text.is_empty() => Ok(Entry::Missing),
             Ok(text) if text.len() > most => Ok(Entry::Oversize),
             Ok(text) => Ok(Entry::Text(text)),
@@ -47,7 +47,7 @@ impl Link {
     /// How the text under a key begins: the seal stands there, and tells whether something changed without
     /// reading all of it.
     pub(super) async fn head(self: &Arc<Self>, key: &str) -> Result<Entry, NoAnswer> {
-        match self.text(&script::read(key, HEAD)).await {
+        match self.text(key, HEAD).await {
             Ok(text) if text.is_empty() => Ok(Entry::Missing),
             Ok(text) => Ok(Entry::Text(text)),
             Err(NoAnswer::WrongType) => Ok(Entry::WrongType),
@@ -102,9 +102,10 @@ impl Link {
         self.flag(&script::give_back(key, value)).await
     }
 
-    async fn text(self: &Arc<Self>, command: &Cmd) -> Result<Vec<u8>, NoAnswer> {
-        match self.ask(command).await? {
-            Value::BulkString(text) => Ok(text),
+    /// What begins a key, up to this length: no Redis brings more than it was asked for.
+    async fn text(self: &Arc<Self>, key: &str, most: usize) -> Result<Vec<u8>, NoAnswer> {
+        match self.ask(&script::read(key, most)).await? {
+            Value::BulkString(text) if text.len() <= most => Ok(text),
             _ => Err(self.distrust()),
         }
     }

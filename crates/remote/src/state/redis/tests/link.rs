@@ -226,6 +226,33 @@ async fn the_rights_that_the_guide_names_are_enough() {
     assert!(link.status().connected);
 }
 
+/// A server that pretends to be Redis.
+async fn pretending(
+    answer: impl Fn(&[u8]) -> Vec<u8> + Clone + Send + 'static,
+) -> (String, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let talking = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut request).await {
+                    let answer = answer(&request[..read]);
+                    if stream.write_all(&answer).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (url, talking)
+}
+
 #[tokio::test]
 async fn e9_what_no_redis_says_is_not_believed() {
     for nonsense in [
@@ -236,29 +263,40 @@ async fn e9_what_no_redis_says_is_not_believed() {
         b"*1000000000\r\n",
         b"$99999999999999999999\r\n",
     ] {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .unwrap();
-        let address = listener.local_addr().unwrap();
-        let lying = tokio::spawn(async move {
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(async move {
-                    let mut request = [0; 4096];
-                    while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
-                        if stream.write_all(nonsense).await.is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-        });
-        let link = link(&format!("redis://{address}"));
+        let (url, lying) = pretending(|_| nonsense.to_vec()).await;
+        let link = link(&url);
         let begun = Instant::now();
         let answer = link.read("key", 10).await;
         assert_eq!(answer, Err(NoAnswer::Away), "{}", nonsense.escape_ascii());
         assert!(begun.elapsed() < Duration::from_millis(300));
         lying.abort();
     }
+}
+
+/// As Redis would, but for the length of texts.
+fn verbose(request: &[u8]) -> Vec<u8> {
+    let words = request.split(|byte| b"\r\n".contains(byte));
+    words
+        .flat_map(|word| match word {
+            b"CLIENT" => b"+OK\r\n".to_vec(),
+            b"EVAL" => b":1\r\n".to_vec(),
+            b"GETRANGE" => format!("$500\r\n{}\r\n", "x".repeat(500)).into_bytes(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn e9_a_text_that_is_longer_than_was_asked_for_is_not_kept() {
+    let (url, lying) = pretending(verbose).await;
+    for head in [false, true] {
+        let link = link(&url);
+        let answer = if head {
+            link.head("key").await
+        } else {
+            link.read("key", 10).await
+        };
+        assert_eq!((answer, trouble(&link)), (Err(NoAnswer::Away), "nonsense"));
+    }
+    lying.abort();
 }
