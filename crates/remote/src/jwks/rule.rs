@@ -57,7 +57,7 @@ impl KeyRule {
     /// The keys that are withdrawn, by the configuration and since. A suspended issuer is no key.
     pub(super) fn withdrawn_names(&self) -> Vec<String> {
         let rulings = self.rulings.withdrawn().filter_map(|name| match name {
-            WithdrawnName::Key(key_id) => Some(key_id.to_string()),
+            WithdrawnName::Key(key_id) => Some(key_id.as_str().to_owned()),
             WithdrawnName::Issuer => None,
         });
         let mut names: Vec<_> = self.withdrawn.iter().cloned().chain(rulings).collect();

@@ -25,7 +25,8 @@ pub struct KeyStatus {
     pub stale: bool,
     /// Whether the operator suspended the issuer.
     pub suspended: bool,
-    /// The names (`kid` or thumbprint, escaped) that the operator withdrew.
+    /// The names (`kid` or thumbprint) of the keys that the operator withdrew, as `restore` wants them: whoever
+    /// shows them to people escapes them.
     pub withdrawn: Vec<String>,
     /// Where the keys come from: the URL that the operator named, or "metadata".
     pub place: String,

@@ -121,6 +121,22 @@ async fn a_kid_that_no_list_can_hold_is_kept_by_its_thumbprint() {
 }
 
 #[tokio::test]
+async fn withdrawn_keys_are_listed_under_the_names_that_give_them_back() {
+    let gate = ready("test-1").await;
+    for kid in ["%C3%B6", "a%0Ab", &"k".repeat(512)] {
+        gate.call_admin(&format!("DELETE /keys/{kid}"), &[]).await;
+    }
+    let suspend = format!("POST /keys/suspend?issuer={}", encoded(&gate.signer.issuer));
+    gate.call_admin(&suspend, &[]).await;
+    let issuer = outcome(&gate.call_admin("GET /keys", &[]).await);
+    let names = json!(["a\nb", "k".repeat(512), "\u{f6}"]);
+    assert_eq!(
+        (&issuer["withdrawn"], &issuer["suspended"]),
+        (&names, &json!(true))
+    );
+}
+
+#[tokio::test]
 async fn a_thumbprint_names_a_key_as_well() {
     let gate = ready("test-1").await;
     let listed = outcome(&gate.call_admin("GET /keys", &[]).await);
