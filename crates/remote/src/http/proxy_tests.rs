@@ -323,3 +323,21 @@ async fn d12_an_answer_through_a_proxy_says_nothing_about_the_issuers_own_reach(
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn h2_whoever_prints_a_fetcher_sees_no_password_of_the_proxy() {
+    for proxy in [
+        "http://me:s3cret@127.0.0.1:9",
+        "https://s3cret:s3cret@proxy.test",
+    ] {
+        let outbound = through(Outbound::default(), proxy, "");
+        let http = fetcher("https://auth.test", &outbound, &ScriptedNames::default());
+        let shown = format!("{http:?} {outbound:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        // `me:s3cret` and `s3cret:s3cret` as `Basic` writes them.
+        assert!(
+            !shown.contains("bWU6czNjcmV0") && !shown.contains("czNjcmV0"),
+            "{shown}"
+        );
+    }
+}
