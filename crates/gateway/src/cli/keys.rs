@@ -18,6 +18,9 @@ use crate::{
     issuers::time,
 };
 
+/// The gate's public listener speaks JSON, too.
+const NOT_ADMIN: &str = "whoever answers there is not the admin listener; the gate says at its start where that is \
+                         (--admin names another place)";
 /// A key that leaked must not go on opening doors because its withdrawal was thought to be everywhere.
 const UNHEARD: &str = "oauthgate: Redis is away, so the other replicas have not heard of this: say it to each of \
                        them (--admin), or wait until it is back";
@@ -162,6 +165,10 @@ fn verdict(answer: &Answer) -> Result<(), Failure> {
     if answer.status == StatusCode::BAD_GATEWAY {
         return Err(Failure::run("not every issuer gave its keys"));
     }
+    let status = answer.status.as_u16();
+    if answer.body["detail"].is_null() {
+        return Err(Failure::run(format!("{NOT_ADMIN} (status {status})")));
+    }
     let detail = shown(&answer.body["detail"]);
     let names = answer.body["issuers"].as_array();
     let names: Vec<_> = names.into_iter().flatten().map(shown).collect();
@@ -170,7 +177,6 @@ fn verdict(answer: &Answer) -> Result<(), Failure> {
     } else {
         format!("; configured: {}", names.join(", "))
     };
-    let status = answer.status.as_u16();
     Err(Failure::run(format!("{detail}{known} (status {status})")))
 }
 

@@ -301,6 +301,10 @@ fn a_call_that_cannot_be_made_says_what_to_do() {
         words.contains("no resource trusts this issuer") && words.contains(&running.issuer.base),
         "{words}"
     );
+    let public = format!("http://{}", running.public);
+    let (_, words, code) = ended(&oauthgate(&["keys", "list", "--admin", &public], &[]));
+    assert_eq!(code, Some(1));
+    assert!(words.contains("not the admin listener"), "{words}");
     let nobody = oauthgate(&["keys", "list", "--admin", "http://127.0.0.1:9"], &[]);
     let (_, words, code) = ended(&nobody);
     assert_eq!(code, Some(1));
