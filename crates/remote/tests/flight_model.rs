@@ -239,7 +239,7 @@ impl Store {
 
     fn demand(&self, now: Duration, demand: Demand) -> Action {
         let mut schedule = self.schedule.lock().unwrap();
-        let action = schedule.demand(now, demand, || true);
+        let action = schedule.demand(now, demand, |_| true);
         if let Action::Fetch(_) = action {
             self.starts.lock().unwrap().push(now);
         }

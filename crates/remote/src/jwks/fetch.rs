@@ -85,12 +85,13 @@ impl HttpJwksSource {
         }
     }
 
-    async fn fetch_once(&self, known: Option<Validator>) -> Result<Fetched, KeySourceError> {
+    async fn fetch_once(&self, ask: Ask) -> Result<Fetched, KeySourceError> {
+        let Ask { known, demand, .. } = ask;
         let place = match &self.location {
             Found::Explicit(url) => return self.ask(url, known, "jwks_url").await,
             Found::Discovered(place) => place,
         };
-        let fetched = match place.known() {
+        let fetched = match place.known(demand) {
             Known::Believed(url) => self.ask_named(&url, known).await,
             Known::Due(url) => self.ask_while_looking(&url, place.look(), known).await,
             Known::Nowhere => self.ask_named(&place.look().await?, known).await,
@@ -160,7 +161,7 @@ impl HttpJwksSource {
 
 impl JwksSource for HttpJwksSource {
     fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
-        self.fetch_once(ask.known).boxed()
+        self.fetch_once(ask).boxed()
     }
 }
 

@@ -8,6 +8,7 @@ use rstest::rstest;
 use super::*;
 use crate::{
     address::AddressRule,
+    jwks::schedule::Demand,
     outbound::Outbound,
     testing::{FakeClock, FakeIssuer, Reply, TestKey, metadata, unix_now},
 };
@@ -158,7 +159,7 @@ async fn a_look_that_runs_by_itself_needs_no_fetch() {
         panic!("metadata names the place")
     };
     let known = async {
-        while !matches!(place.known(), Known::Believed(_)) {
+        while !matches!(place.known(Demand::Upkeep), Known::Believed(_)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -405,4 +406,27 @@ async fn h1_a_redirect_as_long_as_a_document_is_told_in_a_line() {
     let error = scene.fetch().await.unwrap_err();
     assert!(error.detail().contains("/kkk"), "{}", error.detail());
     assert!(error.detail().len() < 1_000, "{}", error.detail().len());
+}
+
+#[rstest]
+#[case::a_stranger_after_a_while(Demand::Stranger, 301, true)]
+#[case::an_operator_at_once(Demand::Operator, 1, true)]
+#[case::a_stranger_soon(Demand::Stranger, 290, false)]
+#[case::upkeep_within_the_hour(Demand::Upkeep, 3_000, false)]
+#[tokio::test]
+async fn keys_that_moved_are_found_while_the_old_place_still_answers(
+    #[case] demand: Demand,
+    #[case] seconds: u64,
+    #[case] finds: bool,
+) {
+    let scene = Scene::new(true).await.patient();
+    scene.fetch().await.unwrap();
+    scene.server.set_metadata(scene.moved_to("/moved"));
+    scene.clock.advance(Duration::from_secs(seconds));
+    let ask = Ask {
+        demand,
+        ..Ask::first()
+    };
+    let fetched = scene.source.fetch(ask).await.unwrap();
+    assert_eq!(is_moved(&fetched), finds);
 }

@@ -16,7 +16,10 @@ use futures_util::{
 use oauthgate_core::Reason;
 use url::Url;
 
-use super::KeySourceError;
+use super::{
+    KeySourceError,
+    schedule::{Demand, RENEWAL},
+};
 use crate::{
     clock::Clock,
     discovery::{self, Wanted},
@@ -77,8 +80,15 @@ impl Place {
         }
     }
 
-    pub(super) fn known(&self) -> Known {
-        let now = self.clock.elapsed();
+    /// What was looked up within the hour is good enough for upkeep, and less so for a key that is missing:
+    /// perhaps all keys moved. An operator wants to know now.
+    pub(super) fn known(&self, demand: Demand) -> Known {
+        let life = match demand {
+            Demand::Upkeep => METADATA_LIFE,
+            Demand::Stranger => RENEWAL,
+            Demand::Operator => Duration::ZERO,
+        };
+        let now = self.clock.elapsed() + (METADATA_LIFE - life);
         match &self.state().found {
             Some(found) if now < found.believed_until => Known::Believed(found.jwks_uri.clone()),
             Some(found) => Known::Due(found.jwks_uri.clone()),

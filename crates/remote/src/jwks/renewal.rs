@@ -110,7 +110,9 @@ impl KeyStore {
         let (action, age) = {
             let mut state = self.state();
             let strangers = &self.surroundings.strangers;
-            let action = state.schedule.demand(now, demand, || strangers.take(now));
+            let action = state
+                .schedule
+                .demand(now, demand, |was_quiet| strangers.take(now, was_quiet));
             self.publish(&state.schedule);
             (action, state.schedule.age(now))
         };

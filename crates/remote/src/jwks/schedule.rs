@@ -189,12 +189,12 @@ impl Schedule {
     }
 
     /// Somebody needs keys. `shared` is asked last, and only for an attempt that a stranger would start:
-    /// the budget of all issuers together.
+    /// the budget of all issuers together. It hears whether strangers let this one rest for [`RENEWAL`].
     pub fn demand(
         &mut self,
         now: Duration,
         demand: Demand,
-        shared: impl FnOnce() -> bool,
+        shared: impl FnOnce(bool) -> bool,
     ) -> Action {
         if let Some(attempt) = self.under_way(now) {
             return Action::Join(attempt.number);
@@ -209,7 +209,8 @@ impl Schedule {
         }
         // The very first attempt has to be made whoever asks, so it is upkeep.
         if demand == Demand::Stranger && self.attempts > 0 {
-            if !shared() {
+            let was_quiet = now >= self.strangers_rest_until.saturating_add(RENEWAL);
+            if !shared(was_quiet) {
                 return Action::Rest;
             }
             self.strangers_rest_until = now.saturating_add(self.timing.cooldown);

@@ -140,7 +140,7 @@ impl Play {
             self.schedule.strangers_rest(self.now),
         );
         let next_upkeep_at = self.schedule.next_upkeep_at();
-        let action = self.schedule.demand(self.now, demand, || {
+        let action = self.schedule.demand(self.now, demand, |_| {
             asked = true;
             leave
         });

@@ -91,7 +91,7 @@ proptest! {
         // Even an attempt that never ends is given up, and upkeep goes on.
         play.now = play.now.max(before) + ATTEMPT_LIMIT;
         play.current = None;
-        prop_assert!(matches!(play.schedule.demand(play.now, Demand::Upkeep, || false), Action::Fetch(_)));
+        prop_assert!(matches!(play.schedule.demand(play.now, Demand::Upkeep, |_| false), Action::Fetch(_)));
     }
 
     /// Five minutes after the last word of the issuer while all is well; after failures a pause that grows

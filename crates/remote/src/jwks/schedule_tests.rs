@@ -17,7 +17,7 @@ fn fresh(max_age: Option<Duration>) -> Freshness {
 
 fn loaded(timing: Timing, max_age: Option<Duration>) -> Schedule {
     let mut schedule = Schedule::new(timing);
-    let Action::Fetch(number) = schedule.demand(Duration::ZERO, Demand::Upkeep, || true) else {
+    let Action::Fetch(number) = schedule.demand(Duration::ZERO, Demand::Upkeep, |_| true) else {
         panic!("no first fetch")
     };
     assert!(schedule.succeeded(Duration::ZERO, number, fresh(max_age), Jitter(0)));
@@ -55,7 +55,7 @@ fn an_explicit_life_is_obeyed_as_it_is() {
 fn jitter_spreads_renewals_over_a_tenth_of_the_life() {
     let of = |jitter| {
         let mut schedule = Schedule::new(Timing::new(HOUR, false));
-        schedule.demand(Duration::ZERO, Demand::Upkeep, || true);
+        schedule.demand(Duration::ZERO, Demand::Upkeep, |_| true);
         assert!(schedule.succeeded(Duration::ZERO, 1, fresh(None), Jitter(jitter)));
         schedule.upkeep_at()
     };
@@ -68,21 +68,23 @@ fn retry_after_is_honoured_by_upkeep_and_strangers_up_to_five_minutes() {
     for (asked, honoured) in [(120, 120), (100_000, 300)] {
         let mut schedule = loaded(Timing::new(HOUR, false), None);
         let now = HOUR;
-        let Action::Fetch(number) = schedule.demand(now, Demand::Stranger, || true) else {
+        let Action::Fetch(number) = schedule.demand(now, Demand::Stranger, |_| true) else {
             panic!("not allowed")
         };
         assert!(schedule.failed(now, number, Some(Duration::from_secs(asked)), Jitter(0)));
         let almost = now + Duration::from_secs(honoured) - Duration::from_millis(1);
         assert_eq!(
-            schedule.demand(almost, Demand::Stranger, || true),
+            schedule.demand(almost, Demand::Stranger, |_| true),
             Action::Rest
         );
         assert_eq!(
-            schedule.demand(almost, Demand::Upkeep, || true),
+            schedule.demand(almost, Demand::Upkeep, |_| true),
             Action::Rest
         );
         assert!(matches!(
-            schedule.demand(now + Duration::from_secs(honoured), Demand::Upkeep, || true),
+            schedule.demand(now + Duration::from_secs(honoured), Demand::Upkeep, |_| {
+                true
+            }),
             Action::Fetch(_)
         ));
     }
@@ -94,7 +96,7 @@ fn pauses_after_failures_double_up_to_a_minute() {
     let mut now = Duration::ZERO;
     let mut pauses = Vec::new();
     for _ in 0..8 {
-        let Action::Fetch(number) = schedule.demand(now, Demand::Upkeep, || true) else {
+        let Action::Fetch(number) = schedule.demand(now, Demand::Upkeep, |_| true) else {
             panic!("rests at {now:?}")
         };
         assert!(schedule.failed(now, number, None, Jitter(0)));
@@ -107,11 +109,11 @@ fn pauses_after_failures_double_up_to_a_minute() {
 #[test]
 fn d7_an_answer_after_its_attempt_was_given_up_is_dropped() {
     let mut schedule = loaded(Timing::new(HOUR, false), None);
-    let Action::Fetch(slow) = schedule.demand(HOUR, Demand::Upkeep, || true) else {
+    let Action::Fetch(slow) = schedule.demand(HOUR, Demand::Upkeep, |_| true) else {
         panic!("not due")
     };
     let later = HOUR + ATTEMPT_LIMIT;
-    let Action::Fetch(quick) = schedule.demand(later, Demand::Upkeep, || true) else {
+    let Action::Fetch(quick) = schedule.demand(later, Demand::Upkeep, |_| true) else {
         panic!("not given up")
     };
     assert!(schedule.succeeded(later, quick, fresh(None), Jitter(0)));

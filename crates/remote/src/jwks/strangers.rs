@@ -1,8 +1,9 @@
 //! What strangers may cause over all issuers together.
 //!
 //! Each issuer has its own cooldown; with many issuers their sum would still be a way to make one
-//! process call out as often as strangers like. This budget bounds the sum. It is wide enough that a
-//! flood at one issuer cannot use it up: another issuer's new key is still looked for.
+//! process call out as often as strangers like. This budget bounds the sum. Half of it is kept for
+//! issuers of which strangers wanted nothing lately: floods at many issuers cannot use that up, and a
+//! quiet issuer's new key is still looked for.
 
 use std::{
     num::NonZeroU32,
@@ -21,6 +22,7 @@ pub(super) const PERIOD: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct StrangersBudget {
     quota: Quota,
+    reserve: u32,
     arrival: Mutex<Duration>,
 }
 
@@ -36,13 +38,18 @@ impl StrangersBudget {
     pub fn new(attempts: NonZeroU32, period: Duration) -> Self {
         Self {
             quota: Quota::new(attempts, period),
+            reserve: attempts.get() / 2,
             arrival: Mutex::default(),
         }
     }
 
-    /// Takes one attempt out of the budget, if there is one.
-    pub fn take(&self, now: Duration) -> bool {
+    /// Takes one attempt out of the budget, if there is one: the last half of the burst only for an issuer
+    /// that was quiet.
+    pub fn take(&self, now: Duration, was_quiet: bool) -> bool {
         let mut arrival = self.arrival.lock().unwrap_or_else(PoisonError::into_inner);
+        if !was_quiet && self.quota.left(*arrival, now) <= self.reserve {
+            return false;
+        }
         match decide(self.quota, *arrival, now) {
             Verdict::Within(next) => {
                 *arrival = next;
@@ -65,15 +72,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn floods_leave_a_half_to_issuers_that_were_quiet() {
+        let budget = StrangersBudget::default();
+        let now = Duration::from_secs(1_000);
+        let taken = (0..100).filter(|_| budget.take(now, false)).count();
+        assert_eq!((taken, budget.left(now)), (10, 10));
+        let quiet = (0..100).filter(|_| budget.take(now, true)).count();
+        assert_eq!((quiet, budget.left(now)), (10, 0));
+        let later = now + Duration::from_secs(10);
+        assert!(!budget.take(later, false) && budget.take(later, true));
+    }
+
+    #[test]
     fn is_spent_by_a_burst_and_comes_back_with_time() {
         let budget = StrangersBudget::default();
         let now = Duration::from_secs(1_000);
         assert_eq!(budget.left(now), BURST.get());
-        let taken = (0..100).filter(|_| budget.take(now)).count();
+        let taken = (0..100).filter(|_| budget.take(now, true)).count();
         assert_eq!((taken, budget.left(now)), (20, 0));
         let later = now + Duration::from_secs(1);
         assert_eq!(budget.left(later), 1);
-        assert!(budget.take(later) && !budget.take(later));
+        assert!(budget.take(later, true) && !budget.take(later, true));
         assert_eq!(budget.left(later + PERIOD), BURST.get());
     }
 }

@@ -51,7 +51,7 @@ impl Process {
     fn with(issuers: usize) -> Self {
         let mut loaded = Schedule::new(Timing::new(HOUR, true));
         let now = HOUR;
-        loaded.demand(now, Demand::Upkeep, || true);
+        loaded.demand(now, Demand::Upkeep, |_| true);
         assert!(loaded.succeeded(now, 1, Freshness::default(), Jitter(0)));
         Self {
             schedules: vec![loaded; issuers],
@@ -63,7 +63,7 @@ impl Process {
 
     fn demand(&mut self, issuer: usize, demand: Demand) -> Action {
         let (budget, now) = (&self.budget, self.now);
-        self.schedules[issuer].demand(now, demand, || budget.take(now))
+        self.schedules[issuer].demand(now, demand, |was_quiet| budget.take(now, was_quiet))
     }
 
     fn receive(&mut self, visit: Visit) {
@@ -119,7 +119,7 @@ proptest! {
         let mut process = Process::with(issuers);
         visits.into_iter().for_each(|visit| process.receive(visit));
         process.now += HOUR;
-        let spent = (0..BURST.get()).all(|_| process.budget.take(process.now));
+        let spent = (0..BURST.get()).all(|_| process.budget.take(process.now, true));
         prop_assert!(spent && process.budget.left(process.now) == 0);
         for issuer in 0..issuers {
             prop_assert!(matches!(process.demand(issuer, Demand::Upkeep), Action::Fetch(_)));
