@@ -9,10 +9,11 @@ pub(crate) fn describe(bench: &Bench) -> String {
     let cores = available_parallelism().map_or(0, usize::from);
     let plan = &bench.plan;
     format!(
-        "{cores} cores ({}), {} {}; {}. {} good connections with a pause of {} ms, {} random kids per second over {} connections, {} rounds.{}",
+        "{cores} cores ({}), {} {}, load average {} before; {}. {} good connections with a pause of {} ms, {} random kids per second over {} connections, {} rounds.{}",
         processor(),
         std::env::consts::OS,
         std::env::consts::ARCH,
+        load_average(),
         bench.parts.interpreters(),
         plan.good_connections,
         plan.good_pause.as_millis(),
@@ -33,4 +34,11 @@ fn processor() -> String {
     let name = line.and_then(|line| line.split_once(": "));
     name.map_or("processor unknown", |(_, name)| name)
         .to_owned()
+}
+
+/// Others' work on the machine makes latencies, and so their ratios, uncertain.
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let last_minute = text.split_whitespace().next();
+    last_minute.unwrap_or("unknown").to_owned()
 }
