@@ -1,7 +1,6 @@
 //! An authorization server that counts who asks for its keys, and can be made to fail.
 
 use std::{
-    convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
@@ -42,7 +41,7 @@ pub(crate) enum Fault {
     Fails,
     /// Takes the request and never answers.
     Hangs,
-    /// Resets every connection at once, the open ones included.
+    /// Resets every open connection, and each new one once it asks for something.
     Resets,
 }
 
@@ -56,7 +55,7 @@ impl Fault {
 pub(crate) struct Fetches {
     /// The metadata document.
     pub(crate) discovery: Vec<Instant>,
-    /// The key set; while connections are reset, each connection, for nobody can tell what it was for.
+    /// The key set.
     pub(crate) jwks: Vec<Instant>,
 }
 
@@ -167,32 +166,37 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let fault = *shared.fault.borrow();
-        if fault == Fault::Resets {
-            shared.count(|fetches| &mut fetches.jwks);
-            let _ = stream.set_zero_linger();
-        } else {
-            tokio::spawn(serve(stream, Arc::clone(&shared)));
-        }
+        tokio::spawn(serve(stream, Arc::clone(&shared)));
     }
 }
 
-/// Serves one connection until its end, or until connections are reset.
+/// Serves one connection until its end, or until connections begin to be reset.
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut fault = shared.fault.subscribe();
+    let begins_to_reset = async {
+        fault.wait_for(|fault| *fault != Fault::Resets).await?;
+        fault
+            .wait_for(|fault| *fault == Fault::Resets)
+            .await
+            .map(drop)
+    };
+    if *shared.fault.borrow() == Fault::Resets {
+        let _ = stream.set_zero_linger();
+    }
     let answers = Arc::clone(&shared);
     let service = service_fn(move |request| answer(request, Arc::clone(&answers)));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         _ = connection => {}
-        _ = fault.wait_for(|fault| *fault == Fault::Resets) => {}
+        _ = begins_to_reset => {}
     }
 }
 
+/// An error ends the connection without an answer.
 async fn answer(
     request: Request<Incoming>,
     shared: Arc<Shared>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Full<Bytes>>, io::Error> {
     let path = request.uri().path();
     let is_jwks = path == "/.well-known/jwks.json";
     let is_metadata = METADATA.contains(&path);
@@ -207,6 +211,7 @@ async fn answer(
         }
     });
     let document = match await_turn(&shared).await {
+        Fault::Resets => return Err(io::ErrorKind::ConnectionReset.into()),
         Fault::Fails => return Ok(respond(StatusCode::INTERNAL_SERVER_ERROR, String::new())),
         Fault::Empty if is_jwks => json!({"keys": []}).to_string(),
         _ if is_jwks => lock(&shared.keys).clone(),
@@ -221,8 +226,8 @@ async fn await_turn(shared: &Shared) -> Fault {
     let now = *fault.borrow_and_update();
     match now {
         Fault::Answers(after) => tokio::time::sleep(after).await,
-        Fault::Empty | Fault::Fails => {}
-        Fault::Hangs | Fault::Resets => {
+        Fault::Empty | Fault::Fails | Fault::Resets => {}
+        Fault::Hangs => {
             let _ = fault.changed().await;
         }
     }
