@@ -51,7 +51,7 @@ async fn run(options: &Options, plan: Plan) -> Result<Report, String> {
     let parts = options
         .parts()
         .map_err(|error| format!("no working directory: {error}"))?;
-    let bench = Bench::start(parts, plan).await?;
+    let bench = Bench::start(options.contenders(&parts), parts, plan).await?;
     anstream::println!("{}\n", machine::describe(&bench));
     let mut report = Report::new(&bench);
     for scenario in options.scenarios() {

@@ -7,7 +7,10 @@ use std::{
 
 use clap::Parser;
 
-use crate::{contender::Parts, scenario::Scenario};
+use crate::{
+    contender::{Kind, Parts},
+    scenario::Scenario,
+};
 
 /// Puts key caches side by side under attack, outage and rotation. Run it by `cargo xtask bench keys`.
 #[derive(Debug, Parser)]
@@ -19,6 +22,9 @@ pub(crate) struct Options {
     /// Only these scenarios
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Scenario>,
+    /// Ours alone
+    #[arg(long)]
+    alone: bool,
     /// `oauthgate` of a release build
     #[arg(long)]
     oauthgate: PathBuf,
@@ -42,6 +48,15 @@ impl Options {
             python: path::absolute(&self.python)?,
             envoy: self.envoy.as_ref().map(path::absolute).transpose()?,
         })
+    }
+
+    /// Who takes part.
+    pub(crate) fn contenders(&self, parts: &Parts) -> Vec<Kind> {
+        if self.alone {
+            vec![Kind::OAuthGate]
+        } else {
+            parts.contenders()
+        }
     }
 
     pub(crate) fn scenarios(&self) -> Vec<Scenario> {

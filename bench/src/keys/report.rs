@@ -141,15 +141,18 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(bench: &Bench) -> Self {
-        let heads = Kind::ALL.map(|kind| {
+        let is_shown = |kind: &Kind| {
+            bench.contenders.contains(kind) || (*kind == Kind::Envoy && bench.parts.envoy.is_none())
+        };
+        let head = |kind: Kind| {
             if bench.contenders.contains(&kind) {
                 format!("{} {}", kind.name(), bench.parts.version(kind))
             } else {
                 kind.name().to_owned()
             }
-        });
+        };
         Self {
-            heads: heads.into(),
+            heads: Kind::ALL.into_iter().filter(is_shown).map(head).collect(),
             sections: Vec::new(),
         }
     }

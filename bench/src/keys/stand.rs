@@ -24,12 +24,16 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) async fn start(parts: Parts, plan: Plan) -> Result<Self, String> {
+    pub(crate) async fn start(
+        contenders: Vec<Kind>,
+        parts: Parts,
+        plan: Plan,
+    ) -> Result<Self, String> {
         let upstream = Upstream::start()
             .await
             .map_err(|error| format!("no upstream: {error}"))?;
         Ok(Self {
-            contenders: parts.contenders(),
+            contenders,
             parts,
             plan,
             upstream,

@@ -15,6 +15,9 @@ pub(crate) struct Options {
     /// Shorter windows and a shorter outage: to see whether it works, not to quote
     #[arg(long)]
     quick: bool,
+    /// Ours alone, while its key store is being worked on
+    #[arg(long)]
+    alone: bool,
     /// Only these scenarios: cold-start, flood, keyless, rotation, outage
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -49,6 +52,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     if let Some(envoy) = envoy() {
         bench.arg("--envoy").arg(envoy);
     }
+    bench.args(options.alone.then_some("--alone"));
     bench.args(options.quick.then_some("--quick"));
     for scenario in &options.only {
         bench.args(["--only", scenario]);
