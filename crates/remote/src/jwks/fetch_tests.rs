@@ -430,3 +430,22 @@ async fn keys_that_moved_are_found_while_the_old_place_still_answers(
     let fetched = scene.source.fetch(ask).await.unwrap();
     assert_eq!(is_moved(&fetched), finds);
 }
+
+#[tokio::test]
+async fn d3_strangers_cost_one_request_each_while_all_is_away() {
+    let scene = Scene::with_metadata_due().await;
+    let gone = || Reply::Status(503, Vec::new());
+    scene.server.set_jwks(gone());
+    scene.server.set_metadata(gone());
+    scene.fetch().await.unwrap_err();
+    let before = scene.paths().len();
+    for _ in 0..5 {
+        scene.clock.advance(Duration::from_secs(10));
+        let ask = Ask {
+            demand: Demand::Stranger,
+            ..Ask::first()
+        };
+        scene.source.fetch(ask).await.unwrap_err();
+    }
+    assert_eq!(scene.paths()[before..], ["/keys"; 5]);
+}

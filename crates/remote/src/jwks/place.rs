@@ -28,6 +28,8 @@ use crate::{
 
 /// How long a discovered `jwks_uri` is believed without asking again.
 const METADATA_LIFE: Duration = Duration::from_secs(60 * 60);
+/// How long strangers let metadata rest that was asked in vain; upkeep goes on asking.
+const REST: Duration = Duration::from_secs(60);
 
 /// What metadata says in the end.
 pub(super) type Look = Shared<BoxFuture<'static, Result<Url, KeySourceError>>>;
@@ -56,6 +58,8 @@ pub(super) struct Place {
 struct State {
     found: Option<Found>,
     look: Option<Look>,
+    /// When metadata was last asked in vain.
+    away_at: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -88,11 +92,17 @@ impl Place {
             Demand::Stranger => RENEWAL,
             Demand::Operator => Duration::ZERO,
         };
-        let now = self.clock.elapsed() + (METADATA_LIFE - life);
-        match &self.state().found {
-            Some(found) if now < found.believed_until => Known::Believed(found.jwks_uri.clone()),
-            Some(found) => Known::Due(found.jwks_uri.clone()),
-            None => Known::Nowhere,
+        let now = self.clock.elapsed();
+        let state = self.state();
+        let Some(found) = &state.found else {
+            return Known::Nowhere;
+        };
+        let is_believed = now + (METADATA_LIFE - life) < found.believed_until;
+        let was_away = state.away_at.is_some_and(|at| now < at + REST);
+        if is_believed || (was_away && demand == Demand::Stranger) {
+            Known::Believed(found.jwks_uri.clone())
+        } else {
+            Known::Due(found.jwks_uri.clone())
         }
     }
 
@@ -115,6 +125,7 @@ impl Place {
     fn end_look(&self, verdict: &Result<Url, KeySourceError>) {
         let mut state = self.state();
         state.look = None;
+        state.away_at = verdict.is_err().then(|| self.clock.elapsed());
         match verdict {
             Ok(jwks_uri) => {
                 state.found = Some(Found {
