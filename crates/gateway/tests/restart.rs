@@ -370,9 +370,16 @@ fn a_state_directory_that_cannot_be_used_is_a_mistake_of_the_configuration() {
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
+    let linked = parent.path().join("linked");
+    fs::create_dir(&linked).unwrap();
+    fs::set_permissions(&linked, fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink(&file, linked.join("lock")).unwrap();
     for (path, problem) in [
-        (open, "others can write to it (mode 0777)"),
-        (file.clone(), "cannot create it"),
+        (open.clone(), "others can write to it (mode 0777)"),
+        (open, "a subdirectory that does not exist yet"),
+        (linked.clone(), "linked/lock: cannot open it"),
+        (linked, "a symbolic link: remove it"),
+        (file.clone(), "it is no directory"),
         (file.join("state"), "cannot create it"),
     ] {
         let environment = [("OAUTHGATE_STATE_DIRECTORY", path.to_str().unwrap())];

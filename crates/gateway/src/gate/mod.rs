@@ -252,7 +252,10 @@ fn key_stores(settings: &Settings) -> Result<KeyStores, ConfigurationError> {
 fn state_directory(path: &Path) -> Result<SnapshotDirectory, ConfigurationError> {
     SnapshotDirectory::open(path).map_err(|error| {
         let expected = "an absolute path that nobody but the gate's user can write to, for example /var/lib/oauthgate";
-        let error = SettingError::new(error.problem(), expected);
+        let within = error.path().filter(|place| *place != path);
+        let place = within.map_or_else(String::new, |place| format!("{}: ", place.display()));
+        let problem = format!("{place}{}; {}", error.problem(), error.advice());
+        let error = SettingError::new(problem, expected);
         let value = path.to_string_lossy();
         let mistake = Mistake::new("OAUTHGATE_STATE_DIRECTORY", Some(&value), error);
         ConfigurationError {

@@ -20,6 +20,8 @@ const DIRECTORY_MODE: u32 = 0o700;
 /// Group and world may write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
+const ANOTHER_PLACE: &str = "let OAUTHGATE_STATE_DIRECTORY name a directory of its own, for example a subdirectory that does not exist yet";
+
 type Done<T> = Result<T, SnapshotError>;
 
 /// Creates the directory, and those above it, unless it is there.
@@ -29,6 +31,9 @@ pub(super) fn create_directory(path: &Path) -> Done<()> {
         .mode(DIRECTORY_MODE)
         .create(path)
         .map_err(|error| {
+            if error.kind() == ErrorKind::AlreadyExists {
+                return no_directory(path);
+            }
             let advice = "let OAUTHGATE_STATE_DIRECTORY name a directory that the user of this program owns or can create";
             SnapshotError::storage("cannot create it", &error, advice).at_directory(path)
         })
@@ -38,11 +43,14 @@ pub(super) fn create_directory(path: &Path) -> Done<()> {
 pub(super) fn check_directory(path: &Path) -> Done<()> {
     let metadata =
         fs::metadata(path).map_err(|error| failed("cannot look at the directory", &error, path))?;
-    let advice = "let OAUTHGATE_STATE_DIRECTORY name a directory of its own, for example a subdirectory that does not exist yet";
     if !metadata.is_dir() {
-        return Err(SnapshotError::untrusted("it is no directory", advice).at_directory(path));
+        return Err(no_directory(path));
     }
-    check_owner_and_mode(&metadata, advice).map_err(|error| error.at_directory(path))
+    check_owner_and_mode(&metadata, ANOTHER_PLACE).map_err(|error| error.at_directory(path))
+}
+
+fn no_directory(path: &Path) -> SnapshotError {
+    SnapshotError::untrusted("it is no directory", ANOTHER_PLACE).at_directory(path)
 }
 
 fn check_owner_and_mode(metadata: &Metadata, advice: &'static str) -> Done<()> {
