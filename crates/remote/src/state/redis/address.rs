@@ -4,7 +4,8 @@ use std::fmt;
 
 use oauthgate_core::SettingError;
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, TlsCertificates,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisError,
+    TlsCertificates,
 };
 use url::Url;
 
@@ -85,6 +86,19 @@ impl RedisAddress {
                 "a file with `-----BEGIN CERTIFICATE-----`",
             )),
         }
+    }
+
+    /// Host and port, if nothing is encrypted.
+    pub(super) fn in_the_clear(&self) -> Option<(&str, u16)> {
+        match self.connection.addr() {
+            ConnectionAddr::Tcp(host, port) => Some((host, *port)),
+            _ => None,
+        }
+    }
+
+    /// Who we are to the server, and which database we mean.
+    pub(super) fn redis_settings(&self) -> &RedisConnectionInfo {
+        self.connection.redis_settings()
     }
 
     pub(super) fn client(&self) -> Result<Client, RedisError> {

@@ -8,9 +8,14 @@ use std::{
 };
 
 use redis::{AsyncConnectionConfig, Client, Cmd, RedisError, Value, aio::MultiplexedConnection};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{net::TcpStream, runtime::Handle, sync::watch};
 
-use super::{RedisAddress, script, trouble::Trouble};
+use super::{
+    RedisAddress,
+    ration::{Driver, Ration, Rationed},
+    script,
+    trouble::Trouble,
+};
 use crate::clock::Clock;
 
 /// How long things may take, and how often they are tried.
@@ -71,10 +76,16 @@ struct State {
 enum Phase {
     Untried,
     Away(Trouble),
-    Connected {
-        connection: MultiplexedConnection,
-        number: u64,
-    },
+    Connected { connection: Open, number: u64 },
+}
+
+/// A connection, and what the server may still say.
+#[derive(Clone)]
+struct Open {
+    connection: MultiplexedConnection,
+    ration: Option<Ration>,
+    /// Of a connection over TLS, the client library keeps it.
+    _driver: Option<Arc<Driver>>,
 }
 
 /// How the link is doing.
@@ -140,9 +151,8 @@ impl Link {
     /// after it could not be told from a late answer, and a server that refuses one command has to be
     /// probed before it is believed again.
     pub(super) async fn ask(self: &Arc<Self>, command: &Cmd) -> Result<Value, NoAnswer> {
-        let (mut connection, number) = self.connection().await.ok_or(NoAnswer::Away)?;
-        let answer =
-            tokio::time::timeout(self.limits.command, connection.send_packed_command(command));
+        let (mut open, number) = self.connection().await.ok_or(NoAnswer::Away)?;
+        let answer = tokio::time::timeout(self.limits.command, open.ask(command));
         match answer.await {
             Ok(Ok(Value::ServerError(error))) => self.refused(number, &error.into()),
             Ok(Ok(value)) => {
@@ -176,7 +186,7 @@ impl Link {
     }
 
     /// The connection, if there is one within the time of a command.
-    async fn connection(self: &Arc<Self>) -> Option<(MultiplexedConnection, u64)> {
+    async fn connection(self: &Arc<Self>) -> Option<(Open, u64)> {
         if let Some(connection) = self.connected() {
             return Some(connection);
         }
@@ -190,7 +200,7 @@ impl Link {
         self.connected()
     }
 
-    fn connected(&self) -> Option<(MultiplexedConnection, u64)> {
+    fn connected(&self) -> Option<(Open, u64)> {
         match &self.state().phase {
             Phase::Connected { connection, number } => Some((connection.clone(), *number)),
             Phase::Untried | Phase::Away(_) => None,
@@ -219,18 +229,11 @@ impl Link {
         Some(number)
     }
 
-    async fn connect(&self) -> Result<MultiplexedConnection, Trouble> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
+    async fn connect(&self) -> Result<Open, Trouble> {
         let connecting = async {
-            let mut connection = self
-                .client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            let probe = script::probe(&self.probe);
-            match connection.send_packed_command(&probe).await? {
-                Value::Int(1) => Ok(connection),
+            let mut open = self.open().await?;
+            match open.ask(&script::probe(&self.probe)).await? {
+                Value::Int(1) => Ok(open),
                 Value::ServerError(error) => Err(Trouble::of(&error.into())),
                 _ => Err(Trouble::nonsense()),
             }
@@ -240,7 +243,50 @@ impl Link {
             .unwrap_or_else(|_| Err(Trouble::slow(self.limits.connect)))
     }
 
-    fn attempt_ended(&self, number: u64, result: Result<MultiplexedConnection, Trouble>) {
+    async fn open(&self) -> Result<Open, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None);
+        match self.address.in_the_clear() {
+            Some(place) => self.open_in_the_clear(place, config).await,
+            None => {
+                let opening = self
+                    .client
+                    .get_multiplexed_async_connection_with_config(&config);
+                Ok(Open {
+                    connection: opening.await?,
+                    ration: None,
+                    _driver: None,
+                })
+            }
+        }
+    }
+
+    /// Anybody may have taken the place of this server.
+    async fn open_in_the_clear(
+        &self,
+        place: (&str, u16),
+        config: AsyncConnectionConfig,
+    ) -> Result<Open, RedisError> {
+        let stream = TcpStream::connect(place).await?;
+        stream.set_nodelay(true)?;
+        let ration = Ration::new();
+        let rationed = Rationed {
+            stream,
+            ration: ration.clone(),
+        };
+        let settings = self.address.redis_settings();
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(settings, rationed, config).await?;
+        let driver = Driver(tokio::spawn(driver).abort_handle());
+        Ok(Open {
+            connection,
+            ration: Some(ration),
+            _driver: Some(Arc::new(driver)),
+        })
+    }
+
+    fn attempt_ended(&self, number: u64, result: Result<Open, Trouble>) {
         let mut state = self.state();
         if state.connecting && state.attempts == number {
             state.connecting = false;
@@ -294,6 +340,15 @@ impl Link {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    async fn ask(&mut self, command: &Cmd) -> Result<Value, RedisError> {
+        if let Some(ration) = &self.ration {
+            ration.add();
+        }
+        self.connection.send_packed_command(command).await
     }
 }
 

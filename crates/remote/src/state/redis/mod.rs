@@ -19,6 +19,7 @@ mod exchange;
 mod link;
 mod memory;
 mod names;
+mod ration;
 mod script;
 mod shared;
 mod source;

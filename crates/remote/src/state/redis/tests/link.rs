@@ -1,7 +1,10 @@
 //! The connection, by itself: it comes and goes, and nobody waits for it.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -299,4 +302,39 @@ async fn e9_a_text_that_is_longer_than_was_asked_for_is_not_kept() {
         assert_eq!((answer, trouble(&link)), (Err(NoAnswer::Away), "nonsense"));
     }
     lying.abort();
+}
+
+/// Greets as Redis would, and then talks without end, whatever it is asked.
+async fn endless() -> (String, Arc<AtomicU64>, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let said = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&said);
+    let talking = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(b"+OK\r\n+OK\r\n$500000000000\r\n").await;
+        let piece = vec![b'x'; 1 << 16];
+        while stream.write_all(&piece).await.is_ok() {
+            counted.fetch_add(1 << 16, Ordering::Relaxed);
+        }
+    });
+    (url, said, talking)
+}
+
+#[tokio::test]
+async fn e9_a_server_that_talks_without_end_is_not_listened_to() {
+    let (url, said, talking) = endless().await;
+    let link = link(&url);
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    tokio::time::timeout(Duration::from_secs(10), talking)
+        .await
+        .expect("the connection is closed")
+        .unwrap();
+    // What was listened to, and what the system holds back for both ends.
+    let said = said.load(Ordering::Relaxed);
+    assert!(said < 32 << 20, "{said}");
 }
