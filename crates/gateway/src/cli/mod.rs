@@ -99,6 +99,10 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a thread that hangs is what this is about"
+    )]
     fn a_disk_or_a_name_server_that_hangs_holds_no_process_back() {
         let begun = Instant::now();
         let part = async {
