@@ -211,7 +211,7 @@ variables! {
 
     "OAUTHGATE_ADMIN_LISTEN", "admin_listen", Gate, Some("127.0.0.1:9090"),
     "an address with a port, for example 127.0.0.1:9090",
-    "Where `/livez`, `/readyz`, `/metrics`, `/version` and the operator's calls (`/keys`) are answered. Keep it off the public network. On loopback, requests for a `Host` that is not this machine get 403.";
+    "Where `/livez`, `/readyz`, `/metrics`, `/version` and the operator's calls (`/keys`) are answered. Keep it off the public network. On loopback, requests for a `Host` that is not this machine get 403. It serves 32 connections at a time, with one request on each.";
 
     "OAUTHGATE_ADMIN_TOKEN", "admin_token", Gate, None,
     "at least 16 visible characters, for example what `openssl rand -base64 32` prints",
