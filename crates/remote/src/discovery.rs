@@ -83,16 +83,27 @@ pub(crate) struct Wanted {
     pub(crate) site: Option<Url>,
 }
 
-/// Asks the candidates in order and takes the first valid document's `jwks_uri`.
+/// A valid metadata document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Discovered {
+    /// Where it lies.
+    pub(crate) document: Url,
+    /// Where it says that the keys are.
+    pub(crate) jwks_uri: Url,
+}
+
+/// Asks the candidates in order and takes the first valid document. One that was valid `before` is asked
+/// first, and alone while its server is merely in trouble: the others would be asked in vain.
 pub(crate) async fn discover(
     http: &HttpFetcher,
     wanted: &Wanted,
+    before: Option<&Url>,
     now: UnixTime,
-) -> Result<Url, KeySourceError> {
+) -> Result<Discovered, KeySourceError> {
     let mut misses = Misses::default();
-    let search = search(http, wanted, now, &mut misses);
+    let search = search(http, wanted, before, now, &mut misses);
     match tokio::time::timeout(TIME_LIMIT, search).await {
-        Ok(Some(jwks_uri)) => return Ok(jwks_uri),
+        Ok(Some(discovered)) => return Ok(discovered),
         Ok(None) => {}
         Err(_) => misses.details.push(format!(
             "no valid document within {} s",
@@ -105,16 +116,27 @@ pub(crate) async fn discover(
 async fn search(
     http: &HttpFetcher,
     wanted: &Wanted,
+    before: Option<&Url>,
     now: UnixTime,
     misses: &mut Misses,
-) -> Option<Url> {
-    for candidate in &wanted.candidates {
+) -> Option<Discovered> {
+    let others = wanted.candidates.iter().filter(|url| Some(*url) != before);
+    for candidate in before.into_iter().chain(others) {
         if misses.is_gone(candidate) {
             continue;
         }
         match ask(http, candidate, wanted).await {
-            Ok(jwks_uri) => return Some(jwks_uri),
-            Err(miss) => misses.add(candidate, miss, now),
+            Ok(jwks_uri) => {
+                let document = candidate.clone();
+                return Some(Discovered { document, jwks_uri });
+            }
+            Err(miss) => {
+                let may_come_back = Some(candidate) == before && miss.is_trouble();
+                misses.add(candidate, miss, now);
+                if may_come_back {
+                    break;
+                }
+            }
         }
     }
     None
@@ -184,6 +206,13 @@ enum Miss {
 impl From<FetchError> for Miss {
     fn from(error: FetchError) -> Self {
         Self::Fetch(error)
+    }
+}
+
+impl Miss {
+    /// Whether the document may still be there, and could only not be had.
+    fn is_trouble(&self) -> bool {
+        matches!(self, Self::Fetch(error) if !error.found_nothing())
     }
 }
 

@@ -36,7 +36,12 @@ async fn refusals(acceptor: TlsAcceptor, outbound: &Outbound) -> [String; 2] {
         issuer,
         site: None,
     };
-    let metadata = discovery::discover(&fetcher, &wanted, oauthgate_core::UnixTime::from_secs(0));
+    let metadata = discovery::discover(
+        &fetcher,
+        &wanted,
+        None,
+        oauthgate_core::UnixTime::from_secs(0),
+    );
     let metadata = metadata.await.unwrap_err();
     assert_eq!(metadata.reason(), Reason::MetadataUnavailable);
     let keys = Url::parse(&format!("{}/keys", server.name())).unwrap();

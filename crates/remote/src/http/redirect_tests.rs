@@ -47,7 +47,9 @@ async fn discovered(server: &FakeIssuer, hosts: &[&str]) -> Result<Url, KeySourc
         site: None,
     };
     let http = fetcher(server.name(), hosts);
-    discovery::discover(&http, &wanted, UnixTime::from_secs(0)).await
+    discovery::discover(&http, &wanted, None, UnixTime::from_secs(0))
+        .await
+        .map(|discovered| discovered.jwks_uri)
 }
 
 #[tokio::test]

@@ -270,10 +270,12 @@ async fn a_metadata_url_whose_host_is_down_does_not_hide_the_issuers_own_places(
         site: None,
     };
     let now = oauthgate_core::UnixTime::from_secs(unix_now());
-    assert!(discovery::discover(&http, &wanted, now).await.is_ok());
+    assert!(discovery::discover(&http, &wanted, None, now).await.is_ok());
 
     server.set_metadata(Reply::Status(500, Vec::new()));
-    let missed = discovery::discover(&http, &wanted, now).await.unwrap_err();
+    let missed = discovery::discover(&http, &wanted, None, now)
+        .await
+        .unwrap_err();
     let detail = missed.detail();
     assert!(
         detail.contains("nobody listens") && detail.contains("answered 500"),
@@ -306,7 +308,9 @@ async fn a_host_that_is_gone_is_asked_for_one_candidate_only() {
         site: None,
     };
     let now = oauthgate_core::UnixTime::from_secs(unix_now());
-    let missed = discovery::discover(&http, &wanted, now).await.unwrap_err();
+    let missed = discovery::discover(&http, &wanted, None, now)
+        .await
+        .unwrap_err();
     assert_eq!(
         missed.detail().matches("nobody listens").count(),
         1,
@@ -448,4 +452,20 @@ async fn d3_strangers_cost_one_request_each_while_all_is_away() {
         scene.source.fetch(ask).await.unwrap_err();
     }
     assert_eq!(scene.paths()[before..], ["/keys"; 5]);
+}
+
+#[tokio::test]
+async fn metadata_in_trouble_is_asked_where_it_was_and_everywhere_in_the_end() {
+    let scene = Scene::with_metadata_due().await;
+    scene.server.set_jwks(Reply::Status(503, Vec::new()));
+    scene.server.set_metadata(Reply::Status(503, Vec::new()));
+    let mut looks = Vec::new();
+    for _ in 0..4 {
+        let before = scene.paths().len();
+        scene.fetch().await.unwrap_err();
+        let asked = scene.paths().split_off(before);
+        looks.push(asked.iter().filter(|path| *path != "/keys").count());
+        scene.clock.advance(HOUR);
+    }
+    assert_eq!(looks, [1, 1, 1, 2]);
 }

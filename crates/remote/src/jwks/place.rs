@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    discovery::{self, Wanted},
+    discovery::{self, Discovered, Wanted},
     http::HttpFetcher,
 };
 
@@ -30,6 +30,8 @@ use crate::{
 const METADATA_LIFE: Duration = Duration::from_secs(60 * 60);
 /// How long strangers let metadata rest that was asked in vain; upkeep goes on asking.
 const REST: Duration = Duration::from_secs(60);
+/// How often metadata is asked in vain at the one place where it was, before it is looked for everywhere.
+const MOST_IN_VAIN: u32 = 3;
 
 /// What metadata says in the end.
 pub(super) type Look = Shared<BoxFuture<'static, Result<Url, KeySourceError>>>;
@@ -60,11 +62,21 @@ struct State {
     look: Option<Look>,
     /// When metadata was last asked in vain.
     away_at: Option<Duration>,
+    /// How often in a row metadata was asked in vain.
+    in_vain: u32,
+}
+
+impl State {
+    /// The document that was valid before, unless it has been away so often that it may be gone for good.
+    fn document_before(&self) -> Option<Url> {
+        let found = self.found.as_ref()?;
+        (self.in_vain < MOST_IN_VAIN).then(|| found.at.document.clone())
+    }
 }
 
 #[derive(Debug)]
 struct Found {
-    jwks_uri: Url,
+    at: Discovered,
     believed_until: Duration,
 }
 
@@ -100,9 +112,9 @@ impl Place {
         let is_believed = now + (METADATA_LIFE - life) < found.believed_until;
         let was_away = state.away_at.is_some_and(|at| now < at + REST);
         if is_believed || (was_away && demand == Demand::Stranger) {
-            Known::Believed(found.jwks_uri.clone())
+            Known::Believed(found.at.jwks_uri.clone())
         } else {
-            Known::Due(found.jwks_uri.clone())
+            Known::Due(found.at.jwks_uri.clone())
         }
     }
 
@@ -113,7 +125,7 @@ impl Place {
         if let Some(look) = &state.look {
             return look.clone();
         }
-        let look = look_with(self).boxed().shared();
+        let look = look_with(self, state.document_before()).boxed().shared();
         state.look = Some(look.clone());
         drop(state);
         if self.in_background {
@@ -122,14 +134,18 @@ impl Place {
         look
     }
 
-    fn end_look(&self, verdict: &Result<Url, KeySourceError>) {
+    fn end_look(&self, verdict: &Result<Discovered, KeySourceError>) {
         let mut state = self.state();
         state.look = None;
         state.away_at = verdict.is_err().then(|| self.clock.elapsed());
+        state.in_vain = match verdict {
+            Ok(_) => 0,
+            Err(_) => state.in_vain.saturating_add(1),
+        };
         match verdict {
-            Ok(jwks_uri) => {
+            Ok(discovered) => {
                 state.found = Some(Found {
-                    jwks_uri: jwks_uri.clone(),
+                    at: discovered.clone(),
                     believed_until: self.clock.elapsed() + METADATA_LIFE,
                 });
             }
@@ -153,11 +169,14 @@ impl Place {
 
 /// A look does not keep the place alive that remembers it, and ends whatever happens: a look that was
 /// begun on a runtime which is gone panics.
-fn look_with(place: &Arc<Place>) -> impl Future<Output = Result<Url, KeySourceError>> + use<> {
+fn look_with(
+    place: &Arc<Place>,
+    before: Option<Url>,
+) -> impl Future<Output = Result<Url, KeySourceError>> + use<> {
     let (http, wanted) = (place.http.clone(), place.wanted.clone());
     let (clock, place) = (Arc::clone(&place.clock), Arc::downgrade(place));
     async move {
-        let look = discovery::discover(&http, &wanted, clock.now());
+        let look = discovery::discover(&http, &wanted, before.as_ref(), clock.now());
         let verdict = AssertUnwindSafe(look).catch_unwind().await;
         let verdict = verdict.unwrap_or_else(|_| {
             Err(KeySourceError::metadata_unavailable(
@@ -167,7 +186,7 @@ fn look_with(place: &Arc<Place>) -> impl Future<Output = Result<Url, KeySourceEr
         if let Some(place) = place.upgrade() {
             place.end_look(&verdict);
         }
-        verdict
+        verdict.map(|discovered| discovered.jwks_uri)
     }
 }
 
