@@ -12,8 +12,8 @@ use super::{
     schedule::Freshness,
 };
 
-/// A good set, and until when it may be used.
-#[derive(Debug)]
+/// A good set, and until when it may be used. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) ring: Arc<KeyRing>,
     pub(super) body: Arc<[u8]>,
@@ -109,11 +109,7 @@ impl Reading {
         let ring = self.ring(&held.body).unwrap_or_else(|_| KeyRing::empty());
         Held {
             ring: Arc::new(ring),
-            body: Arc::clone(&held.body),
-            validator: held.validator.clone(),
-            max_age: held.max_age,
-            serve_until: held.serve_until,
-            is_recalled: held.is_recalled,
+            ..held.clone()
         }
     }
 
@@ -132,14 +128,20 @@ impl Reading {
 }
 
 impl Held {
+    /// The same set, of which the next answer must be the whole document.
+    pub(super) fn unconditional(&self) -> Self {
+        Self {
+            validator: None,
+            ..self.clone()
+        }
+    }
+
     fn again(&self, validator: Option<Validator>, freshness: Freshness) -> Self {
         Self {
-            ring: Arc::clone(&self.ring),
-            body: Arc::clone(&self.body),
             validator,
             max_age: freshness.max_age,
-            serve_until: self.serve_until,
             is_recalled: false,
+            ..self.clone()
         }
     }
 }

@@ -48,8 +48,11 @@ impl KeyStore {
             state.reading.rule.rulings.restore(name, at)?;
             self.forget_absent();
             self.obey(&state);
+            // What is held may lack the key: the next answer must be the whole set.
+            if let Some(held) = self.held() {
+                self.put(held.unconditional());
+            }
         }
-        self.forget_validator();
         self.refresh().await;
         let held = self.published_keys().iter().any(|key| is_named(key, name));
         Ok(self.ruled(held).await)
@@ -141,8 +144,8 @@ impl KeyStore {
             return false;
         };
         let freshness = self.freshness(&keys);
-        let mut state = self.state();
-        let reading = state.reading.clone();
+        // A large set takes a while to read: not under the lock.
+        let reading = self.state().reading.clone();
         let outcome = match reading.recalled(&keys, freshness) {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -150,6 +153,7 @@ impl KeyStore {
                 return false;
             }
         };
+        let mut state = self.state();
         if !accept(&mut state, freshness) {
             return false;
         }
@@ -200,16 +204,6 @@ impl KeyStore {
         self.is_suspended.store(suspended, Ordering::SeqCst);
         if let Some(held) = self.held() {
             self.put(state.reading.reread(&held));
-        }
-    }
-
-    /// What is held may lack a key that is given back: the next answer must be the whole set.
-    fn forget_validator(&self) {
-        let state = self.state();
-        if let Some(held) = self.held() {
-            let mut held = state.reading.reread(&held);
-            held.validator = None;
-            self.put(held);
         }
     }
 
