@@ -190,9 +190,15 @@ pub(super) fn nearest<'a>(
                 name,
             )
         })
-        .filter(|(distance, _)| *distance <= near_enough)
+        .filter(|(distance, name)| *distance <= near_enough || is_cut_short(wrong, name))
         .min()
         .map(|(_, name)| name)
+}
+
+/// `OAUTHGATE_STATE_DIR` for `OAUTHGATE_STATE_DIRECTORY`.
+fn is_cut_short(wrong: &str, name: &str) -> bool {
+    let begins = name.get(..wrong.len());
+    distinctive(wrong).len() > 4 && begins.is_some_and(|begins| begins.eq_ignore_ascii_case(wrong))
 }
 
 #[cfg(test)]
@@ -226,6 +232,13 @@ mod tests {
             Some("upstream")
         );
         assert_eq!(nearest("something_else", ["upstream", "listen"]), None);
+    }
+
+    #[test]
+    fn a_name_that_was_cut_short_is_suggested_whole() {
+        let known = ["OAUTHGATE_LISTEN", "OAUTHGATE_STATE_DIRECTORY"];
+        assert_eq!(nearest("OAUTHGATE_STATE_DIR", known), Some(known[1]));
+        assert_eq!(nearest("OAUTHGATE_", known), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::listener::rest;
 
 /// What strangers get of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct AdminLimits {
     /// Connections at a time; half of the descriptors that the public listener leaves.
     places: usize,
     /// For the head of the request.
@@ -28,7 +28,7 @@ pub(super) struct Patience {
     whole: Duration,
 }
 
-impl Default for Patience {
+impl Default for AdminLimits {
     fn default() -> Self {
         Self {
             places: 32,
@@ -39,8 +39,8 @@ impl Default for Patience {
 }
 
 /// Serves the pages until it is dropped.
-pub(super) async fn serve(listener: TcpListener, pages: Router, patience: Patience) -> Infallible {
-    let places = Arc::new(Semaphore::new(patience.places));
+pub(super) async fn serve(listener: TcpListener, pages: Router, limits: AdminLimits) -> Infallible {
+    let places = Arc::new(Semaphore::new(limits.places));
     loop {
         let place = Arc::clone(&places).acquire_owned().await;
         // The semaphore is never closed.
@@ -49,7 +49,7 @@ pub(super) async fn serve(listener: TcpListener, pages: Router, patience: Patien
             Ok((stream, _)) => {
                 let pages = pages.clone();
                 tokio::spawn(async move {
-                    answer(stream, pages, patience).await;
+                    answer(stream, pages, limits).await;
                     drop(place);
                 });
             }
@@ -58,14 +58,14 @@ pub(super) async fn serve(listener: TcpListener, pages: Router, patience: Patien
     }
 }
 
-async fn answer(stream: TcpStream, pages: Router, patience: Patience) {
+async fn answer(stream: TcpStream, pages: Router, limits: AdminLimits) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.head)
+        .header_read_timeout(limits.head)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages));
     // One that ends badly, or is cut, is the client's affair.
-    let _ = timeout(patience.whole, connection).await;
+    let _ = timeout(limits.whole, connection).await;
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    const HASTE: Patience = Patience {
+    const HASTE: AdminLimits = AdminLimits {
         places: 4,
         head: Duration::from_millis(200),
         whole: Duration::from_millis(500),

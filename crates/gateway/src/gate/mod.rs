@@ -5,7 +5,7 @@
 //! answered; then authentication, the tools, and the service behind.
 
 mod activity;
-mod back_door;
+mod admin_listener;
 mod body;
 mod descriptors;
 mod door;
@@ -197,10 +197,10 @@ impl Gate {
             on_loopback: self.admin_addr.ip().is_loopback(),
             token: self.admin_token,
         };
-        let admin = tokio::spawn(back_door::serve(
+        let admin = tokio::spawn(admin_listener::serve(
             self.admin,
             pages.router(),
-            back_door::Patience::default(),
+            admin_listener::AdminLimits::default(),
         ));
         let drain = async {
             shutdown.await;
