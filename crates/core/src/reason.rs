@@ -87,6 +87,8 @@ reasons! {
     EncryptedToken, "encrypted_token", Token;
     /// The token is opaque and no introspection is configured.
     OpaqueToken, "opaque_token", Token;
+    /// The authorization server says that the token is not active: expired, revoked or unknown (RFC 7662 §2.2).
+    InactiveToken, "inactive_token", Token;
     /// The header names a critical extension that is not implemented (RFC 7515 §4.1.11).
     UnsupportedCriticalHeader, "unsupported_critical_header", Token;
     /// The token's `alg` is not allowed, or does not fit the key.
@@ -153,6 +155,10 @@ reasons! {
     NoUsableKeys, "no_usable_keys", Surroundings;
     /// The operator suspended this issuer: none of its tokens is accepted until it is resumed.
     IssuerSuspended, "issuer_suspended", Surroundings;
+    /// The introspection endpoint could not be asked, so nobody knows whether the token is active (RFC 7662).
+    IntrospectionUnavailable, "introspection_unavailable", Surroundings;
+    /// The introspection endpoint refuses our own credentials, or its answer does not follow RFC 7662.
+    IntrospectionRefused, "introspection_refused", Surroundings;
     /// The upstream refuses connections or cannot be reached.
     UpstreamUnreachable, "upstream_unreachable", UpstreamUnreachable;
     /// The upstream did not answer in time.
