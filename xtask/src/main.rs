@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod command;
+mod debian;
 mod setup;
 mod test;
 mod versions;
@@ -26,7 +27,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Install what the tests need: Node, npm and PyPI packages; does nothing when they are there
+    /// Install what the tests need: Debian, npm and PyPI packages; does nothing when they are there
     Setup,
     /// Set up, build, and run every test, the end-to-end ones included
     Test(test::Options),

@@ -5,41 +5,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::command::{self, Outcome, output, parts, program, root, works};
+use crate::{
+    command::{self, Outcome, parts, program, root},
+    debian::{self, Glewlwyd},
+};
 
 /// What to do when a Python package cannot be installed.
 const PYPI: &str = "Is the PyPI index reachable? Then run the same command again.";
 
-/// A program that must be there, and the Debian package that brings it.
-struct Tool {
-    present: fn() -> bool,
-    package: &'static str,
-}
-
-const TOOLS: [Tool; 4] = [
-    Tool {
-        present: || works("npm", &["--version"]),
-        package: "npm",
-    },
-    Tool {
-        present: || works("python3", &["--version"]),
-        package: "python3",
-    },
-    Tool {
-        present: || works("python3", &["-c", "import ensurepip, venv"]),
-        package: "python3-venv",
-    },
-    Tool {
-        present: || works("redis-server", &["--version"]),
-        package: "redis-server",
-    },
-];
-
 /// `cargo xtask setup`: installs whatever is missing.
 pub(crate) fn run() -> Outcome {
-    system_packages()?;
+    debian::install_tools()?;
+    Glewlwyd::unpack()?;
     node_packages().install()?;
-    environment().install(&root().join("e2e/python/requirements.lock.txt"))?;
+    let python = root().join("e2e/python");
+    environment().install(&python.join("requirements.lock.txt"))?;
+    moto().install(&python.join("moto.lock.txt"))?;
     anstream::eprintln!("setup: everything is in place");
     Ok(())
 }
@@ -52,6 +33,11 @@ pub(crate) fn node() -> PathBuf {
 /// The Python interpreter of the environment with the pinned packages.
 pub(crate) fn python() -> PathBuf {
     environment().interpreter()
+}
+
+/// The Python interpreter of the environment with `moto`.
+pub(crate) fn moto_python() -> PathBuf {
+    moto().interpreter()
 }
 
 fn node_packages() -> NodePackages {
@@ -68,52 +54,12 @@ fn environment() -> Environment {
     }
 }
 
-/// Node, npm and Python's venv, from the system.
-pub(crate) fn system_packages() -> Outcome {
-    let missing: Vec<_> = TOOLS
-        .iter()
-        .filter(|tool| !(tool.present)())
-        .map(|tool| tool.package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
+/// `moto` brings half of AWS' libraries along; they stay apart from those of MCP.
+fn moto() -> Environment {
+    Environment {
+        name: "venv-moto",
+        stamp: "pip-moto",
     }
-    let by_hand = format!(
-        "Run `apt-get update && apt-get install -y {}` as root, then try again.",
-        missing.join(" ")
-    );
-    let Some(prefix) = root_prefix() else {
-        return Err(format!(
-            "missing system packages: {}. {by_hand}",
-            missing.join(" ")
-        ));
-    };
-    anstream::eprintln!("setup: installing system packages {}", missing.join(" "));
-    let apt = |arguments: &[&str]| {
-        let words: Vec<_> = prefix
-            .iter()
-            .copied()
-            .chain(["apt-get"])
-            .chain(arguments.iter().copied())
-            .collect();
-        let mut command = program(words[0], &words[1..]);
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        command::run(command, &by_hand)
-    };
-    apt(&["update"])?;
-    apt(&[
-        &["install", "-y", "--no-install-recommends"],
-        missing.as_slice(),
-    ]
-    .concat())
-}
-
-/// How to become root: not at all, by `sudo` without a password, or impossible.
-fn root_prefix() -> Option<&'static [&'static str]> {
-    if output(program("id", &["-u"])).as_deref() == Some("0") {
-        return Some(&[]);
-    }
-    works("sudo", &["-n", "true"]).then_some(&["sudo", "-n"])
 }
 
 /// npm packages with a lock file, and with them a Node new enough for the official tools.

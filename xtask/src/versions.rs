@@ -2,6 +2,7 @@
 
 use crate::{
     command::{Outcome, output, program, root},
+    debian::Glewlwyd,
     setup,
 };
 
@@ -24,6 +25,8 @@ pub(crate) fn print() -> Outcome {
         .as_deref()
         .and_then(|text| text.split_once(" v=")?.1.split_whitespace().next());
     line("Redis", version);
+    let glewlwyd = output(program(Glewlwyd::program(), &["--version"]));
+    line("glewlwyd", glewlwyd.as_deref());
     for (name, version) in npm()? {
         line(&format!("npm {name}"), Some(&version));
     }
@@ -55,14 +58,16 @@ fn npm() -> Outcome<Vec<(String, String)>> {
 }
 
 fn pypi() -> Outcome<Vec<(String, String)>> {
-    let listed = output(program(setup::python(), &["-m", "pip", "freeze"]));
-    let all = listed.ok_or_else(|| {
-        "the Python environment is incomplete: run `cargo xtask setup`".to_owned()
-    })?;
-    Ok(pairs(&all.replace("==", "="), '=')
-        .into_iter()
-        .filter(|(name, _)| name == "mcp")
-        .collect())
+    let mut found = Vec::new();
+    for (wanted, interpreter) in [("mcp", setup::python()), ("moto", setup::moto_python())] {
+        let listed = output(program(interpreter, &["-m", "pip", "freeze"]));
+        let all = listed.ok_or_else(|| {
+            "a Python environment is incomplete: run `cargo xtask setup`".to_owned()
+        })?;
+        let all = pairs(&all.replace("==", "="), '=');
+        found.extend(all.into_iter().filter(|(name, _)| name == wanted));
+    }
+    Ok(found)
 }
 
 fn pairs(text: &str, separator: char) -> Vec<(String, String)> {

@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::{
     command::{Outcome, cargo, output, program, root, run as execute, target},
-    setup::{Environment, NodePackages, system_packages},
+    debian,
+    setup::{Environment, NodePackages},
 };
 
 /// How thorough to be.
@@ -25,7 +26,7 @@ pub(crate) struct Options {
 
 /// `cargo xtask bench keys`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    system_packages()?;
+    debian::install_tools()?;
     let node = node_packages().install()?;
     let python = python();
     python.install(&contenders().join("python/requirements.lock.txt"))?;
