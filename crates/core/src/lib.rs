@@ -79,5 +79,5 @@ pub use policy::{Denial, Permit, Requirement};
 pub use reason::{Blame, Reason};
 pub use signature::SignatureVerified;
 pub use time::UnixTime;
-pub use token::{BearerToken, CompactJws};
+pub use token::{BearerToken, CompactJws, IntrospectionAnswer, TokenShape};
 pub use verifier::{ValidatedToken, Verifier, VerifierBuilder, VerifierSet};

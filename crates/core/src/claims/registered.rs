@@ -25,6 +25,11 @@ impl Claims {
         Ok(claims)
     }
 
+    /// Claims that were read strictly already.
+    pub(crate) fn of(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
     /// The claims as JSON.
     #[must_use]
     pub fn as_map(&self) -> &Map<String, Value> {

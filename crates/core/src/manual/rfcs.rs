@@ -9,6 +9,7 @@
 //! | 7518 JWA | RS, PS, ES 256, 384, 512 | HS\*, `none` |
 //! | 7519 JWT | all registered claims but `jti` (a bearer token may be used again) | nested and encrypted tokens |
 //! | 7638 Thumbprint | SHA-256 | other hashes |
+//! | 7662 Introspection | the answer, read strictly and judged like a token; `token_type` Bearer | `username`; DPoP-bound tokens |
 //! | 7797 Unencoded payload | refused (§7 forbids it in a JWT) | |
 //! | 7800, 8705, 9449 Bound tokens | recognised by `cnf`, refused | proof of possession by DPoP or mutual TLS |
 //! | 8037, 9864 EdDSA | Ed25519, as `EdDSA` and `Ed25519` | Ed448 |
@@ -16,4 +17,5 @@
 //! | 8707 Resource indicators | `aud` and `resource` compared with the canonical URI | |
 //! | 8725 JWT best practices | §3.1–§3.12, as far as they speak to a verifier | |
 //! | 9068 JWT access tokens | `typ`, `client_id`, `scope`; strict by profile | `acr`, `amr` and `auth_time` are not looked at |
+//! | 9701 Signed introspection | `typ`, `iss`, `aud`, `iat`, signature by the issuer's keys | encrypted answers |
 //! | 9728 Resource metadata | the document, its URLs, the challenge parameter | signed metadata |

@@ -4,8 +4,13 @@ pub(crate) mod base64url;
 mod bearer;
 mod compact;
 mod header;
+mod introspection;
 
 pub use bearer::BearerToken;
-pub use compact::{CompactJws, Jws};
+pub use compact::{CompactJws, Jws, TokenShape};
 pub use header::JoseHeader;
 pub(crate) use header::without_application_prefix;
+pub(crate) use introspection::check_envelope;
+pub use introspection::{
+    IntrospectedClaims, IntrospectionAnswer, RESPONSE_MEDIA_TYPE, SignedIntrospection,
+};

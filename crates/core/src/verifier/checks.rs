@@ -9,10 +9,7 @@ mod kind;
 mod time;
 
 use super::rules::Rules;
-use crate::{
-    Reason, SignatureVerified, TokenError, UnixTime, claims::Claims, context::mapping,
-    text::Printable,
-};
+use crate::{Reason, TokenError, UnixTime, claims::Claims, context::mapping, text::Printable};
 
 /// What one named check found; `explain` shows all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +22,19 @@ pub struct CheckOutcome {
 
 /// What a check looks at.
 pub(super) struct Subject<'token> {
-    pub(super) token: &'token SignatureVerified,
+    pub(super) claims: &'token Claims,
+    pub(super) proved: Proved<'token>,
     pub(super) rules: &'token Rules,
     pub(super) now: UnixTime,
+}
+
+/// Where it was proved that the issuer says this.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proved<'token> {
+    /// By a signature, over a header with this `typ`.
+    BySignature(Option<&'token str>),
+    /// By the authorization server's own answer about the token (RFC 7662).
+    ByIntrospection,
 }
 
 /// One named check.
@@ -91,7 +98,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// RFC 7519 §4.1.1: the same bytes. The verifier was chosen by them; this holds when it was not.
 fn issuer(subject: &Subject<'_>) -> Result<(), TokenError> {
-    check_issuer(subject.rules, subject.token.claims())
+    check_issuer(subject.rules, subject.claims)
 }
 
 pub(super) fn check_issuer(rules: &Rules, claims: &Claims) -> Result<(), TokenError> {
@@ -117,7 +124,7 @@ fn issuer_detail(rules: &Rules, found: Option<&str>) -> String {
 
 /// Rule R19: a list of clients, if there is one, is complete.
 fn client(subject: &Subject<'_>) -> Result<(), TokenError> {
-    let client = mapping::client_id(subject.token.claims(), &subject.rules.profile)?;
+    let client = mapping::client_id(subject.claims, &subject.rules.profile)?;
     let Some(allowed) = &subject.rules.allowed_clients else {
         return Ok(());
     };
@@ -137,11 +144,20 @@ fn client(subject: &Subject<'_>) -> Result<(), TokenError> {
 /// Rule R33: a token bound to a key (RFC 7800) is worth nothing to whoever stole it, unless we take it
 /// as a plain bearer token. No proof can be checked yet, so a bound token is refused.
 fn sender_proof(subject: &Subject<'_>) -> Result<(), TokenError> {
-    match subject.token.claims().get("cnf") {
-        None => Ok(()),
-        Some(_) => Err(TokenError::new(
+    if subject.claims.get("cnf").is_some() {
+        return Err(TokenError::new(
             Reason::SenderProofMissing,
             "the token carries `cnf`, and the request proves no key",
-        )),
+        ));
+    }
+    // An answer may call a token bound without saying to which key.
+    match (subject.proved, kind::introspected_type(subject)?) {
+        (Proved::ByIntrospection, Some(kind)) if kind.eq_ignore_ascii_case("DPoP") => {
+            Err(TokenError::new(
+                Reason::SenderProofMissing,
+                "the answer's `token_type` is \"DPoP\", and the request proves no key",
+            ))
+        }
+        _ => Ok(()),
     }
 }

@@ -9,24 +9,30 @@ use std::sync::Arc;
 
 pub use builder::{Ready, VerifierBuilder, WantsAudience, WantsIssuer};
 pub use checks::CheckOutcome;
-use checks::{CHECKS, Subject};
+use checks::{CHECKS, Proved, Subject};
 use rules::Rules;
 pub use set::VerifierSet;
 
 use crate::{
     CompactJws, Issuer, JwkSet, Profile, Reason, SignatureVerified, TokenError, UnixTime,
-    UserContext, claims::Claims, context::mapping,
+    UserContext,
+    claims::Claims,
+    context::mapping,
+    token::{IntrospectedClaims, IntrospectionAnswer, SignedIntrospection, check_envelope},
 };
 
-/// A token that passed every check. Only [`Verifier::validate`] makes one.
+/// A token that passed every check. Only [`Verifier::validate`] and [`Verifier::validate_introspected`]
+/// make one.
 #[derive(Debug)]
 pub struct ValidatedToken {
     claims: Arc<Claims>,
     expires_at: UnixTime,
+    was_introspected: bool,
 }
 
 impl ValidatedToken {
-    /// When it expires, without skew.
+    /// When it expires, without skew; of a token without `exp` that was introspected, when its issuer
+    /// must be asked again.
     #[must_use]
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
@@ -43,6 +49,8 @@ impl ValidatedToken {
 #[derive(Debug)]
 pub struct Verifier {
     rules: Rules,
+    /// The same rules, for tokens that were introspected.
+    rules_of_answers: Rules,
 }
 
 impl Verifier {
@@ -52,7 +60,10 @@ impl Verifier {
     }
 
     fn new(rules: Rules) -> Self {
-        Self { rules }
+        Self {
+            rules_of_answers: rules.for_answers(),
+            rules,
+        }
     }
 
     /// The issuer whose tokens this verifies; for a template of issuers, its text.
@@ -98,11 +109,7 @@ impl Verifier {
         token: SignatureVerified,
         now: UnixTime,
     ) -> Result<ValidatedToken, TokenError> {
-        let subject = Subject {
-            token: &token,
-            rules: &self.rules,
-            now,
-        };
+        let subject = self.signed(&token, now);
         CHECKS.iter().try_for_each(|check| (check.run)(&subject))?;
         let expires_at = token.claims().time("exp")?;
         let expires_at = expires_at
@@ -110,18 +117,75 @@ impl Verifier {
         Ok(ValidatedToken {
             claims: token.into_claims(),
             expires_at,
+            was_introspected: false,
         })
+    }
+
+    /// Runs the same checks on what the authorization server answered about a token (RFC 7662). Where a
+    /// token's header would say what kind of token it is, `token_type` does. A token without `exp` is good
+    /// until `ask_again`, when its issuer must be asked once more.
+    ///
+    /// # Errors
+    /// The first failed check's reason.
+    pub fn validate_introspected(
+        &self,
+        answer: &IntrospectedClaims,
+        ask_again: UnixTime,
+        now: UnixTime,
+    ) -> Result<ValidatedToken, TokenError> {
+        let subject = Subject {
+            claims: answer.claims(),
+            proved: Proved::ByIntrospection,
+            rules: &self.rules_of_answers,
+            now,
+        };
+        CHECKS.iter().try_for_each(|check| (check.run)(&subject))?;
+        Ok(ValidatedToken {
+            claims: answer.share(),
+            expires_at: answer.claims().time("exp")?.unwrap_or(ask_again),
+            was_introspected: true,
+        })
+    }
+
+    /// Verifies a signed answer of the introspection endpoint (RFC 9701): the signature with the keys of
+    /// this issuer, then that it comes from `asked`, is for the client that asked, and is fresh.
+    ///
+    /// # Errors
+    /// `introspection_refused`, whatever is wrong: nothing is then known about the token.
+    pub fn verify_introspection(
+        &self,
+        answer: &SignedIntrospection<'_>,
+        keys: &JwkSet,
+        client_id: &str,
+        now: UnixTime,
+    ) -> Result<IntrospectionAnswer, TokenError> {
+        let verified = SignatureVerified::verify(answer.jws(), keys, &self.rules.algorithms)
+            .map_err(|error| {
+                let detail = format!("the signed answer is refused: {error}");
+                TokenError::new(Reason::IntrospectionRefused, detail)
+            })?;
+        let clock = (now, self.rules.skew);
+        check_envelope(verified.claims(), self.issuer(), client_id, clock)
+    }
+
+    fn signed<'token>(
+        &'token self,
+        token: &'token SignatureVerified,
+        now: UnixTime,
+    ) -> Subject<'token> {
+        Subject {
+            claims: token.claims(),
+            proved: Proved::BySignature(token.token_type()),
+            rules: &self.rules,
+            now,
+        }
     }
 
     /// Runs the same list without stopping, and then the mapping of the identity.
     #[must_use]
     pub fn explain(&self, token: &SignatureVerified, now: UnixTime) -> Vec<CheckOutcome> {
-        let subject = Subject {
-            token,
-            rules: &self.rules,
-            now,
-        };
-        let identity = self.identity(token.claims(), now).map(|_| ());
+        let subject = self.signed(token, now);
+        let identity = self.identity(&self.rules, token.claims(), now).map(|_| ());
         CHECKS
             .iter()
             .map(|check| CheckOutcome {
@@ -141,16 +205,24 @@ impl Verifier {
     /// When an identity claim cannot be used (`missing_subject`, `malformed_claims`), or another
     /// issuer's verifier validated the token (`unknown_issuer`).
     pub fn user_context(&self, token: &ValidatedToken) -> Result<UserContext, TokenError> {
-        self.identity(&token.claims, token.expires_at)
+        let rules = match token.was_introspected {
+            true => &self.rules_of_answers,
+            false => &self.rules,
+        };
+        self.identity(rules, &token.claims, token.expires_at)
     }
 
-    fn identity(&self, claims: &Claims, expires_at: UnixTime) -> Result<UserContext, TokenError> {
-        checks::check_issuer(&self.rules, claims)?;
-        let issuer = self
-            .rules
+    fn identity(
+        &self,
+        rules: &Rules,
+        claims: &Claims,
+        expires_at: UnixTime,
+    ) -> Result<UserContext, TokenError> {
+        checks::check_issuer(rules, claims)?;
+        let issuer = rules
             .issuer
             .issuer_of(claims)
             .unwrap_or_else(|| self.issuer().clone());
-        mapping::user_context(claims, self.profile(), issuer, expires_at)
+        mapping::user_context(claims, &rules.profile, issuer, expires_at)
     }
 }

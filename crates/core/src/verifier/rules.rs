@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::{
-    Audience, CompactJws, Profile, ResourceIdentifier, SigningAlgorithm, claims::IssuerRule,
+    Audience, CompactJws, Profile, ResourceIdentifier, SigningAlgorithm,
+    claims::{ClaimPointer, IssuerRule},
 };
 
 /// The rules for the tokens of one issuer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(crate) issuer: IssuerRule,
     pub(crate) audiences: Vec<Audience>,
@@ -36,6 +37,23 @@ impl Rules {
             max_lifetime: None,
             max_token_length: CompactJws::MAX_LENGTH,
         }
+    }
+
+    /// The same rules for answers of the introspection endpoint, whose members have the names of RFC 7662
+    /// §2.2 where the provider's tokens have others. The profile's own places come first.
+    pub(super) fn for_answers(&self) -> Self {
+        let mut rules = self.clone();
+        let profile = &mut rules.profile;
+        for (places, name) in [
+            (&mut profile.scopes, "scope"),
+            (&mut profile.client, "client_id"),
+        ] {
+            let place = ClaimPointer::claim(name);
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        rules
     }
 
     /// Whether a token's audience is one of ours: the same bytes or, where the expected audience is

@@ -13,6 +13,7 @@ mod documents;
 mod form;
 mod headers;
 mod identities;
+mod introspection;
 mod issuers;
 mod key_choice;
 mod kinds;

@@ -10,8 +10,7 @@ use crate::{
 /// One of the token's audiences must be one of ours. An empty array counts as missing.
 pub(super) fn audience(subject: &Subject<'_>) -> Result<(), TokenError> {
     let audiences = subject
-        .token
-        .claims()
+        .claims
         .texts("aud")?
         .filter(|audiences| !audiences.is_empty());
     let Some(audiences) = audiences else {
@@ -49,7 +48,7 @@ fn without_audience(subject: &Subject<'_>) -> Result<(), TokenError> {
     if stands_in && client_is_expected(subject)? {
         return Ok(());
     }
-    let client = mapping::client_id(subject.token.claims(), &rules.profile)?;
+    let client = mapping::client_id(subject.claims, &rules.profile)?;
     if client.is_some_and(|client| {
         rules
             .missing_audience_clients
@@ -77,7 +76,7 @@ fn without_audience(subject: &Subject<'_>) -> Result<(), TokenError> {
 }
 
 fn client_is_expected(subject: &Subject<'_>) -> Result<bool, TokenError> {
-    let client = mapping::client_id(subject.token.claims(), &subject.rules.profile)?;
+    let client = mapping::client_id(subject.claims, &subject.rules.profile)?;
     Ok(client.is_some_and(|client| {
         subject
             .rules
@@ -89,7 +88,7 @@ fn client_is_expected(subject: &Subject<'_>) -> Result<bool, TokenError> {
 
 /// A `resource` claim, if the issuer writes one, must name this resource as a whole string.
 pub(super) fn resource(subject: &Subject<'_>) -> Result<(), TokenError> {
-    let Some(named) = subject.token.claims().texts("resource")? else {
+    let Some(named) = subject.claims.texts("resource")? else {
         return Ok(());
     };
     let Some(resource) = &subject.rules.resource else {

@@ -1,6 +1,6 @@
 //! What kind of token this is (RFC 8725 §3.11, §3.12).
 
-use super::Subject;
+use super::{Proved, Subject};
 use crate::{
     Reason, TokenError,
     claims::{ClaimPointer, text},
@@ -10,7 +10,10 @@ use crate::{
 
 /// Rule R15.
 pub(super) fn token_type(subject: &Subject<'_>) -> Result<(), TokenError> {
-    let found = subject.token.token_type();
+    let found = match subject.proved {
+        Proved::BySignature(found) => found,
+        Proved::ByIntrospection => return type_of_answer(subject),
+    };
     if subject.rules.profile.token_types.allow(found) {
         return Ok(());
     }
@@ -24,6 +27,37 @@ pub(super) fn token_type(subject: &Subject<'_>) -> Result<(), TokenError> {
     ))
 }
 
+/// The `token_type` of an answer (RFC 7662 §2.2, RFC 6749 §5.1). Some servers vouch for refresh tokens too,
+/// and mark them here or in `token_use`.
+fn type_of_answer(subject: &Subject<'_>) -> Result<(), TokenError> {
+    let wrong = |member: &str, found: &str| {
+        let detail = format!(
+            "the answer's `{member}` is \"{}\", which names no access token",
+            Printable(found)
+        );
+        Err(TokenError::new(Reason::WrongType, detail))
+    };
+    let is_one_of =
+        |found: &str, names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(found));
+    match introspected_type(subject)? {
+        Some(found) if !is_one_of(found, &["Bearer", "DPoP"]) => return wrong("token_type", found),
+        _ => {}
+    }
+    match subject.claims.text("token_use")? {
+        Some(found) if !is_one_of(found, &["access", "access_token"]) => wrong("token_use", found),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn introspected_type<'token>(
+    subject: &Subject<'token>,
+) -> Result<Option<&'token str>, TokenError> {
+    match subject.proved {
+        Proved::BySignature(_) => Ok(None),
+        Proved::ByIntrospection => subject.claims.text("token_type"),
+    }
+}
+
 /// Rule R16.
 pub(super) fn required_claims(subject: &Subject<'_>) -> Result<(), TokenError> {
     let profile = &subject.rules.profile;
@@ -35,7 +69,7 @@ pub(super) fn required_claims(subject: &Subject<'_>) -> Result<(), TokenError> {
 }
 
 fn one_claim_of(subject: &Subject<'_>, places: &[ClaimPointer]) -> Result<(), TokenError> {
-    if places.is_empty() || subject.token.claims().first(places).is_some() {
+    if places.is_empty() || subject.claims.first(places).is_some() {
         return Ok(());
     }
     let places: Vec<_> = places.iter().map(ToString::to_string).collect();
@@ -47,7 +81,7 @@ fn one_claim_of(subject: &Subject<'_>, places: &[ClaimPointer]) -> Result<(), To
 
 fn required_claim(subject: &Subject<'_>, required: &RequiredClaim) -> Result<(), TokenError> {
     let claim = &required.claim;
-    let Some(value) = claim.find(subject.token.claims().as_map()) else {
+    let Some(value) = claim.find(subject.claims.as_map()) else {
         return Err(TokenError::new(
             Reason::WrongTokenUse,
             format!(
@@ -71,7 +105,7 @@ fn required_claim(subject: &Subject<'_>, required: &RequiredClaim) -> Result<(),
 /// Rule R17. An ID token tells a client who logged in; it is no key to anything. Its audience is its own
 /// client and it has no scope; where it does not name its client, its hashes and nonce give it away.
 pub(super) fn id_token(subject: &Subject<'_>) -> Result<(), TokenError> {
-    let (claims, profile) = (subject.token.claims(), &subject.rules.profile);
+    let (claims, profile) = (subject.claims, &subject.rules.profile);
     if profile.client_audience != ClientAudience::Unexpected
         || claims.first(&profile.scopes).is_some()
     {

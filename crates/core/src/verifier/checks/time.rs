@@ -2,15 +2,12 @@
 //! a token is good while `now < exp + skew` (RFC 7519 §4.1.4: "on or after" is expired), and from
 //! `now + skew >= nbf` on.
 
-use super::Subject;
+use super::{Proved, Subject};
 use crate::{Reason, TokenError};
 
 pub(super) fn expiration(subject: &Subject<'_>) -> Result<(), TokenError> {
-    let Some(expires_at) = subject.token.claims().time("exp")? else {
-        return Err(TokenError::new(
-            Reason::MissingExpiration,
-            "the token has no `exp`",
-        ));
+    let Some(expires_at) = subject.claims.time("exp")? else {
+        return without_expiration(subject.proved);
     };
     if subject.now < expires_at.saturating_add(subject.rules.skew) {
         return Ok(());
@@ -25,6 +22,18 @@ pub(super) fn expiration(subject: &Subject<'_>) -> Result<(), TokenError> {
     ))
 }
 
+/// A server that was asked says whether the token is good now (RFC 7662 §2.2: `exp` is optional), and is
+/// asked again; a signature would be good for ever.
+fn without_expiration(proved: Proved<'_>) -> Result<(), TokenError> {
+    match proved {
+        Proved::ByIntrospection => Ok(()),
+        Proved::BySignature(_) => Err(TokenError::new(
+            Reason::MissingExpiration,
+            "the token has no `exp`",
+        )),
+    }
+}
+
 pub(super) fn not_before(subject: &Subject<'_>) -> Result<(), TokenError> {
     not_in_future(subject, "nbf", Reason::NotYetValid)
 }
@@ -34,7 +43,7 @@ pub(super) fn issued_at(subject: &Subject<'_>) -> Result<(), TokenError> {
 }
 
 fn not_in_future(subject: &Subject<'_>, claim: &str, reason: Reason) -> Result<(), TokenError> {
-    let Some(time) = subject.token.claims().time(claim)? else {
+    let Some(time) = subject.claims.time(claim)? else {
         return Ok(());
     };
     if time <= subject.now.saturating_add(subject.rules.skew) {
@@ -55,7 +64,7 @@ pub(super) fn lifetime(subject: &Subject<'_>) -> Result<(), TokenError> {
     let Some(longest) = subject.rules.max_lifetime else {
         return Ok(());
     };
-    let claims = subject.token.claims();
+    let claims = subject.claims;
     let start = claims.time("iat")?.unwrap_or(subject.now);
     let Some(expires_at) = claims.time("exp")? else {
         return Ok(());

@@ -1,0 +1,100 @@
+//! Signed answers (RFC 9701): a JWT whose claim `token_introspection` is the answer of RFC 7662. TLS says
+//! who answered; the signature says so also to whoever comes later, behind proxies that end TLS.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{IntrospectionAnswer, refused};
+use crate::{
+    CompactJws, Issuer, KeyHint, TokenError, UnixTime, claims::Claims, text::Printable,
+    token::without_application_prefix,
+};
+
+/// The media type of a signed answer.
+pub const RESPONSE_MEDIA_TYPE: &str = "application/token-introspection+jwt";
+const TOKEN_TYPE: &str = "token-introspection+jwt";
+/// How old a signed answer may be: it was made for this very question.
+const OLDEST: Duration = Duration::from_secs(300);
+
+/// A signed answer whose parts were read strictly; nothing is verified yet. It becomes an
+/// [`IntrospectionAnswer`] by [`crate::Verifier::verify_introspection`].
+#[derive(Debug, Clone)]
+pub struct SignedIntrospection<'answer> {
+    jws: CompactJws<'answer>,
+}
+
+impl<'answer> SignedIntrospection<'answer> {
+    /// Takes a signed answer apart.
+    ///
+    /// # Errors
+    /// `introspection_refused`, when it is no JWT of the type `token-introspection+jwt`.
+    pub fn parse(text: &'answer str) -> Result<Self, TokenError> {
+        let jws = CompactJws::parse_with_limit(text.trim_end(), IntrospectionAnswer::MAX_LENGTH)
+            .map_err(|error| refused(format!("the signed answer is refused: {error}")))?;
+        match jws.jws().header().token_type() {
+            Some(found) if is_ours(found) => Ok(Self { jws }),
+            found => Err(refused(format!(
+                "the signed answer's `typ` is \"{}\", where \"{TOKEN_TYPE}\" is due (RFC 9701 §5)",
+                Printable(found.unwrap_or_default())
+            ))),
+        }
+    }
+
+    /// What its header says about the key it wants.
+    #[must_use]
+    pub fn key_hint(&self) -> KeyHint {
+        self.jws.key_hint()
+    }
+
+    pub(crate) fn jws(&self) -> &CompactJws<'answer> {
+        &self.jws
+    }
+}
+
+fn is_ours(token_type: &str) -> bool {
+    without_application_prefix(token_type).eq_ignore_ascii_case(TOKEN_TYPE)
+}
+
+/// What a signed answer says, once its signature was verified: it must come from the issuer that was
+/// asked, be for us, and be fresh (RFC 9701 §5: `iss`, `aud`, `iat` are required).
+pub(crate) fn check_envelope(
+    claims: &Claims,
+    issuer: &Issuer,
+    client_id: &str,
+    (now, skew): (UnixTime, Duration),
+) -> Result<IntrospectionAnswer, TokenError> {
+    let malformed = |error: TokenError| refused(format!("the signed answer: {}", error.detail()));
+    match claims.text("iss").map_err(malformed)? {
+        Some(found) if found == issuer.as_str() => {}
+        found => {
+            return Err(refused(format!(
+                "the signed answer's `iss` is \"{}\", and \"{issuer}\" was asked",
+                Printable(found.unwrap_or_default())
+            )));
+        }
+    }
+    let audiences = claims.texts("aud").map_err(malformed)?.unwrap_or_default();
+    if !audiences.contains(&client_id) {
+        return Err(refused(
+            "the signed answer's `aud` does not name our client id",
+        ));
+    }
+    let Some(issued_at) = claims.time("iat").map_err(malformed)? else {
+        return Err(refused("the signed answer has no `iat`"));
+    };
+    if issued_at > now.saturating_add(skew) {
+        return Err(refused("the signed answer was issued in the future"));
+    }
+    if issued_at.saturating_add(OLDEST).saturating_add(skew) < now {
+        return Err(refused(
+            "the signed answer is old: it answers another question",
+        ));
+    }
+    match claims.get("token_introspection") {
+        Some(Value::Object(members)) => IntrospectionAnswer::of_members(members.clone(), issuer),
+        _ => Err(refused(
+            "the signed answer has no object `token_introspection`",
+        )),
+    }
+}
