@@ -45,10 +45,8 @@ async fn answer(
         ));
     }
     let token = form.require("token")?;
-    let Some(mut claims) = state.grants().active_claims(token, clock::now()).cloned() else {
+    let Some(claims) = state.grants().active_claims(token, clock::now()).cloned() else {
         return Ok(json!({"active": false}));
     };
-    claims.insert("active".to_owned(), json!(true));
-    claims.insert("token_type".to_owned(), json!("Bearer"));
-    Ok(Value::Object(claims))
+    Ok(state.introspected(claims))
 }

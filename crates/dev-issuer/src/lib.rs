@@ -52,6 +52,7 @@ mod clock;
 mod control;
 mod cors;
 mod crypto;
+mod emulate;
 mod error;
 mod introspect;
 mod keys;
@@ -70,6 +71,7 @@ mod token;
 
 pub use clients::StaticClient;
 pub use control::{Counters, Endpoint, Fault, FaultAnswer};
+pub use emulate::{Changes, Emulation, Kind};
 pub use keys::Algorithm;
 pub use mint::{SignatureForgery, TokenSpec};
 pub use options::{DemoUser, DevIssuerOptions, Resource, ResourceScope, TokenFormat};

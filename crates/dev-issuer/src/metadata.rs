@@ -85,6 +85,10 @@ fn scopes(state: &IssuerState) -> Vec<String> {
 /// The public keys (RFC 7517), with what a polite cache needs.
 pub(crate) async fn jwks(State(state): State<Arc<IssuerState>>, headers: HeaderMap) -> Response {
     let body = state.jwk_set().to_string();
+    cacheable_set(&state, &headers, body)
+}
+
+pub(crate) fn cacheable_set(state: &IssuerState, headers: &HeaderMap, body: String) -> Response {
     let etag = format!("\"{}\"", base64url(&sha256(body.as_bytes())));
     let known = headers
         .get(header::IF_NONE_MATCH)

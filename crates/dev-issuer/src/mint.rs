@@ -168,17 +168,25 @@ impl TokenSpec {
         }
         header.retain(|_, value| value != "");
         overlay(&mut header, &self.header);
-        match self.signature {
-            SignatureForgery::None => compact(&header, claims, |input| key.sign(input)),
-            SignatureForgery::Flipped => {
-                compact(&header, claims, |input| flip_a_bit(key.sign(input)))
-            }
-            SignatureForgery::Stripped => compact(&header, claims, |_| Vec::new()),
-            SignatureForgery::ForeignKey => {
-                let foreign =
-                    SigningKey::generate(key.algorithm).expect("the crypto library makes keys");
-                compact(&header, claims, |input| foreign.sign(input))
-            }
+        forge(&header, claims, key, self.signature)
+    }
+}
+
+/// Signs, well or not.
+pub(crate) fn forge(
+    header: &Map<String, Value>,
+    claims: &Map<String, Value>,
+    key: &SigningKey,
+    forgery: SignatureForgery,
+) -> String {
+    match forgery {
+        SignatureForgery::None => compact(header, claims, |input| key.sign(input)),
+        SignatureForgery::Flipped => compact(header, claims, |input| flip_a_bit(key.sign(input))),
+        SignatureForgery::Stripped => compact(header, claims, |_| Vec::new()),
+        SignatureForgery::ForeignKey => {
+            let foreign =
+                SigningKey::generate(key.algorithm).expect("the crypto library makes keys");
+            compact(header, claims, |input| foreign.sign(input))
         }
     }
 }
@@ -242,7 +250,7 @@ pub(crate) fn compact(
     format!("{input}.{signature}")
 }
 
-fn overlay(object: &mut Map<String, Value>, changes: &Map<String, Value>) {
+pub(crate) fn overlay(object: &mut Map<String, Value>, changes: &Map<String, Value>) {
     for (name, value) in changes {
         if value.is_null() {
             object.remove(name);

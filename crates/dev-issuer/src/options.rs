@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::{clients::StaticClient, keys::Algorithm};
+use crate::{clients::StaticClient, emulate::Emulation, keys::Algorithm};
 
 /// Everything that can be chosen. `Default` is a good server on a free port of 127.0.0.1 that knows no resource yet
 /// (see [`DevIssuer::add_resource`](crate::DevIssuer::add_resource)) and asks a person for consent.
@@ -37,6 +37,13 @@ pub struct DevIssuerOptions {
     pub token_format: TokenFormat,
     /// Serves the control API below `/control/`.
     pub control_api: bool,
+    /// Passes itself off as this provider. Its issuer, paths, keys and clients then take the place of `issuer_path`
+    /// and `algorithms`; `clients` are there beside the provider's own, and any resource that the provider would
+    /// listen to is accepted where none is named.
+    pub emulation: Option<Emulation>,
+    /// Documents and tokens carry the host names of the emulated provider, for use behind a proxy that leads those
+    /// names here. Requests are then answered by their path whatever host they name.
+    pub real_names: bool,
 }
 
 impl Default for DevIssuerOptions {
@@ -56,6 +63,8 @@ impl Default for DevIssuerOptions {
             jwks_max_age: 300,
             token_format: TokenFormat::Jwt,
             control_api: false,
+            emulation: None,
+            real_names: false,
         }
     }
 }

@@ -14,7 +14,7 @@ use axum::{
 use crate::{
     authorize, clients,
     control::{self, Endpoint, misbehave},
-    cors, introspect, loopback, metadata, revoke,
+    cors, emulate, introspect, loopback, metadata, revoke,
     state::IssuerState,
     token,
 };
@@ -27,14 +27,20 @@ pub(crate) fn router(state: &Arc<IssuerState>) -> Router {
     if state.options.control_api {
         routes = routes.merge(control::routes());
     }
-    routes
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(refuse_foreign_hosts))
-        .with_state(Arc::clone(state))
+    routes = routes.layer(DefaultBodyLimit::max(MAX_BODY));
+    // Behind a proxy that sends a provider's names here, every name is ours.
+    if !state.has_real_names() {
+        routes = routes.layer(middleware::from_fn(refuse_foreign_hosts));
+    }
+    routes.with_state(Arc::clone(state))
 }
 
 /// What a client in a browser may call from any origin.
 fn open_routes(state: &Arc<IssuerState>) -> Router<Arc<IssuerState>> {
+    if let Some(emulated) = &state.emulated {
+        return emulate::endpoint_routes(state, emulated)
+            .layer(middleware::from_fn(cors::allow_any_origin));
+    }
     let path = &state.path;
     let mut routes = Router::new()
         .route(
@@ -69,15 +75,26 @@ fn open_routes(state: &Arc<IssuerState>) -> Router<Arc<IssuerState>> {
 /// What only a person's own browser window may call.
 fn authorize_routes(state: &Arc<IssuerState>) -> Router<Arc<IssuerState>> {
     let path = &state.path;
-    Router::new()
-        .route(
-            &format!("{path}/authorize"),
-            observed(state, Endpoint::Authorize, get(authorize::authorize)),
-        )
-        .route(
-            &format!("{path}/authorize/decision"),
-            post(authorize::decide),
-        )
+    let usual = vec![format!("{path}/authorize")];
+    let (pages, token_info) = match &state.emulated {
+        None => (usual, Router::new()),
+        Some(emulated) => (
+            emulate::authorize_paths(emulated),
+            emulate::token_info_routes(state, emulated),
+        ),
+    };
+    let decision = Router::new().route(
+        &format!("{path}/authorize/decision"),
+        post(authorize::decide),
+    );
+    pages
+        .iter()
+        .fold(decision.merge(token_info), |routes, page| {
+            routes.route(
+                page,
+                observed(state, Endpoint::Authorize, get(authorize::authorize)),
+            )
+        })
 }
 
 /// RFC 8414 §3.1 inserts the well-known part before the path, OpenID Connect appends it. Clients try both spellings
@@ -96,7 +113,7 @@ fn metadata_locations(path: &str) -> BTreeSet<String> {
 }
 
 /// Counts the requests of an endpoint and lets its fault hit them.
-fn observed(
+pub(crate) fn observed(
     state: &Arc<IssuerState>,
     endpoint: Endpoint,
     route: MethodRouter<Arc<IssuerState>>,

@@ -8,6 +8,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     control::{Counters, Endpoint, Fault},
+    emulate::{Changes, Emulated, Kind},
     keys::KeyRing,
     mint::TokenSpec,
     options::{DevIssuerOptions, Resource},
@@ -65,16 +66,29 @@ impl DevIssuer {
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
         }
-        let path = issuer_path(options.issuer_path.as_deref())?;
-        let keys = make_keys(&options).await?;
+        let path = match options.emulation {
+            None => issuer_path(options.issuer_path.as_deref())?,
+            Some(_) => String::new(),
+        };
+        if options.algorithms.is_empty() {
+            return Err(StartError::NoAlgorithm);
+        }
         let cannot_listen = |source| StartError::Listen {
             address: listen,
             source,
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let issuer = format!("http://{address}{path}");
-        let state = Arc::new(IssuerState::new(issuer, path, options, keys));
+        let origin = format!("http://{address}");
+        let emulated = options
+            .emulation
+            .map(|emulation| Emulated::new(emulation, origin.clone(), options.real_names));
+        let issuer = match &emulated {
+            Some(emulated) => emulated.issuer(),
+            None => format!("{origin}{path}"),
+        };
+        let (emulated, keys) = make_keys(emulated, &options).await?;
+        let state = Arc::new(IssuerState::new(issuer, path, options, emulated, keys));
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, router(&state), stopped));
         Ok(Self {
@@ -112,6 +126,29 @@ impl DevIssuer {
     )]
     pub fn mint(&self, spec: TokenSpec) -> String {
         self.state.mint(&spec)
+    }
+
+    /// Makes a token of the emulated provider, as its token endpoint would, but for the changes. A kind that the
+    /// provider does not have ([`Kind::Id`] at GitHub) is a random string that nobody knows.
+    ///
+    /// # Panics
+    /// When nothing is emulated ([`DevIssuerOptions::emulation`]).
+    #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "changes are built in place, for one token"
+    )]
+    pub fn emulated_token(&self, kind: Kind, changes: Changes) -> String {
+        self.state
+            .emulated_token(kind, &changes)
+            .expect("the caller started an emulation")
+    }
+
+    /// Environment variables that make an OAuthGate take the emulated provider's tokens; none without an emulation.
+    #[must_use]
+    pub fn gate_settings(&self) -> Vec<(&'static str, String)> {
+        let emulated = self.state.emulated.as_ref();
+        emulated.map_or_else(Vec::new, |it| it.gate_settings(&self.state.options))
     }
 
     /// New keys for every algorithm. With `keep_old` the old ones stay published (a soft rotation); without, tokens
@@ -178,12 +215,19 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
     }
 }
 
-async fn make_keys(options: &DevIssuerOptions) -> Result<KeyRing, StartError> {
-    if options.algorithms.is_empty() {
-        return Err(StartError::NoAlgorithm);
-    }
+async fn make_keys(
+    emulated: Option<Emulated>,
+    options: &DevIssuerOptions,
+) -> Result<(Option<Emulated>, KeyRing), StartError> {
     let algorithms = options.algorithms.clone();
-    let made = tokio::task::spawn_blocking(move || KeyRing::generate(&algorithms)).await;
+    let make = move || {
+        let keys = match &emulated {
+            Some(emulated) => emulated.keys()?,
+            None => KeyRing::generate(&algorithms, |key| key)?,
+        };
+        Ok::<_, aws_lc_rs::error::Unspecified>((emulated, keys))
+    };
+    let made = tokio::task::spawn_blocking(make).await;
     made.ok().and_then(Result::ok).ok_or(StartError::Key)
 }
 

@@ -9,10 +9,12 @@ use crate::{
     clients::ClientStore,
     clock,
     control::{Counts, Faults},
+    emulate::Emulated,
     error::OAuthError,
     keys::{Algorithm, KeyRing, SigningKey},
     mint::TokenSpec,
     options::{DevIssuerOptions, Resource, ResourceScope},
+    parameters::Parameters,
     scope::IDENTITY_SCOPES,
     token::Grants,
 };
@@ -27,6 +29,8 @@ pub(crate) struct IssuerState {
     /// Path of the issuer identifier, empty if it has none.
     pub(crate) path: String,
     pub(crate) options: DevIssuerOptions,
+    /// The provider that this server passes itself off as.
+    pub(crate) emulated: Option<Emulated>,
     pub(crate) clients: ClientStore,
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
@@ -40,19 +44,35 @@ impl IssuerState {
         issuer: String,
         path: String,
         options: DevIssuerOptions,
+        emulated: Option<Emulated>,
         keys: KeyRing,
     ) -> Self {
+        let mut clients = options.clients.clone();
+        clients.extend(emulated.iter().flat_map(Emulated::clients));
         Self {
             issuer,
             path,
-            clients: ClientStore::new(&options.clients),
+            clients: ClientStore::new(&clients),
             faults: Faults::default(),
             counts: Counts::default(),
             grants: Mutex::new(Grants::default()),
             resources: RwLock::new(options.resources.clone()),
             keys: RwLock::new(keys),
             options,
+            emulated,
         }
+    }
+
+    /// Authorization responses say whose they are (RFC 9207).
+    pub(crate) fn names_itself(&self) -> bool {
+        self.emulated
+            .as_ref()
+            .is_none_or(|emulated| emulated.provider().names_itself())
+    }
+
+    /// The provider's own host names stand for the loopback origin.
+    pub(crate) fn has_real_names(&self) -> bool {
+        self.emulated.is_some() && self.options.real_names
     }
 
     /// The absolute URL of an endpoint such as `/token`.
@@ -88,6 +108,7 @@ impl IssuerState {
         active.unwrap_or_else(|| {
             let key = SigningKey::generate(algorithm.unwrap_or(Algorithm::Rs256))
                 .expect("the crypto library makes keys");
+            let key = self.dress(key);
             self.keys
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -95,10 +116,37 @@ impl IssuerState {
         })
     }
 
+    /// The active key at this place of the provider's list.
+    pub(crate) fn signing_key_at(&self, place: usize) -> Arc<SigningKey> {
+        let active = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .active_at(place);
+        active.unwrap_or_else(|| self.signing_key(None))
+    }
+
+    /// What is said of an active token (RFC 7662 §2.2).
+    pub(crate) fn introspected(&self, mut claims: Claims) -> Value {
+        if let Some(emulated) = &self.emulated {
+            return emulated.provider().introspected(claims);
+        }
+        claims.insert("active".to_owned(), Value::Bool(true));
+        claims.insert("token_type".to_owned(), Value::from("Bearer"));
+        Value::Object(claims)
+    }
+
+    fn dress(&self, key: SigningKey) -> SigningKey {
+        match &self.emulated {
+            Some(emulated) => emulated.dress(key),
+            None => key,
+        }
+    }
+
     /// Replaces every active key. Blocks while RSA keys are made.
     pub(crate) fn rotate_keys(&self, keep_old: bool) {
-        let successor =
-            KeyRing::generate(&self.algorithms()).expect("the crypto library makes keys");
+        let successor = KeyRing::generate(&self.algorithms(), |key| self.dress(key))
+            .expect("the crypto library makes keys");
         self.keys
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -141,13 +189,54 @@ impl IssuerState {
         );
         let token = spec.sign(&self.signing_key(spec.alg), &claims);
         if spec.signature == crate::SignatureForgery::None {
-            self.grants().remember_minted(&token, claims, clock::now());
+            let now = clock::now();
+            let expires_at = claims.get("exp").and_then(Value::as_i64).unwrap_or(now);
+            self.grants()
+                .remember_minted(&token, claims, &spec.client_id, expires_at);
         }
         token
     }
 
-    /// The resource a client asked for (RFC 8707 §2); the first one if it asked for none.
+    /// The resource that a request names, in the words of the provider.
+    pub(crate) fn asked_resource<'a>(
+        &self,
+        parameters: &'a Parameters,
+    ) -> Result<Option<&'a str>, OAuthError> {
+        let own = self
+            .emulated
+            .as_ref()
+            .and_then(|emulated| emulated.provider().audience_parameter())
+            .and_then(|name| parameters.find(name));
+        match own {
+            Some(audience) => Ok(Some(audience)),
+            None => parameters.resource(),
+        }
+    }
+
+    /// The resource a client asked for (RFC 8707 §2); the first one if it asked for none, unless the provider makes
+    /// tokens for none.
     pub(crate) fn target(&self, asked: Option<&str>) -> Result<Target, OAuthError> {
+        let Some(emulated) = &self.emulated else {
+            return self.known_target(asked);
+        };
+        let heard = emulated
+            .provider()
+            .target(asked)
+            .map_err(OAuthError::invalid_target)?;
+        match heard {
+            None => Ok(Target {
+                uri: String::new(),
+                scopes: None,
+            }),
+            Some(uri) if self.options.resources.is_empty() => Ok(Target {
+                uri: uri.to_owned(),
+                scopes: None,
+            }),
+            Some(_) => self.known_target(heard),
+        }
+    }
+
+    fn known_target(&self, asked: Option<&str>) -> Result<Target, OAuthError> {
         let resources = self
             .resources
             .read()

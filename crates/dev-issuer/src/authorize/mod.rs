@@ -135,8 +135,10 @@ fn released(
 /// Browsers say where a form was sent from; other programs say nothing, and need the cookie all the same.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let own = text(header::HOST).map(|host| format!("http://{host}"));
-    headers.get(header::ORIGIN).is_none() || text(header::ORIGIN) == own.as_deref()
+    // The scheme tells nothing here: a proxy may have ended TLS.
+    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    headers.get(header::ORIGIN).is_none()
+        || origin.map(|(_, host)| host) == text(header::HOST) && origin.is_some()
 }
 
 fn grant(state: &IssuerState, request: &AuthorizationRequest, scopes: Vec<String>) -> Response {

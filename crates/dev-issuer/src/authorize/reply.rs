@@ -16,7 +16,8 @@ pub(crate) struct Reply {
     pub(crate) redirect_uri: String,
     /// Echoed as it came.
     pub(crate) state: Option<String>,
-    pub(crate) issuer: String,
+    /// Left out by providers that do not say it.
+    pub(crate) issuer: Option<String>,
 }
 
 impl Reply {
@@ -56,7 +57,9 @@ impl Reply {
             query.append_pair("state", state);
         }
         // RFC 9207: the client can tell which server answered.
-        query.append_pair("iss", &self.issuer);
+        if let Some(issuer) = &self.issuer {
+            query.append_pair("iss", issuer);
+        }
         let separator = if self.redirect_uri.contains('?') {
             '&'
         } else {
@@ -74,7 +77,7 @@ mod tests {
         Reply {
             redirect_uri: redirect_uri.to_owned(),
             state: Some("a b&c".to_owned()),
-            issuer: "http://127.0.0.1:1/x".to_owned(),
+            issuer: Some("http://127.0.0.1:1/x".to_owned()),
         }
     }
 

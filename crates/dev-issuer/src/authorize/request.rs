@@ -38,7 +38,7 @@ pub(super) async fn identify(
     let reply = Reply {
         redirect_uri,
         state: parameters.find("state").map(str::to_owned),
-        issuer: state.issuer.clone(),
+        issuer: state.names_itself().then(|| state.issuer.clone()),
     };
     Ok((client, reply))
 }
@@ -71,7 +71,7 @@ impl AuthorizationRequest {
         }
         check_form(parameters)?;
         let code_challenge = code_challenge(parameters)?;
-        let target = state.target(parameters.resource()?)?;
+        let target = state.target(state.asked_resource(parameters)?)?;
         let scopes = select_scopes(&target, &client, parameters)?;
         Ok(Self {
             client_id: client.client_id,

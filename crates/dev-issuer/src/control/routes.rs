@@ -11,10 +11,12 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Counters, Endpoint, Fault, FaultAnswer};
-use crate::{TokenSpec, options::Resource, options::ResourceScope, state::IssuerState};
+use crate::{
+    TokenSpec, emulate::Order, options::Resource, options::ResourceScope, state::IssuerState,
+};
 
 /// The routes below `/control`.
 pub(crate) fn routes() -> Router<Arc<IssuerState>> {
@@ -120,9 +122,31 @@ async fn reset(State(state): State<Arc<IssuerState>>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn mint(State(state): State<Arc<IssuerState>>, Json(spec): Json<TokenSpec>) -> Response {
-    match tokio::task::spawn_blocking(move || state.mint(&spec)).await {
-        Ok(token) => Json(json!({"access_token": token, "token_type": "Bearer"})).into_response(),
+/// A body with `kind` asks for a token of the emulated provider, any other is a [`TokenSpec`].
+async fn mint(
+    State(state): State<Arc<IssuerState>>,
+    Json(body): Json<Map<String, Value>>,
+) -> Response {
+    match tokio::task::spawn_blocking(move || minted(&state, body)).await {
+        Ok(Ok(token)) => {
+            Json(json!({"access_token": token, "token_type": "Bearer"})).into_response()
+        }
+        Ok(Err(why)) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Json(json!({"error": why})),
+        )
+            .into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn minted(state: &IssuerState, body: Map<String, Value>) -> Result<String, String> {
+    if body.contains_key("kind") {
+        let order = Order::parse(body).map_err(|error| error.to_string())?;
+        let token = state.emulated_token(order.kind, &order.changes);
+        return token.ok_or_else(|| "no provider is emulated".to_owned());
+    }
+    let spec: TokenSpec =
+        serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?;
+    Ok(state.mint(&spec))
 }

@@ -1,6 +1,7 @@
 //! Signing keys: made at start, rotated on demand, published as a JWK set.
 
 mod algorithm;
+mod certificate;
 mod ring;
 mod signing_key;
 

@@ -15,19 +15,31 @@ const MAX_RETIRED: usize = 30;
 pub(crate) struct KeyRing {
     active: Vec<Arc<SigningKey>>,
     retired: Vec<Arc<SigningKey>>,
+    /// Published beside them, and no signing keys.
+    others: Vec<Value>,
 }
 
 impl KeyRing {
-    /// Makes one key per algorithm. Blocks for as long as RSA keys take.
-    pub(crate) fn generate(algorithms: &[Algorithm]) -> Result<Self, Unspecified> {
-        let active = algorithms
-            .iter()
-            .map(|algorithm| SigningKey::generate(*algorithm).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+    /// Makes one key per algorithm and has it named and dressed. Blocks for as long as RSA keys take.
+    pub(crate) fn generate(
+        algorithms: &[Algorithm],
+        dress: impl Fn(SigningKey) -> SigningKey,
+    ) -> Result<Self, Unspecified> {
+        let make = |algorithm: &Algorithm| SigningKey::generate(*algorithm).map(&dress);
         Ok(Self {
-            active,
+            active: algorithms
+                .iter()
+                .map(|algorithm| make(algorithm).map(Arc::new))
+                .collect::<Result<_, _>>()?,
             retired: Vec::new(),
+            others: Vec::new(),
         })
+    }
+
+    /// Publishes keys that sign nothing, too. They outlast rotations.
+    pub(crate) fn with_others(mut self, others: Vec<Value>) -> Self {
+        self.others = others;
+        self
     }
 
     /// Replaces all active keys by `successor`'s; the old ones stay published when `keep_old`.
@@ -58,6 +70,14 @@ impl KeyRing {
         }
     }
 
+    /// The active key at this place of the configured order, or the default key.
+    pub(crate) fn active_at(&self, place: usize) -> Option<Arc<SigningKey>> {
+        self.active
+            .get(place)
+            .or_else(|| self.active.first())
+            .cloned()
+    }
+
     /// Adds a key for an algorithm that has none yet; if another thread was faster, its key stays.
     pub(crate) fn add(&mut self, key: SigningKey) -> Arc<SigningKey> {
         if let Some(faster) = self.active(Some(key.algorithm)) {
@@ -75,6 +95,7 @@ impl KeyRing {
             .iter()
             .chain(&self.retired)
             .map(|key| &key.jwk)
+            .chain(&self.others)
             .collect();
         json!({ "keys": keys })
     }
@@ -85,7 +106,7 @@ mod tests {
     use super::*;
 
     fn ring() -> KeyRing {
-        KeyRing::generate(&[Algorithm::Es256]).unwrap()
+        KeyRing::generate(&[Algorithm::Es256], |key| key).unwrap()
     }
 
     #[test]

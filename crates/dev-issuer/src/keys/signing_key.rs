@@ -1,8 +1,9 @@
 //! One private key, bound to one algorithm.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use aws_lc_rs::{
+    encoding::{AsDer as _, PublicKeyX509Der},
     error::Unspecified,
     rand::SystemRandom,
     rsa,
@@ -12,7 +13,7 @@ use aws_lc_rs::{
 };
 use serde_json::{Value, json};
 
-use super::Algorithm;
+use super::{Algorithm, certificate::certificate};
 use crate::crypto::{base64url, sha256};
 
 /// Marks every key of this server, so that a resource server in production can refuse them by name.
@@ -24,6 +25,9 @@ pub(crate) struct SigningKey {
     pub(crate) kid: String,
     pub(crate) algorithm: Algorithm,
     pub(crate) jwk: Value,
+    /// RFC 7638, before base64url.
+    pub(crate) thumbprint: Vec<u8>,
+    certificate: OnceLock<Option<Vec<u8>>>,
     pair: Pair,
 }
 
@@ -39,7 +43,8 @@ impl SigningKey {
     pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, Unspecified> {
         let pair = Pair::generate(algorithm)?;
         let mut jwk = pair.public_jwk(algorithm);
-        let kid = format!("{KID_PREFIX}{}", thumbprint(&jwk));
+        let thumbprint = thumbprint(&jwk);
+        let kid = format!("{KID_PREFIX}{}", base64url(&thumbprint));
         jwk["kid"] = json!(kid);
         jwk["use"] = json!("sig");
         jwk["alg"] = json!(algorithm.name());
@@ -47,8 +52,22 @@ impl SigningKey {
             kid,
             algorithm,
             jwk,
+            thumbprint,
+            certificate: OnceLock::new(),
             pair,
         })
+    }
+
+    /// A certificate of this key in DER; none for the algorithms that no provider puts into one.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        let make = || {
+            let subject_public_key_info = self.pair.public_key_info()?;
+            let serial = self.thumbprint.get(..16).unwrap_or_default();
+            certificate(self.algorithm, &subject_public_key_info, serial, |input| {
+                self.sign(input)
+            })
+        };
+        self.certificate.get_or_init(make).as_deref()
     }
 
     /// Signs the JWS signing input.
@@ -71,6 +90,16 @@ impl Pair {
             Some((signing, ..)) => Ok(Self::Ec(EcdsaKeyPair::generate(signing)?)),
             None => Ok(Self::Ed(Ed25519KeyPair::generate()?)),
         }
+    }
+
+    /// `SubjectPublicKeyInfo` (RFC 5280 §4.1).
+    fn public_key_info(&self) -> Option<Vec<u8>> {
+        let encoded: PublicKeyX509Der<'_> = match self {
+            Self::Rsa(pair, _) => pair.public_key().as_der().ok()?,
+            Self::Ec(pair) => pair.public_key().as_der().ok()?,
+            Self::Ed(_) => return None,
+        };
+        Some(encoded.as_ref().to_vec())
     }
 
     fn sign(&self, input: &[u8]) -> Result<Vec<u8>, Unspecified> {
@@ -159,10 +188,10 @@ fn without_leading_zeros(integer: &[u8]) -> &[u8] {
 }
 
 /// RFC 7638: the SHA-256 of the required members, sorted by name.
-fn thumbprint(required_members: &Value) -> String {
+fn thumbprint(required_members: &Value) -> Vec<u8> {
     let sorted: BTreeMap<&String, &Value> =
         required_members.as_object().into_iter().flatten().collect();
-    base64url(&sha256(json!(sorted).to_string().as_bytes()))
+    sha256(json!(sorted).to_string().as_bytes())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use crate::{
     authorize::AuthorizationRequest,
+    clock,
     crypto::{base64url, random_token, sha256},
     error::OAuthError,
     state::Claims,
@@ -44,6 +45,8 @@ struct Single<V> {
 #[derive(Debug)]
 struct AccessToken {
     claims: Claims,
+    /// Who may revoke it.
+    client_id: String,
     /// Absent in tokens that no user consented to.
     family: Option<String>,
 }
@@ -122,17 +125,15 @@ impl Grants {
         Ok(redeemed)
     }
 
-    pub(crate) fn issue_refresh_token(&mut self, grant: Grant, expires_at: i64) -> String {
-        let token = random_token();
+    pub(crate) fn remember_refresh_token(&mut self, token: &str, grant: Grant, expires_at: i64) {
         self.refresh_tokens.insert(
-            digest(&token),
+            digest(token),
             Single {
                 value: grant,
                 used: false,
             },
             expires_at,
         );
-        token
     }
 
     /// Uses up a refresh token if `check` agrees. A second use means that it was stolen, from either side: the whole
@@ -172,21 +173,28 @@ impl Grants {
         &mut self,
         token: &str,
         claims: Claims,
+        client_id: &str,
         family: Option<String>,
         expires_at: i64,
     ) {
-        self.access_tokens
-            .insert(digest(token), AccessToken { claims, family }, expires_at);
+        let known = AccessToken {
+            claims,
+            client_id: client_id.to_owned(),
+            family,
+        };
+        self.access_tokens.insert(digest(token), known, expires_at);
     }
 
     /// A token that was made on demand; one that cannot be good is not remembered.
-    pub(crate) fn remember_minted(&mut self, token: &str, claims: Claims, now: i64) {
-        let expires_at = claims
-            .get("exp")
-            .and_then(serde_json::Value::as_i64)
-            .unwrap_or(now);
-        if expires_at > now {
-            self.remember_access_token(token, claims, None, expires_at);
+    pub(crate) fn remember_minted(
+        &mut self,
+        token: &str,
+        claims: Claims,
+        client_id: &str,
+        expires_at: i64,
+    ) {
+        if expires_at > clock::now() {
+            self.remember_access_token(token, claims, client_id, None, expires_at);
         }
     }
 
@@ -212,12 +220,7 @@ impl Grants {
             let family = refresh.value.family.clone();
             self.revoke_family(&family, now);
         }
-        let own = |access: &AccessToken| {
-            access
-                .claims
-                .get("client_id")
-                .is_some_and(|owner| owner == client_id)
-        };
+        let own = |access: &AccessToken| access.client_id == client_id;
         if self.access_tokens.find(&key, now).is_some_and(own) {
             self.access_tokens.take(&key, now);
         }

@@ -7,9 +7,10 @@ use crate::{
     clients::{Client, GrantType},
     clock,
     crypto::random_token,
+    emulate::{Kind, Wanted},
     mint::{ClaimSource, access_token_claims, compact, jose_header},
     options::TokenFormat,
-    state::IssuerState,
+    state::{Claims, IssuerState},
 };
 
 /// Tokens for what a user allowed: an access token, a refresh token if the client can use one, an ID token if the code
@@ -22,26 +23,20 @@ pub(super) fn for_user(
     code: Option<&CodeGrant>,
 ) -> Value {
     let scope = scopes.join(" ");
-    let source = ClaimSource {
-        issuer: &state.issuer,
-        audience: json!(grant.resource),
-        subject: &state.options.user.subject,
-        client_id: &client.client_id,
+    let wanted = Wanted {
+        kind: Kind::User,
+        for_client: false,
+        client: &client.client_id,
+        resource: &grant.resource,
         scope: &scope,
-        lifetime: state.options.access_token_lifetime,
-        user: Some(&state.options.user),
+        nonce: code.and_then(|code| code.nonce.as_deref()),
     };
-    let mut answer = bearer_answer(state, client, &source, Some(grant.family.clone()));
+    let mut answer = bearer_answer(state, client, &wanted, Some(grant.family.clone()));
     if client.may_use(GrantType::RefreshToken) {
-        let expires_at = clock::now() + state.options.refresh_token_lifetime;
-        answer["refresh_token"] = json!(
-            state
-                .grants()
-                .issue_refresh_token(grant.clone(), expires_at)
-        );
+        answer["refresh_token"] = json!(refresh_token(state, grant, wanted));
     }
     if let Some(code) = code.filter(|_| scopes.iter().any(|scope| scope == "openid")) {
-        answer["id_token"] = json!(id_token(state, client, scopes, code));
+        answer["id_token"] = json!(id_token(state, client, scopes, code, wanted));
     }
     answer
 }
@@ -53,49 +48,102 @@ pub(super) fn for_client(
     resource: &str,
     scopes: &[String],
 ) -> Value {
-    let scope = scopes.join(" ");
-    let source = ClaimSource {
-        issuer: &state.issuer,
-        audience: json!(resource),
-        subject: &client.client_id,
-        client_id: &client.client_id,
-        scope: &scope,
-        lifetime: state.options.access_token_lifetime,
-        user: None,
+    let wanted = Wanted {
+        kind: Kind::Machine,
+        for_client: true,
+        client: &client.client_id,
+        resource,
+        scope: &scopes.join(" "),
+        nonce: None,
     };
-    bearer_answer(state, client, &source, None)
+    bearer_answer(state, client, &wanted, None)
 }
 
 /// RFC 6749 §5.1.
 fn bearer_answer(
     state: &IssuerState,
     client: &Client,
-    source: &ClaimSource<'_>,
+    wanted: &Wanted<'_>,
     family: Option<String>,
 ) -> Value {
-    let claims = access_token_claims(source);
-    let token = match state.options.token_format {
-        TokenFormat::Opaque => random_token(),
-        TokenFormat::Jwt => {
-            let key = state.signing_key(client.access_token_algorithm);
-            compact(&jose_header(&key, "at+jwt"), &claims, |input| {
-                key.sign(input)
-            })
-        }
-    };
-    state
-        .grants()
-        .remember_access_token(&token, claims, family, clock::now() + source.lifetime);
-    let mut answer =
-        json!({"access_token": token, "token_type": "Bearer", "expires_in": source.lifetime});
-    if !source.scope.is_empty() {
-        answer["scope"] = json!(source.scope);
+    let (token, claims) = access_token(state, client, wanted);
+    let lifetime = state.options.access_token_lifetime;
+    state.grants().remember_access_token(
+        &token,
+        claims,
+        &client.client_id,
+        family,
+        clock::now() + lifetime,
+    );
+    let mut answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
+    if !wanted.scope.is_empty() {
+        answer["scope"] = json!(wanted.scope);
     }
     answer
 }
 
+/// An access token and what introspection says about it.
+fn access_token(state: &IssuerState, client: &Client, wanted: &Wanted<'_>) -> (String, Claims) {
+    let is_opaque = state.options.token_format == TokenFormat::Opaque;
+    if let Some(emulated) = &state.emulated {
+        let kind = if is_opaque { Kind::Opaque } else { wanted.kind };
+        let made = state.issue_emulated(emulated, &Wanted { kind, ..*wanted });
+        return (made.token, made.claims);
+    }
+    let user = &state.options.user;
+    let claims = access_token_claims(&ClaimSource {
+        issuer: &state.issuer,
+        audience: json!(wanted.resource),
+        subject: match wanted.for_client {
+            true => wanted.client,
+            false => &user.subject,
+        },
+        client_id: wanted.client,
+        scope: wanted.scope,
+        lifetime: state.options.access_token_lifetime,
+        user: (!wanted.for_client).then_some(user),
+    });
+    if is_opaque {
+        return (random_token(), claims);
+    }
+    let key = state.signing_key(client.access_token_algorithm);
+    let header = jose_header(&key, "at+jwt");
+    let token = compact(&header, &claims, |input| key.sign(input));
+    (token, claims)
+}
+
+/// A random string, except at providers that sign them.
+fn refresh_token(state: &IssuerState, grant: &Grant, wanted: Wanted<'_>) -> String {
+    let kind = Kind::Refresh;
+    let token = match &state.emulated {
+        None => random_token(),
+        Some(emulated) => {
+            state
+                .issue_emulated(emulated, &Wanted { kind, ..wanted })
+                .token
+        }
+    };
+    let expires_at = clock::now() + state.options.refresh_token_lifetime;
+    state
+        .grants()
+        .remember_refresh_token(&token, grant.clone(), expires_at);
+    token
+}
+
 /// OpenID Connect Core §2.
-fn id_token(state: &IssuerState, client: &Client, scopes: &[String], code: &CodeGrant) -> String {
+fn id_token(
+    state: &IssuerState,
+    client: &Client,
+    scopes: &[String],
+    code: &CodeGrant,
+    wanted: Wanted<'_>,
+) -> String {
+    if let Some(emulated) = &state.emulated {
+        let kind = Kind::Id;
+        return state
+            .issue_emulated(emulated, &Wanted { kind, ..wanted })
+            .token;
+    }
     let user = &state.options.user;
     let now = clock::now();
     let mut claims = Map::from_iter([

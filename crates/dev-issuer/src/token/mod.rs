@@ -130,14 +130,14 @@ fn client_credentials(
     client: &Client,
     form: &Parameters,
 ) -> Result<Value, OAuthError> {
-    let target = state.target(form.resource()?)?;
+    let target = state.target(state.asked_resource(form)?)?;
     let scopes = select_scopes(&target, client, form)?;
     Ok(issue::for_client(state, client, &target.uri, &scopes))
 }
 
 /// RFC 8707 §2.2: a token request may name the resource of the grant again, but no other.
 fn check_resource(state: &IssuerState, form: &Parameters, grant: &Grant) -> Result<(), OAuthError> {
-    let Some(asked) = form.resource()? else {
+    let Some(asked) = state.asked_resource(form)? else {
         return Ok(());
     };
     if state.target(Some(asked))?.uri != grant.resource {

@@ -4,6 +4,7 @@ mod authorize;
 mod consent;
 mod control;
 mod documents;
+mod emulate;
 mod introspection;
 mod lifecycle;
 mod login;
