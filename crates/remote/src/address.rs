@@ -12,6 +12,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use oauthgate_core::SettingError;
 use url::{Host, Url};
 
 use crate::outbound::{Outbound, RedirectHost};
@@ -231,6 +232,27 @@ pub(crate) fn is_fetchable_scheme(url: &Url) -> bool {
         "http" => is_loopback(url),
         _ => false,
     }
+}
+
+/// Whether this URL may be fetched at all: https (http on loopback), no credentials, no fragment.
+pub(crate) fn fetchable(url: &Url) -> Result<(), SettingError> {
+    if !is_fetchable_scheme(url) {
+        return Err(SettingError::new(
+            format!(
+                "`{}` is not fetched from {}",
+                url.scheme(),
+                url.host_str().unwrap_or("no host")
+            ),
+            "an https URL (http only for localhost, 127.0.0.1 and [::1])",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(SettingError::new(
+            "the URL carries credentials or a fragment",
+            "the URL without them",
+        ));
+    }
+    Ok(())
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -4,23 +4,18 @@ use std::{collections::HashMap, time::Duration};
 
 use rstest::rstest;
 
-use super::{
-    AWS_REGION, MCP_SERVER_URL, OAUTH_AUDIENCE, OAUTH_ISSUER_URL, OAUTH_JWKS_CACHE_TTL,
-    OAUTH_JWKS_MAX_KEYS, OAUTHGATE_JWKS_SAME_SITE, OAUTHGATE_JWKS_STALE_LIMIT,
-    OAUTHGATE_PINNED_KIDS, OAUTHGATE_PRESET, OAUTHGATE_WITHDRAWN_KIDS, USER_POOL_ID,
-    issuer_template, settings_from,
-};
+use super::{settings_from, values::issuer_template};
 use crate::{ConfigurationError, OAuth21Provider, ProviderSettings};
 
 const GOOD: [(&str, &str); 3] = [
-    (MCP_SERVER_URL, "https://mcp.example.com/mcp"),
-    (OAUTH_ISSUER_URL, "https://auth.example.com/"),
-    (OAUTH_AUDIENCE, "https://mcp.example.com/mcp"),
+    ("MCP_SERVER_URL", "https://mcp.example.com/mcp"),
+    ("OAUTH_ISSUER_URL", "https://auth.example.com/"),
+    ("OAUTH_AUDIENCE", "https://mcp.example.com/mcp"),
 ];
 const COGNITO: [(&str, &str); 3] = [
-    (MCP_SERVER_URL, "https://mcp.example.com/mcp"),
-    (USER_POOL_ID, "us-east-1_Ab12Cd34E"),
-    (OAUTH_AUDIENCE, "4client"),
+    ("MCP_SERVER_URL", "https://mcp.example.com/mcp"),
+    ("USER_POOL_ID", "us-east-1_Ab12Cd34E"),
+    ("OAUTH_AUDIENCE", "4client"),
 ];
 
 fn read(
@@ -65,7 +60,10 @@ fn the_names_of_the_seed_are_enough() {
 fn an_explicit_ttl_is_marked_as_explicit_even_when_it_is_the_default() {
     let settings = read(
         &GOOD,
-        &[(OAUTH_JWKS_CACHE_TTL, "3600"), (OAUTH_JWKS_MAX_KEYS, "4")],
+        &[
+            ("OAUTH_JWKS_CACHE_TTL", "3600"),
+            ("OAUTH_JWKS_MAX_KEYS", "4"),
+        ],
     )
     .unwrap();
     assert!(settings.issuers[0].keys.ttl_is_explicit);
@@ -77,9 +75,9 @@ fn the_operators_word_on_keys_is_read() {
     let settings = read(
         &GOOD,
         &[
-            (OAUTHGATE_JWKS_STALE_LIMIT, "0"),
-            (OAUTHGATE_PINNED_KIDS, "a, b/c"),
-            (OAUTHGATE_WITHDRAWN_KIDS, "d"),
+            ("OAUTHGATE_JWKS_STALE_LIMIT", "0"),
+            ("OAUTHGATE_PINNED_KIDS", "a, b/c"),
+            ("OAUTHGATE_WITHDRAWN_KIDS", "d"),
         ],
     )
     .unwrap();
@@ -98,12 +96,12 @@ fn the_operators_word_on_keys_is_read() {
 }
 
 #[rstest]
-#[case(OAUTHGATE_JWKS_STALE_LIMIT, "2592001")]
-#[case(OAUTHGATE_JWKS_STALE_LIMIT, "-1")]
-#[case(OAUTHGATE_JWKS_STALE_LIMIT, "1d")]
-#[case(OAUTHGATE_PINNED_KIDS, "")]
-#[case(OAUTHGATE_PINNED_KIDS, "a,,b")]
-#[case(OAUTHGATE_WITHDRAWN_KIDS, ",a")]
+#[case("OAUTHGATE_JWKS_STALE_LIMIT", "2592001")]
+#[case("OAUTHGATE_JWKS_STALE_LIMIT", "-1")]
+#[case("OAUTHGATE_JWKS_STALE_LIMIT", "1d")]
+#[case("OAUTHGATE_PINNED_KIDS", "")]
+#[case("OAUTHGATE_PINNED_KIDS", "a,,b")]
+#[case("OAUTHGATE_WITHDRAWN_KIDS", ",a")]
 fn a_wrong_word_on_keys_is_a_mistake(#[case] name: &str, #[case] value: &str) {
     assert_eq!(wrong(&GOOD, &[(name, value)]), [name]);
 }
@@ -112,8 +110,8 @@ fn a_wrong_word_on_keys_is_a_mistake(#[case] name: &str, #[case] value: &str) {
 fn no_key_has_a_name_longer_than_a_kid_may_be() {
     let long = "k".repeat(10_000);
     assert_eq!(
-        wrong(&GOOD, &[(OAUTHGATE_WITHDRAWN_KIDS, &long)]),
-        [OAUTHGATE_WITHDRAWN_KIDS]
+        wrong(&GOOD, &[("OAUTHGATE_WITHDRAWN_KIDS", &long)]),
+        ["OAUTHGATE_WITHDRAWN_KIDS"]
     );
 }
 
@@ -137,7 +135,7 @@ fn c11_a_template_of_issuers_is_an_https_url_with_one_claim(
 #[case("a, b", &["a", "b"])]
 #[case("api://x", &["api://x"])]
 fn audiences_are_separated_by_blanks_or_commas(#[case] text: &str, #[case] expected: &[&str]) {
-    let settings = read(&GOOD, &[(OAUTH_AUDIENCE, text)]).unwrap();
+    let settings = read(&GOOD, &[("OAUTH_AUDIENCE", text)]).unwrap();
     let found: Vec<&str> = settings.issuers[0]
         .audiences
         .iter()
@@ -161,14 +159,14 @@ fn a_user_pool_switches_the_cognito_preset_on() {
 #[case("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab12Cd34E")]
 #[case("https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab12Cd34E")]
 fn an_issuer_at_cognito_switches_the_cognito_preset_on(#[case] issuer: &str) {
-    let settings = read(&GOOD, &[(OAUTH_ISSUER_URL, issuer)]).unwrap();
+    let settings = read(&GOOD, &[("OAUTH_ISSUER_URL", issuer)]).unwrap();
     assert_eq!(settings.issuers[0].profile.name(), "cognito");
 }
 
 #[test]
 fn a_preset_that_is_named_comes_before_the_issuers_own() {
     let preset = |base: &[(&str, &str)], name| {
-        let settings = read(base, &[(OAUTHGATE_PRESET, name)]).unwrap();
+        let settings = read(base, &[("OAUTHGATE_PRESET", name)]).unwrap();
         settings.issuers[0].profile.name()
     };
     assert_eq!(preset(&GOOD, "keycloak"), "keycloak");
@@ -177,11 +175,11 @@ fn a_preset_that_is_named_comes_before_the_issuers_own() {
 
 #[test]
 fn a_preset_that_nobody_knows_is_a_mistake_that_lists_the_known_ones() {
-    let error = read(&GOOD, &[(OAUTHGATE_PRESET, "keyclock")]).unwrap_err();
+    let error = read(&GOOD, &[("OAUTHGATE_PRESET", "keyclock")]).unwrap_err();
     let [mistake] = error.mistakes.as_slice() else {
         panic!("{error}")
     };
-    assert_eq!(mistake.setting, OAUTHGATE_PRESET);
+    assert_eq!(mistake.setting, "OAUTHGATE_PRESET");
     for name in oauthgate_core::context::providers::names() {
         assert!(mistake.expected.contains(name), "{error}");
     }
@@ -196,15 +194,15 @@ fn the_region_is_the_pools_own_unless_it_is_set() {
             .to_owned()
     };
     let ireland = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
-    assert_eq!(of(&[(USER_POOL_ID, "eu-west-1_Ab12Cd34E")]), ireland);
+    assert_eq!(of(&[("USER_POOL_ID", "eu-west-1_Ab12Cd34E")]), ireland);
     assert_eq!(
         of(&[
-            (USER_POOL_ID, "eu-west-1_Ab12Cd34E"),
-            (AWS_REGION, "eu-west-1")
+            ("USER_POOL_ID", "eu-west-1_Ab12Cd34E"),
+            ("AWS_REGION", "eu-west-1")
         ]),
         ireland
     );
-    let china = of(&[(USER_POOL_ID, "cn-north-1_Ab12Cd34E")]);
+    let china = of(&[("USER_POOL_ID", "cn-north-1_Ab12Cd34E")]);
     assert_eq!(
         china,
         "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_Ab12Cd34E"
@@ -214,8 +212,8 @@ fn the_region_is_the_pools_own_unless_it_is_set() {
 #[test]
 fn a_pool_of_another_region_is_a_mistake() {
     assert_eq!(
-        wrong(&COGNITO, &[(AWS_REGION, "eu-west-1")]),
-        [USER_POOL_ID]
+        wrong(&COGNITO, &[("AWS_REGION", "eu-west-1")]),
+        ["USER_POOL_ID"]
     );
 }
 
@@ -223,7 +221,7 @@ fn a_pool_of_another_region_is_a_mistake() {
 fn a_pool_and_an_issuer_may_agree_but_not_differ() {
     for kind in ["", "issuer-"] {
         let same = format!("https://{kind}cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab12Cd34E");
-        let settings = read(&COGNITO, &[(OAUTH_ISSUER_URL, &same)]).unwrap();
+        let settings = read(&COGNITO, &[("OAUTH_ISSUER_URL", &same)]).unwrap();
         assert_eq!(
             (
                 settings.issuers[0].issuer.as_str(),
@@ -233,20 +231,23 @@ fn a_pool_and_an_issuer_may_agree_but_not_differ() {
         );
     }
     assert_eq!(
-        wrong(&COGNITO, &[(OAUTH_ISSUER_URL, "https://auth.example.com")]),
-        [OAUTH_ISSUER_URL]
+        wrong(
+            &COGNITO,
+            &[("OAUTH_ISSUER_URL", "https://auth.example.com")]
+        ),
+        ["OAUTH_ISSUER_URL"]
     );
 }
 
 #[rstest]
 fn h7_no_variable_may_be_empty_blank_or_quoted(
     #[values(
-        MCP_SERVER_URL,
-        OAUTH_ISSUER_URL,
-        OAUTH_AUDIENCE,
-        OAUTHGATE_PRESET,
-        OAUTH_JWKS_CACHE_TTL,
-        OAUTH_JWKS_MAX_KEYS
+        "MCP_SERVER_URL",
+        "OAUTH_ISSUER_URL",
+        "OAUTH_AUDIENCE",
+        "OAUTHGATE_PRESET",
+        "OAUTH_JWKS_CACHE_TTL",
+        "OAUTH_JWKS_MAX_KEYS"
     )]
     name: &str,
     #[values("", " ", "\n", "\"x\"", "'x'", "\"x", " 16", "16\n", "x\u{fffd}")] value: &str,
@@ -256,36 +257,36 @@ fn h7_no_variable_may_be_empty_blank_or_quoted(
 
 #[rstest]
 fn h7_no_cognito_variable_may_be_empty_blank_or_quoted(
-    #[values(USER_POOL_ID, AWS_REGION)] name: &str,
+    #[values("USER_POOL_ID", "AWS_REGION")] name: &str,
     #[values("", " ", "\"us-east-1\"", "us-east-1 ")] value: &str,
 ) {
     assert_eq!(wrong(&COGNITO, &[(name, value)]), [name], "{value:?}");
 }
 
 #[rstest]
-#[case(MCP_SERVER_URL, "mcp.example.com")]
-#[case(MCP_SERVER_URL, "http://mcp.example.com")]
-#[case(MCP_SERVER_URL, "https://mcp.example.com/#x")]
-#[case(OAUTH_ISSUER_URL, "http://auth.example.com")]
-#[case(OAUTH_ISSUER_URL, "http://10.0.0.1")]
-#[case(OAUTH_ISSUER_URL, "file:///etc/passwd")]
-#[case(OAUTH_ISSUER_URL, "ftp://auth.example.com")]
-#[case(OAUTH_ISSUER_URL, "data:application/json,{}")]
-#[case(OAUTH_ISSUER_URL, "https://auth.example.com https://b.example")]
-#[case(OAUTH_AUDIENCE, "*")]
-#[case(OAUTH_AUDIENCE, "a,")]
-#[case(OAUTH_AUDIENCE, ",a")]
-#[case(OAUTH_AUDIENCE, "a,,b")]
-#[case(OAUTH_JWKS_CACHE_TTL, "0")]
-#[case(OAUTH_JWKS_CACHE_TTL, "-1")]
-#[case(OAUTH_JWKS_CACHE_TTL, "+5")]
-#[case(OAUTH_JWKS_CACHE_TTL, "1h")]
-#[case(OAUTH_JWKS_CACHE_TTL, "1.5")]
-#[case(OAUTH_JWKS_CACHE_TTL, "86401")]
-#[case(OAUTH_JWKS_CACHE_TTL, "99999999999999999999")]
-#[case(OAUTH_JWKS_MAX_KEYS, "0")]
-#[case(OAUTH_JWKS_MAX_KEYS, "many")]
-#[case(OAUTH_JWKS_MAX_KEYS, "1001")]
+#[case("MCP_SERVER_URL", "mcp.example.com")]
+#[case("MCP_SERVER_URL", "http://mcp.example.com")]
+#[case("MCP_SERVER_URL", "https://mcp.example.com/#x")]
+#[case("OAUTH_ISSUER_URL", "http://auth.example.com")]
+#[case("OAUTH_ISSUER_URL", "http://10.0.0.1")]
+#[case("OAUTH_ISSUER_URL", "file:///etc/passwd")]
+#[case("OAUTH_ISSUER_URL", "ftp://auth.example.com")]
+#[case("OAUTH_ISSUER_URL", "data:application/json,{}")]
+#[case("OAUTH_ISSUER_URL", "https://auth.example.com https://b.example")]
+#[case("OAUTH_AUDIENCE", "*")]
+#[case("OAUTH_AUDIENCE", "a,")]
+#[case("OAUTH_AUDIENCE", ",a")]
+#[case("OAUTH_AUDIENCE", "a,,b")]
+#[case("OAUTH_JWKS_CACHE_TTL", "0")]
+#[case("OAUTH_JWKS_CACHE_TTL", "-1")]
+#[case("OAUTH_JWKS_CACHE_TTL", "+5")]
+#[case("OAUTH_JWKS_CACHE_TTL", "1h")]
+#[case("OAUTH_JWKS_CACHE_TTL", "1.5")]
+#[case("OAUTH_JWKS_CACHE_TTL", "86401")]
+#[case("OAUTH_JWKS_CACHE_TTL", "99999999999999999999")]
+#[case("OAUTH_JWKS_MAX_KEYS", "0")]
+#[case("OAUTH_JWKS_MAX_KEYS", "many")]
+#[case("OAUTH_JWKS_MAX_KEYS", "1001")]
 fn c4_d11_values_that_cannot_be_used_are_mistakes(#[case] name: &str, #[case] value: &str) {
     let error = read(&GOOD, &[(name, value)]).unwrap_err();
     let [mistake] = error.mistakes.as_slice() else {
@@ -308,14 +309,14 @@ fn c4_d11_values_that_cannot_be_used_are_mistakes(#[case] name: &str, #[case] va
 #[case("us_east_1_Ab12")]
 #[case("us-east-1_Ab12@evil.test")]
 fn c10_a_pool_id_that_is_none_is_a_mistake(#[case] id: &str) {
-    assert_eq!(wrong(&COGNITO, &[(USER_POOL_ID, id)]), [USER_POOL_ID]);
+    assert_eq!(wrong(&COGNITO, &[("USER_POOL_ID", id)]), ["USER_POOL_ID"]);
 }
 
 #[test]
 fn c4_h2_credentials_in_an_issuer_are_a_mistake_and_are_not_repeated() {
-    let issuer = (OAUTH_ISSUER_URL, "https://user:s3cret@auth.example.com");
+    let issuer = ("OAUTH_ISSUER_URL", "https://user:s3cret@auth.example.com");
     let error = read(&GOOD, &[issuer]).unwrap_err();
-    assert_eq!(error.mistakes[0].setting, OAUTH_ISSUER_URL);
+    assert_eq!(error.mistakes[0].setting, "OAUTH_ISSUER_URL");
     assert!(!error.to_string().contains("s3cret"), "{error}");
 }
 
@@ -323,7 +324,7 @@ fn c4_h2_credentials_in_an_issuer_are_a_mistake_and_are_not_repeated() {
 fn nothing_set_names_everything_that_is_needed() {
     assert_eq!(
         wrong(&[], &[]),
-        [MCP_SERVER_URL, OAUTH_ISSUER_URL, OAUTH_AUDIENCE]
+        ["MCP_SERVER_URL", "OAUTH_ISSUER_URL", "OAUTH_AUDIENCE"]
     );
 }
 
@@ -331,9 +332,9 @@ fn nothing_set_names_everything_that_is_needed() {
 fn all_mistakes_are_reported_at_once_with_what_to_write_instead() {
     let error = read(
         &[
-            (MCP_SERVER_URL, "nonsense"),
-            (OAUTH_ISSUER_URL, "http://auth.example.com"),
-            (OAUTH_JWKS_CACHE_TTL, "soon"),
+            ("MCP_SERVER_URL", "nonsense"),
+            ("OAUTH_ISSUER_URL", "http://auth.example.com"),
+            ("OAUTH_JWKS_CACHE_TTL", "soon"),
         ],
         &[],
     )
@@ -343,7 +344,7 @@ fn all_mistakes_are_reported_at_once_with_what_to_write_instead() {
     for part in [
         "MCP_SERVER_URL = \"nonsense\"",
         "OAUTH_ISSUER_URL",
-        "OAUTH_AUDIENCE: not set",
+        "OAUTH_AUDIENCE: required and not set",
         "OAUTH_JWKS_CACHE_TTL = \"soon\"",
         "write: ",
     ] {
@@ -358,15 +359,15 @@ fn an_issuer_that_is_no_url_has_no_key_set_to_be_found() {
         "P2abc",
         "https://auth.example.com/?tenant=a",
     ] {
-        let error = read(&GOOD, &[(OAUTH_ISSUER_URL, issuer)]).unwrap_err();
-        assert_eq!(error.mistakes[0].setting, OAUTH_ISSUER_URL);
+        let error = read(&GOOD, &[("OAUTH_ISSUER_URL", issuer)]).unwrap_err();
+        assert_eq!(error.mistakes[0].setting, "OAUTH_ISSUER_URL");
         assert!(error.to_string().contains("cannot be found"), "{error}");
     }
 }
 
 #[test]
 fn keys_must_lie_on_the_issuers_site_where_that_is_said() {
-    let same_site = |value| read(&GOOD, &[(OAUTHGATE_JWKS_SAME_SITE, value)]);
+    let same_site = |value| read(&GOOD, &[("OAUTHGATE_JWKS_SAME_SITE", value)]);
     for (value, expected) in [("true", true), ("false", false)] {
         let settings = same_site(value).unwrap();
         assert_eq!(settings.issuers[0].keys.jwks_same_site, expected);
@@ -374,7 +375,7 @@ fn keys_must_lie_on_the_issuers_site_where_that_is_said() {
     assert!(!read(&GOOD, &[]).unwrap().issuers[0].keys.jwks_same_site);
     for odd in ["yes", "1", "TRUE", "", " true"] {
         let error = same_site(odd).unwrap_err();
-        assert_eq!(error.mistakes[0].setting, OAUTHGATE_JWKS_SAME_SITE);
+        assert_eq!(error.mistakes[0].setting, "OAUTHGATE_JWKS_SAME_SITE");
     }
 }
 
@@ -400,7 +401,7 @@ fn http_on_loopback_is_fine_for_a_developer() {
         "http://[::1]:8080",
     ] {
         assert!(
-            read(&GOOD, &[(OAUTH_ISSUER_URL, issuer)]).is_ok(),
+            read(&GOOD, &[("OAUTH_ISSUER_URL", issuer)]).is_ok(),
             "{issuer}"
         );
     }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use oauthgate_core::{Issuer, SettingError, keys::KeyId};
 use url::Url;
 
-use crate::{discovery, env, error::Mistake, jwks::schedule::STALE_LIMIT};
+use crate::{address::fetchable, discovery, error::Mistake, jwks::schedule::STALE_LIMIT};
 
 /// The longest that keys may be served which their issuer cannot confirm, in seconds: 30 days.
 pub const LONGEST_STALE_LIMIT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The longest life of a key set: beyond it a set could not be told from a stale one.
+pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where an issuer's keys come from, and how long they are held. Resources whose issuer has equal key
 /// settings share one key store.
@@ -106,7 +109,7 @@ impl KeySettings {
         ];
         let urls = urls.iter().filter_map(|(setting, url)| {
             let url = url.as_ref()?;
-            Some((*setting, Some(url.as_str()), env::fetchable(url)))
+            Some((*setting, Some(url.as_str()), fetchable(url)))
         });
         let lists = [
             ("pinned_kids", &self.pinned_kids),
@@ -146,7 +149,7 @@ impl KeySettings {
         if self.metadata_url.is_some() {
             return Ok(());
         }
-        candidates.iter().try_for_each(env::fetchable)
+        candidates.iter().try_for_each(fetchable)
     }
 }
 
@@ -164,7 +167,7 @@ pub(crate) fn can_name_a_key(name: &str) -> Result<(), SettingError> {
 }
 
 fn life_in_range(ttl: Duration) -> Result<(), SettingError> {
-    if (Duration::from_secs(1)..=env::LONGEST_TTL).contains(&ttl) {
+    if (Duration::from_secs(1)..=LONGEST_TTL).contains(&ttl) {
         return Ok(());
     }
     Err(SettingError::new(

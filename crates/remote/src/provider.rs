@@ -39,12 +39,10 @@ struct Shared {
 }
 
 impl OAuth21Provider {
-    /// Reads `MCP_SERVER_URL`, `OAUTH_ISSUER_URL` (or `USER_POOL_ID` and `AWS_REGION`), `OAUTH_AUDIENCE`,
-    /// `OAUTHGATE_PRESET`, `OAUTH_JWKS_CACHE_TTL`, `OAUTH_JWKS_MAX_KEYS`, `OAUTHGATE_JWKS_STALE_LIMIT`,
-    /// `OAUTHGATE_PINNED_KIDS`, `OAUTHGATE_WITHDRAWN_KIDS`, `OAUTHGATE_JWKS_SAME_SITE` from the
-    /// environment, and how fetches leave the process: `OAUTHGATE_PRIVATE_NETWORKS`,
-    /// `OAUTHGATE_REDIRECT_HOSTS`, `OAUTHGATE_CA_FILE` (a file that is read at once), and the proxy in
-    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    /// Reads the environment: `MCP_SERVER_URL`, every setting of an issuer ([`env::table::ISSUER`], first
+    /// of all `OAUTH_ISSUER_URL` or `USER_POOL_ID`, and `OAUTH_AUDIENCE`), and how fetches leave the
+    /// process ([`env::table::OUTBOUND`], and the proxy in `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`).
+    /// Files that settings name are read at once.
     ///
     /// # Errors
     /// Every mistake at once, each with name, value and what was expected.

@@ -42,6 +42,7 @@ impl AdminAccess {
         let mut reader = Reader {
             section: &section,
             prefix: String::new(),
+            environment: Some(environment),
             mistakes: &mut mistakes,
             effective: &mut Vec::new(),
         };

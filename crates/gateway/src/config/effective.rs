@@ -17,9 +17,6 @@ pub struct Effective {
     pub origin: Origin,
 }
 
-/// The origin of what follows from other settings.
-pub(super) const DERIVED: &Origin = &Origin::Default;
-
 impl Serialize for Origin {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

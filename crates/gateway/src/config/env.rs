@@ -1,7 +1,9 @@
 //! The process environment, and the only reader of it. One table says what every variable means;
 //! the reference page is generated from it.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, fmt, ops::Deref, path::Path, sync::LazyLock};
+
+use oauthgate_remote::env::{SecretFile, Setting, table};
 
 use super::{
     given::{Given, Mistakes, Origin, Words, nearest},
@@ -25,47 +27,17 @@ pub enum Level {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// The same setting's key in `oauthgate.toml`.
-    pub key: &'static str,
+    /// Its names, and what it means.
+    pub setting: &'static Setting,
     /// What it belongs to.
     pub level: Level,
-    /// What holds when nobody sets it.
-    pub default: Option<&'static str>,
-    /// What to write, with an example.
-    pub expected: &'static str,
-    /// What it means.
-    pub doc: &'static str,
-    /// The version that brought it.
-    pub since: &'static str,
-    /// How a file that holds the value is named, if the value is a secret: it is then never shown, and
-    /// the configuration file can only name such a file.
-    pub secret: Option<SecretFile>,
 }
 
-/// A secret's other names: of the file that holds it.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct SecretFile {
-    /// The variable that names the file.
-    pub name: &'static str,
-    /// The key that names the file in `oauthgate.toml`.
-    pub key: &'static str,
-}
+impl Deref for Variable {
+    type Target = Setting;
 
-impl Variable {
-    /// The key that stands in `oauthgate.toml`.
-    #[must_use]
-    pub fn key_in_file(&self) -> &'static str {
-        self.secret.map_or(self.key, |file| file.key)
-    }
-
-    /// The names of the variables that set it.
-    fn names(&self) -> impl Iterator<Item = &'static str> {
-        [Some(self.name), self.secret.map(|file| file.name)]
-            .into_iter()
-            .flatten()
+    fn deref(&self) -> &Setting {
+        self.setting
     }
 }
 
@@ -75,103 +47,24 @@ pub const PREFIX: &str = "OAUTHGATE_";
 
 macro_rules! variables {
     ($($name:literal, $key:literal, $level:ident, $default:expr, $expected:literal, $doc:literal $(, $secret:ident)?;)+) => {
-        /// Every variable we read, in the order of the documentation.
-        pub const VARIABLES: &[Variable] = &[$(Variable {
-            name: $name, key: $key, level: Level::$level, default: $default,
-            expected: $expected, doc: $doc, since: "0.1.0",
-            secret: variables!(@file $name, $key $(, $secret)?),
-        },)+];
+        /// The gateway's own, beside those that a provider is made of.
+        static OWN: &[(Level, Setting)] = &[$((
+            Level::$level,
+            Setting::new(
+                ($name, $key), $default, $expected, $doc, variables!(@file $name, $key $(, $secret)?),
+            ),
+        ),)+];
     };
     (@file $name:literal, $key:literal) => { None };
     (@file $name:literal, $key:literal, secret) => {
-        Some(SecretFile { name: concat!($name, "_FILE"), key: concat!($key, "_file") })
+        Some(SecretFile::new(concat!($name, "_FILE"), concat!($key, "_file")))
     };
 }
 
 variables! {
-    "MCP_SERVER_URL", "server_url", Resource, None,
-    "the resource's public URL, for example https://mcp.example.com/mcp",
-    "The canonical URI of the protected resource, exactly as clients call it. Published as `resource` in its metadata.";
-
     "OAUTHGATE_UPSTREAM", "upstream", Resource, None,
     "the server behind the gate, for example http://127.0.0.1:3001",
     "Where good requests go. Without a path of its own it gets the request's path as it is; with one, that path replaces the resource's, and stands for the resource with and without a slash at the end.";
-
-    "OAUTH_ISSUER_URL", "issuer_url", Issuer, None,
-    "the exact `iss` of your tokens, for example https://auth.example.com (for Cognito, USER_POOL_ID instead)",
-    "The authorization server: the exact `iss` of its tokens, byte for byte, trailing slash included. Required unless `USER_POOL_ID` is set.";
-
-    "OAUTHGATE_ISSUER_TEMPLATE", "issuer_template", Issuer, None,
-    "an issuer with one claim's name in braces, for example https://login.microsoftonline.com/{tid}/v2.0",
-    "The issuers of a provider that has one for each tenant. A token is taken when this text, with its own value of the claim (a GUID) put in, is its whole `iss`. `OAUTH_ISSUER_URL` is then only advertised, and where metadata is looked for. An issuer that is configured exactly comes before a template.";
-
-    "OAUTHGATE_ISSUER_TENANTS", "issuer_tenants", Issuer, None,
-    "the tenants' GUIDs, for example 72f988bf-86f1-41af-91ab-2d7cd011db47",
-    "The only tenants that the template admits, byte for byte. Without it every tenant of the provider gets in whose token names the audience.";
-
-    "USER_POOL_ID", "user_pool_id", Issuer, None,
-    "a Cognito user pool, for example us-east-1_AbCdEfGhI",
-    "An Amazon Cognito user pool instead of `OAUTH_ISSUER_URL`; switches the `cognito` preset on.";
-
-    "AWS_REGION", "region", Issuer, None,
-    "an AWS region, for example eu-central-1",
-    "The region of the user pool; the one in the pool's id unless set. Only read together with `USER_POOL_ID`.";
-
-    "OAUTH_AUDIENCE", "audience", Issuer, None,
-    "what your authorization server writes into `aud`, for example https://mcp.example.com/mcp",
-    "The audiences of which a token must name one (with the `cognito` preset: the client ids). Several are separated by blanks or commas.";
-
-    "OAUTHGATE_PRESET", "preset", Issuer, None,
-    "generic, cognito, auth0, okta, entra or keycloak",
-    "How the authorization server writes its tokens. The default is `cognito` for a Cognito issuer, else `generic`.";
-
-    "OAUTHGATE_JWKS_URL", "jwks_url", Issuer, None,
-    "the key set's URL, for example https://auth.example.com/keys",
-    "The issuer's key set, when its metadata is not to be asked for it.";
-
-    "OAUTHGATE_METADATA_URL", "metadata_url", Issuer, None,
-    "the metadata document's URL, for example https://auth.example.com/.well-known/openid-configuration",
-    "The issuer's metadata document, when it is not at one of the well-known places.";
-
-    "OAUTHGATE_METADATA_ISSUER", "metadata_issuer", Issuer, None,
-    "the `issuer` member of the metadata document, byte for byte",
-    "The `issuer` that the metadata document names, when it differs from the `iss` of the tokens.";
-
-    "OAUTHGATE_JWKS_SAME_SITE", "jwks_same_site", Issuer, Some("false"),
-    "true or false",
-    "Whether the key set that the issuer's metadata names must lie on the issuer's own site: under the same registrable domain, by the public suffix list. A key set that `OAUTHGATE_JWKS_URL` names may lie anywhere.";
-
-    "OAUTHGATE_MISSING_AUDIENCE_CLIENTS", "missing_audience_clients", Issuer, None,
-    "client ids, separated by blanks or commas",
-    "Clients whose tokens may lack an audience. Everybody else's are refused.";
-
-    "OAUTHGATE_ALGORITHMS", "algorithms", Issuer, Some("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
-    "signature algorithms, for example RS256 ES256",
-    "The signature algorithms allowed. `none` and the HS family cannot be.";
-
-    "OAUTHGATE_CLOCK_SKEW", "clock_skew", Issuer, Some("60"),
-    "seconds, 0 to 300",
-    "How far the issuer's clock may be off, in seconds.";
-
-    "OAUTH_JWKS_CACHE_TTL", "jwks_cache_ttl", Issuer, Some("3600"),
-    "seconds, 1 to 86400",
-    "The ceiling of a key set's life in seconds. `Cache-Control` may shorten it, but not below 60. While nothing is set here, the issuer is asked every five minutes at the latest; a value set here is obeyed as it is, and the issuer is asked towards its end. Either way the set is served for its life or for `OAUTHGATE_JWKS_STALE_LIMIT`, whichever is longer.";
-
-    "OAUTH_JWKS_MAX_KEYS", "jwks_max_keys", Issuer, Some("16"),
-    "a number of keys, 1 to 1000",
-    "How many prepared signing keys of an issuer are held in memory. A larger set still works.";
-
-    "OAUTHGATE_JWKS_STALE_LIMIT", "jwks_stale_limit", Issuer, Some("86400"),
-    "seconds, 0 to 2592000",
-    "How long keys are served since their issuer last confirmed them, in seconds, while it cannot be asked; then its tokens are answered 503. With 0 they are served for their own life and no longer.";
-
-    "OAUTHGATE_PINNED_KIDS", "pinned_kids", Issuer, None,
-    "names of keys, separated by blanks or commas: each a `kid`, or an RFC 7638 thumbprint, for a `kid` with blanks or commas for example",
-    "The only keys of the issuer that are used. A key that the issuer adds is refused until it is named here.";
-
-    "OAUTHGATE_WITHDRAWN_KIDS", "withdrawn_kids", Issuer, None,
-    "names of keys, separated by blanks or commas: each a `kid`, or an RFC 7638 thumbprint, for a `kid` with blanks or commas for example",
-    "Keys of the issuer that are never used, whatever it publishes. A running gate withdraws a key with `oauthgate keys withdraw`; what stands here cannot be given back without a restart.";
 
     "OAUTHGATE_SCOPES", "scopes", Resource, None,
     "scopes, separated by blanks or commas, for example tools:read",
@@ -226,18 +119,6 @@ variables! {
     "the absolute path of a directory that only the gate uses, for example /var/lib/oauthgate",
     "Where the issuers' public keys and the withdrawn ones outlive the process, so that a start while an issuer is away serves at once and a withdrawn key stays withdrawn. Created with mode 0700 if it is missing; it must belong to the gate's user, and nobody else may write to it. Several gates of one machine may share it. Without it nothing is saved.";
 
-    "OAUTHGATE_PRIVATE_NETWORKS", "private_networks", Gate, None,
-    "private networks or addresses, for example 10.20.0.0/16 192.168.1.7",
-    "Networks that are not public and may be named by the documents of authorization servers (`jwks_uri`, redirects) all the same. The hosts in your own settings may be private without it; link-local addresses, such as a cloud's metadata service, never may.";
-
-    "OAUTHGATE_REDIRECT_HOSTS", "redirect_hosts", Gate, None,
-    "host names with an optional port, for example keys.example.com",
-    "The hosts to which authorization servers may redirect from another origin. Redirects within an origin are followed anyway, three at most; never to plain http.";
-
-    "OAUTHGATE_CA_FILE", "ca_file", Gate, None,
-    "the path of a PEM file, for example /etc/ssl/corp-ca.pem",
-    "Certificate authorities that are trusted in addition to the system's, for authorization servers and for upstreams. Read once, at start.";
-
     "OAUTHGATE_LOG_FORMAT", "log_format", Gate, Some("json"),
     "json or pretty",
     "How log lines look. What is logged follows `RUST_LOG`, for example `RUST_LOG=debug`.";
@@ -276,6 +157,23 @@ variables! {
     "the path of a file, for example /etc/oauthgate.toml",
     "The configuration file. Without it `./oauthgate.toml` is read, if there is one.";
 }
+
+/// Every variable we read, in the order of the documentation.
+pub static VARIABLES: LazyLock<Vec<Variable>> = LazyLock::new(|| {
+    let shared = [
+        (Level::Resource, table::RESOURCE),
+        (Level::Issuer, table::ISSUER),
+        (Level::Gate, table::OUTBOUND),
+    ];
+    let shared = shared
+        .into_iter()
+        .flat_map(|(level, settings)| settings.iter().map(move |setting| (level, *setting)));
+    let own = OWN.iter().map(|(level, setting)| (*level, setting));
+    shared
+        .chain(own)
+        .map(|(level, setting)| Variable { setting, level })
+        .collect()
+});
 
 /// The variable with this file key.
 #[must_use]
@@ -394,7 +292,7 @@ impl Environment {
 }
 
 fn known_names() -> impl Iterator<Item = &'static str> {
-    VARIABLES.iter().flat_map(Variable::names)
+    VARIABLES.iter().flat_map(|variable| variable.names())
 }
 
 /// Kubernetes puts `OAUTHGATE_PORT_8080_TCP_ADDR` and its kin into every pod beside a service called

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use oauthgate_remote::env::Setting;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use super::{
-    env::{Level, VARIABLES, Variable, variable},
+    env::{Level, VARIABLES, variable},
     given::{Given, Mistakes, Origin, Words, nearest, shown},
     secret,
     section::{Section, Sections},
@@ -18,38 +19,80 @@ use super::{
 pub const DEFAULT_NAME: &str = "oauthgate.toml";
 
 /// Keys that no environment variable can say, because they only make sense beside several resources.
-pub(super) const FILE_ONLY: &[(Level, &str, &str)] = &[
+pub(super) static FILE_ONLY: &[(Level, Setting)] = &[
     (
         Level::Gate,
-        "resource",
-        "one `[[resource]]` for each protected resource",
+        Setting::new(
+            ("resource", "resource"),
+            None,
+            "one `[[resource]]` for each protected resource",
+            "",
+            None,
+        ),
     ),
     (
         Level::Resource,
-        "name",
-        "a short name for log lines and metrics, for example tools",
+        Setting::new(
+            ("name", "name"),
+            None,
+            "a short name for log lines and metrics, for example tools",
+            "",
+            None,
+        ),
     ),
     (
         Level::Resource,
-        "path",
-        "the path it is served under, for example /mcp; the path of `server_url` unless set",
+        Setting::new(
+            ("path", "path"),
+            None,
+            "the path it is served under, for example /mcp; the path of `server_url` unless set",
+            "",
+            None,
+        ),
     ),
     (
         Level::Resource,
-        "tools",
-        "a table `[resource.tools]` of MCP tool names, each with the scopes of a call: delete = [\"tools:write\"]",
+        Setting::new(
+            ("tools", "tools"),
+            None,
+            "a table `[resource.tools]` of MCP tool names, each with the scopes of a call: delete = [\"tools:write\"]",
+            "",
+            None,
+        ),
     ),
     (
         Level::Resource,
-        "unlisted_tools",
-        "refuse or allow: what becomes of tools without a rule, once one tool has one; refuse unless set",
+        Setting::new(
+            ("unlisted_tools", "unlisted_tools"),
+            None,
+            "refuse or allow: what becomes of tools without a rule, once one tool has one; refuse unless set",
+            "",
+            None,
+        ),
     ),
     (
         Level::Resource,
-        "issuer",
-        "one `[[resource.issuer]]` for each trusted issuer, when there are several",
+        Setting::new(
+            ("issuer", "issuer"),
+            None,
+            "one `[[resource.issuer]]` for each trusted issuer, when there are several",
+            "",
+            None,
+        ),
     ),
 ];
+
+/// The setting with this key.
+pub(super) fn setting(key: &'static str) -> &'static Setting {
+    let in_file = || FILE_ONLY.iter().find(|(_, setting)| setting.key == key);
+    match variable(key) {
+        Some(variable) => variable.setting,
+        None => in_file().map_or_else(
+            || unreachable!("every key that we read is in one of the tables: {key}"),
+            |(_, setting)| setting,
+        ),
+    }
+}
 
 /// Reads the text of a file; `None` when it is no TOML, so that nobody can tell what it sets.
 pub(super) fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Sections> {
@@ -303,30 +346,23 @@ pub(super) fn keys_of(levels: &[Level]) -> impl Iterator<Item = &'static str> {
     let of_variables = VARIABLES
         .iter()
         .filter(|variable| levels.contains(&variable.level))
-        .map(Variable::key_in_file);
+        .map(|variable| variable.key_in_file());
     of_variables.chain(
         FILE_ONLY
             .iter()
-            .filter(|(level, ..)| levels.contains(level))
-            .map(|(_, key, _)| *key),
+            .filter(|(level, _)| levels.contains(level))
+            .map(|(_, setting)| setting.key),
     )
 }
 
-fn expected_for(key: &str) -> &'static str {
-    let in_file = FILE_ONLY
-        .iter()
-        .find(|(_, file_key, _)| *file_key == key)
-        .map(|(.., expected)| *expected);
+fn expected_for(key: &'static str) -> &'static str {
     let of_secret = VARIABLES
         .iter()
         .any(|variable| variable.secret.is_some_and(|file| file.key == key));
     if of_secret {
         return "the path of a file that holds the secret";
     }
-    variable(key)
-        .map(|variable| variable.expected)
-        .or(in_file)
-        .unwrap_or("a known setting")
+    setting(key).expected
 }
 
 /// What an unknown key probably should have been: a variable's name, a key of another table, or a slip.

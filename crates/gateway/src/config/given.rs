@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use oauthgate_core::SettingError;
+pub(super) use oauthgate_remote::env::Words;
 use oauthgate_remote::{ConfigurationError, error::Mistake};
 
 use super::env::PREFIX;
@@ -23,6 +24,8 @@ pub enum Origin {
     },
     /// Nobody set it.
     Default,
+    /// It follows from another setting.
+    Derived,
 }
 
 impl fmt::Display for Origin {
@@ -32,15 +35,9 @@ impl fmt::Display for Origin {
             Self::Environment => f.write_str("environment"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Default => f.write_str("default"),
+            Self::Derived => f.write_str("derived"),
         }
     }
-}
-
-/// One value or a list; only a file can say which.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Words {
-    One(String),
-    Many(Vec<String>),
 }
 
 /// A value as somebody wrote it.
@@ -120,6 +117,17 @@ impl Mistakes {
 
     pub(super) fn add_error(&mut self, given: &Given, value: &str, error: SettingError) {
         self.add_word(given, value, error.problem, error.expected);
+    }
+
+    /// The value, or nothing and a mistake in a word that somebody wrote.
+    pub(super) fn unless<T>(
+        &mut self,
+        given: &Given,
+        result: Result<T, (String, SettingError)>,
+    ) -> Option<T> {
+        result
+            .map_err(|(word, error)| self.add_error(given, &word, error))
+            .ok()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,6 +1,6 @@
 //! How the gate reaches authorization servers.
 
-use oauthgate_remote::{Outbound, env as remote, outbound::RedirectHost};
+use oauthgate_remote::{Outbound, env as remote};
 
 use super::{
     effective::Effective,
@@ -11,13 +11,7 @@ use super::{
 
 /// What the gate's section says, and the proxy, which only the environment names.
 pub(super) fn read(reader: &mut Reader<'_>, environment: Option<&Environment>) -> Outbound {
-    let mut outbound = Outbound::default();
-    outbound.private_networks = reader.many(
-        "private_networks",
-        oauthgate_remote::outbound::private_network,
-    );
-    outbound.redirect_hosts = reader.many("redirect_hosts", RedirectHost::parse);
-    outbound.certificate_authorities = reader.one("ca_file", remote::ca_file).unwrap_or_default();
+    let mut outbound = remote::outbound_settings_from(reader);
     if let Some(environment) = environment {
         read_proxy(
             &mut outbound,

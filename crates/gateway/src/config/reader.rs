@@ -1,10 +1,14 @@
 //! Takes typed values out of a section, notes where each came from, and collects what is wrong.
 
+use std::borrow::Cow;
+
 use oauthgate_core::SettingError;
+use oauthgate_remote::env::{Because, Setting, SettingReader};
 
 use super::{
     effective::Effective,
-    env::variable,
+    env::Environment,
+    file::setting,
     given::{Given, Mistakes, Origin, Words, shown},
     section::Section,
 };
@@ -14,6 +18,8 @@ pub(super) struct Reader<'a> {
     pub(super) section: &'a Section,
     /// What the effective settings of this section are called, for example `resource.mcp.`.
     pub(super) prefix: String,
+    /// Where a missing name may stand misspelt; none for what only a file can say.
+    pub(super) environment: Option<&'a Environment>,
     pub(super) mistakes: &'a mut Mistakes,
     pub(super) effective: &'a mut Vec<Effective>,
 }
@@ -25,39 +31,20 @@ impl Reader<'_> {
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, SettingError>,
     ) -> Option<T> {
-        let Some(given) = self.section.values.get(key) else {
-            return self.default(key, parse);
-        };
-        let value = match &given.words {
-            Words::One(value) => sound(value, given, self.mistakes)?,
-            Words::Many(values) => {
-                self.mistakes.add_word(
-                    given,
-                    &values.join(", "),
-                    "a list, where one value is expected",
-                    expected(key),
-                );
-                return None;
-            }
-        };
-        self.note(key, &given.shown(value), &given.origin);
-        parse(value)
-            .map_err(|error| self.mistakes.add_error(given, value, error))
-            .ok()
+        self.value(setting(key), parse)
     }
 
     /// One value that must be given.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
-        nearest: Option<&str>,
         parse: impl FnOnce(&str) -> Result<T, SettingError>,
     ) -> Option<T> {
-        if self.section.values.contains_key(key) {
-            return self.one(key, parse);
+        let setting = setting(key);
+        if !self.is_given(setting) {
+            self.missing(setting, setting.expected.into());
         }
-        self.missing(key, nearest);
-        None
+        self.value(setting, parse)
     }
 
     /// A list. Without one, the default of the documentation, or none.
@@ -66,135 +53,69 @@ impl Reader<'_> {
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, SettingError>,
     ) -> Vec<T> {
-        let Some(given) = self.section.values.get(key) else {
-            let parse_all = |text: &str| text.split(' ').map(&parse).collect();
-            return self.default(key, parse_all).unwrap_or_default();
-        };
-        let items = list(given, self.mistakes);
-        self.note(key, &items.join(" "), &given.origin);
-        each(given, &items, parse, self.mistakes)
-    }
-
-    /// Reports a setting that must be given and is not.
-    pub(super) fn missing(&mut self, key: &'static str, nearest: Option<&str>) {
-        let name = variable(key).map_or(key, |variable| variable.name);
-        let in_file = !self.section.place.is_empty();
-        let setting = if in_file {
-            format!("{}: {key}", self.section.place)
-        } else {
-            name.to_owned()
-        };
-        let problem = match nearest {
-            Some(other) => format!("required and not set ({other} is set; is it a slip?)"),
-            None => "required and not set".to_owned(),
-        };
-        self.mistakes.add(setting, None, problem, expected(key));
-    }
-
-    fn default<T>(
-        &mut self,
-        key: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, SettingError>,
-    ) -> Option<T> {
-        let text = variable(key)?.default?;
-        self.note(key, text, &Origin::Default);
-        parse(text).ok()
+        self.values(setting(key), parse)
     }
 
     /// Records what holds, for `config show`.
-    pub(super) fn note(&mut self, key: &str, value: &str, origin: &Origin) {
+    pub(super) fn record(&mut self, key: &str, value: &str, origin: &Origin) {
         self.effective.push(Effective {
             name: format!("{}{key}", self.prefix),
             value: shown(value),
             origin: origin.clone(),
         });
     }
-}
 
-/// What to write for a key.
-pub(super) fn expected(key: &str) -> &'static str {
-    variable(key).map_or("a value", |variable| variable.expected)
-}
+    fn given(&self, setting: &Setting) -> Option<&Given> {
+        self.section.values.get(setting.key)
+    }
 
-/// The items of a list: a TOML list, or words separated by blanks or commas.
-pub(super) fn list(given: &Given, mistakes: &mut Mistakes) -> Vec<String> {
-    match &given.words {
-        Words::One(text) => split(text, given, mistakes),
-        Words::Many(items) if items.is_empty() => {
-            mistakes.add(
-                given.label(),
-                Some("[]"),
-                "an empty list",
-                "at least one item, or leave the setting out",
-            );
-            Vec::new()
+    /// The setting's name with the place where it stands, or where it is missing.
+    fn label(&self, setting: &Setting) -> String {
+        match self.given(setting) {
+            Some(given) => given.label(),
+            None if self.section.place.is_empty() => setting.name.to_owned(),
+            None => format!("{}: {}", self.section.place, setting.key),
         }
-        Words::Many(items) => items
-            .iter()
-            .filter_map(|item| sound(item, given, mistakes))
-            .map(str::to_owned)
-            .collect(),
     }
 }
 
-fn split(text: &str, given: &Given, mistakes: &mut Mistakes) -> Vec<String> {
-    let Some(text) = sound(text, given, mistakes) else {
-        return Vec::new();
-    };
-    if text.split(',').any(|part| part.trim().is_empty()) {
-        mistakes.add_word(
-            given,
-            text,
-            "a comma with nothing before or after it",
-            "items separated by blanks or single commas",
-        );
-        return Vec::new();
+impl SettingReader for Reader<'_> {
+    fn is_given(&self, setting: &'static Setting) -> bool {
+        self.given(setting).is_some()
     }
-    text.split(|c: char| c == ',' || c.is_whitespace())
-        .filter(|item| !item.is_empty())
-        .filter_map(|item| sound(item, given, mistakes))
-        .map(str::to_owned)
-        .collect()
-}
 
-/// Parses each item; every wrong one is a mistake of its own.
-pub(super) fn each<T>(
-    given: &Given,
-    items: &[String],
-    parse: impl Fn(&str) -> Result<T, SettingError>,
-    mistakes: &mut Mistakes,
-) -> Vec<T> {
-    items
-        .iter()
-        .filter_map(|item| {
-            parse(item)
-                .map_err(|error| mistakes.add_error(given, item, error))
-                .ok()
-        })
-        .collect()
-}
+    fn words(&mut self, setting: &'static Setting) -> Option<Words> {
+        self.given(setting).map(|given| given.words.clone())
+    }
 
-/// A value that is neither empty nor blank, nor still wears the quotes of a shell or an `.env` file.
-fn sound<'v>(value: &'v str, given: &Given, mistakes: &mut Mistakes) -> Option<&'v str> {
-    let quoted = |quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
-    let (problem, expected) = if value.trim().is_empty() {
-        (
-            "empty: an empty setting is not the same as none",
-            "a value, or leave the setting out",
-        )
-    } else if quoted('"') || quoted('\'') {
-        (
-            "the quotes are part of the value",
-            "the same without quotes",
-        )
-    } else if value.trim() != value {
-        (
-            "blanks around the value",
-            "the same without blanks around it",
-        )
-    } else {
-        return Some(value);
-    };
-    mistakes.add_word(given, value, problem, expected);
-    None
+    fn refuse(&mut self, setting: &'static Setting, word: Option<&str>, error: SettingError) {
+        let word = match (word, self.given(setting)) {
+            (Some(word), Some(given)) => Some(given.shown(word)),
+            (word, _) => word.map(str::to_owned),
+        };
+        let label = self.label(setting);
+        self.mistakes
+            .add(label, word.as_deref(), error.problem, error.expected);
+    }
+
+    fn missing(&mut self, setting: &'static Setting, expected: Cow<'static, str>) {
+        let slip = self
+            .environment
+            .and_then(|environment| environment.nearest_to(setting.name));
+        let problem = match slip {
+            Some(other) => format!("required and not set ({other} is set; is it a slip?)"),
+            None => "required and not set".to_owned(),
+        };
+        let label = self.label(setting);
+        self.mistakes.add(label, None, problem, expected);
+    }
+
+    fn note(&mut self, setting: &'static Setting, value: &str, because: Because) {
+        let (value, origin) = match (because, self.given(setting)) {
+            (Because::Given, Some(given)) => (given.shown(value), given.origin.clone()),
+            (Because::Derived, _) => (value.to_owned(), Origin::Derived),
+            _ => (value.to_owned(), Origin::Default),
+        };
+        self.record(setting.key, &value, &origin);
+    }
 }

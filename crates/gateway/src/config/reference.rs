@@ -18,13 +18,17 @@ pub fn environment() -> String {
         }
     }
     page.push_str(FILE);
-    for (level, key, expected) in FILE_ONLY {
+    for (level, setting) in FILE_ONLY {
         let table = if *level == Level::Gate {
             "top level"
         } else {
             "`[[resource]]`"
         };
-        let _ = writeln!(page, "| `{key}` | {table} | {expected} |");
+        let _ = writeln!(
+            page,
+            "| `{}` | {table} | {} |",
+            setting.key, setting.expected
+        );
     }
     page
 }

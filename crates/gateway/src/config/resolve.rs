@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use oauthgate_core::{ResourceIdentifier, Scope, ScopeSet};
-use oauthgate_remote::ProviderSettings;
+use oauthgate_remote::{
+    ProviderSettings,
+    env::{Words, issuer_from, items_of},
+};
 
 use super::{
     effective::Effective,
     env::Environment,
-    given::{Mistakes, Words},
+    given::Mistakes,
     issuer, outbound,
-    reader::{self, Reader},
+    reader::Reader,
     section::{Section, Sections},
     settings::{Limits, ResourceSettings, Settings, Tools, UpstreamTimeouts},
     shared_state, values,
@@ -74,6 +77,7 @@ fn gate(
     let mut reader = Reader {
         section,
         prefix: String::new(),
+        environment,
         mistakes,
         effective,
     };
@@ -124,27 +128,15 @@ impl ResourceReader<'_> {
         effective: &mut Vec<Effective>,
         mistakes: &mut Mistakes,
     ) -> Option<ResourceSettings> {
-        let mut reader = self.reader(effective, mistakes);
+        let mut reader = self.reader_of(self.section, effective, mistakes);
         let identifier = self.identifier(&mut reader);
-        let upstream = reader.required(
-            "upstream",
-            self.environment.nearest_to("OAUTHGATE_UPSTREAM"),
-            values::upstream,
-        );
+        let upstream = reader.required("upstream", values::upstream);
         let advertised_scopes = scopes("scopes", &mut reader);
         let resource_name = reader.one("resource_name", values::text);
         let dressing = self.dressing(&mut reader);
         let issuers = issuer::sections(self.section, mistakes)
             .into_iter()
-            .map(|section| {
-                issuer::read(
-                    section,
-                    &self.prefix(),
-                    self.environment,
-                    effective,
-                    mistakes,
-                )
-            })
+            .map(|section| issuer_from(&mut self.reader_of(section, effective, mistakes)))
             .collect::<Vec<_>>();
         let mut issuers = issuers.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
         let mut provider = ProviderSettings::new(identifier?, issuers.next()?);
@@ -158,14 +150,16 @@ impl ResourceReader<'_> {
         Some(dressing?.dress(ResourceSettings::new(provider, upstream?)))
     }
 
-    fn reader<'r>(
+    fn reader_of<'r>(
         &'r self,
+        section: &'r Section,
         effective: &'r mut Vec<Effective>,
         mistakes: &'r mut Mistakes,
     ) -> Reader<'r> {
         Reader {
-            section: self.section,
+            section,
             prefix: self.prefix(),
+            environment: Some(self.environment),
             mistakes,
             effective,
         }
@@ -181,11 +175,7 @@ impl ResourceReader<'_> {
     }
 
     fn identifier(&self, reader: &mut Reader<'_>) -> Option<ResourceIdentifier> {
-        let identifier = reader.required(
-            "server_url",
-            self.environment.nearest_to("MCP_SERVER_URL"),
-            ResourceIdentifier::parse,
-        )?;
+        let identifier = reader.required("server_url", ResourceIdentifier::parse)?;
         if self.section.values.contains_key("path") || identifier.path().is_empty() {
             return Some(identifier);
         }
@@ -222,11 +212,19 @@ impl ResourceReader<'_> {
             let items = match &given.words {
                 // An empty list says something here: a good token is enough.
                 Words::Many(items) if items.is_empty() => Vec::new(),
-                _ => reader::list(given, reader.mistakes),
+                words => items_of(words),
             };
-            reader.note(&given.setting, &items.join(" "), &given.origin);
-            let scopes = reader::each(given, &items, |text| Scope::new(text), reader.mistakes);
-            rules.insert(tool.clone(), scopes.into_iter().collect());
+            let items: Vec<String> = items
+                .into_iter()
+                .filter_map(|item| reader.mistakes.unless(given, item))
+                .collect();
+            reader.record(&given.setting, &items.join(" "), &given.origin);
+            let scopes = items.iter().filter_map(|item| {
+                let scope = Scope::new(item).map_err(|error| (item.clone(), error));
+                reader.mistakes.unless(given, scope)
+            });
+            let scopes: ScopeSet = scopes.collect();
+            rules.insert(tool.clone(), scopes);
         }
         let unlisted = reader
             .one("unlisted_tools", values::unlisted_tools)

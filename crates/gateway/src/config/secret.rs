@@ -1,43 +1,28 @@
 //! Secrets out of files, as orchestrators mount them.
 
-use std::{fs::File, io::Read, path::Path};
+use std::path::Path;
+
+use oauthgate_remote::env::secret_file;
 
 use super::given::{Given, Mistakes, Words};
-
-/// No secret is longer.
-const LONGEST: usize = 64 * 1024;
 
 /// The value that stands in a file, less one line feed at its end. The report of a mistake shows nothing
 /// of it.
 pub(super) fn out_of_file(given: Given, path: &Path, mistakes: &mut Mistakes) -> Option<Given> {
-    match read(path) {
+    match secret_file(path) {
         Ok(text) => Some(Given {
             words: Words::One(text),
             is_secret: true,
             ..given
         }),
-        Err(problem) => {
+        Err(error) => {
             mistakes.add(
                 given.label(),
                 Some(&path.to_string_lossy()),
-                problem,
-                "the path of a readable file that holds nothing but the value",
+                error.problem,
+                error.expected,
             );
             None
         }
     }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let most = u64::try_from(LONGEST).unwrap_or(u64::MAX) + 1;
-    File::open(path)
-        .and_then(|file| file.take(most).read_to_end(&mut bytes))
-        .map_err(|error| format!("the file cannot be read: {error}"))?;
-    if bytes.len() > LONGEST {
-        return Err("the file is larger than 64 KiB".to_owned());
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

@@ -24,10 +24,7 @@ mod with {
     };
     use secrecy::{ExposeSecret, SecretString};
 
-    use crate::config::{
-        env::variable,
-        reader::{Reader, expected},
-    };
+    use crate::config::{file::setting, reader::Reader};
 
     /// What replicas share, and where.
     #[derive(Debug, Clone)]
@@ -83,10 +80,10 @@ mod with {
         }
         if !is_given("state_secret") {
             reader.mistakes.add(
-                name("state_secret"),
+                setting("state_secret").name,
                 None,
                 "required with OAUTHGATE_REDIS_URL and not set: whoever can write to Redis could plant keys",
-                expected("state_secret"),
+                setting("state_secret").expected,
             );
         }
         let address = reader.one("redis_url", RedisAddress::parse);
@@ -118,15 +115,11 @@ mod with {
 
     fn refuse_alone(reader: &mut Reader<'_>, key: &'static str) {
         reader.mistakes.add(
-            name(key),
+            setting(key).name,
             None,
             "nothing is shared without OAUTHGATE_REDIS_URL",
             "OAUTHGATE_REDIS_URL as well, or leave the setting out",
         );
-    }
-
-    fn name(key: &'static str) -> &'static str {
-        variable(key).map_or(key, |variable| variable.name)
     }
 
     /// The text of a file that is no device, not too large, and holds certificates.
@@ -135,7 +128,7 @@ mod with {
         fs::read(path).map_err(|error| {
             SettingError::new(
                 format!("the file cannot be read: {error}"),
-                expected("redis_ca_file"),
+                setting("redis_ca_file").expected,
             )
         })
     }
@@ -148,7 +141,7 @@ mod without {
     use oauthgate_core::SettingError;
     use oauthgate_remote::state::SharedKeys;
 
-    use crate::config::{env::variable, reader::Reader};
+    use crate::config::{file::setting, reader::Reader};
 
     /// This build shares nothing.
     #[derive(Debug, Clone)]
@@ -170,10 +163,9 @@ mod without {
 
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<SharedState> {
         for key in ["redis_url", "state_secret", "redis_ca_file"] {
-            if let (true, Some(variable)) = (reader.section.values.contains_key(key), variable(key))
-            {
+            if reader.section.values.contains_key(key) {
                 reader.mistakes.add(
-                    variable.name,
+                    setting(key).name,
                     None,
                     "this build of oauthgate was made without Redis",
                     "a build with the feature `redis`, or leave the setting out",

@@ -265,7 +265,7 @@ fn no_variable_is_read_and_forgotten() {
         include_str!("tests.rs"),
         include_str!("shared_state_tests.rs")
     );
-    for variable in super::env::VARIABLES {
+    for variable in super::env::VARIABLES.iter() {
         assert!(
             source.contains(&format!("(\"{}\", ", variable.name)),
             "{} has no test",

@@ -2,13 +2,12 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    ops::RangeInclusive,
     path::PathBuf,
-    time::Duration,
 };
 
 use ipnet::IpNet;
-use oauthgate_core::{SettingError, SigningAlgorithm, claims::IssuerTemplate};
+use oauthgate_core::SettingError;
+pub(super) use oauthgate_remote::env::values::{boolean, number, seconds};
 use secrecy::SecretString;
 use url::Url;
 
@@ -33,38 +32,6 @@ pub(super) fn listen_address(text: &str) -> Parsed<SocketAddr> {
         };
         SettingError::new("no IP address with a port", expected)
     })
-}
-
-/// `true` or `false`, and no other spelling.
-pub(super) fn boolean(text: &str) -> Parsed<bool> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(SettingError::new("neither true nor false", "true or false")),
-    }
-}
-
-/// A whole number within a range.
-pub(super) fn number(text: &str, range: RangeInclusive<u64>) -> Parsed<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = digits.then(|| text.parse().ok()).flatten();
-    number
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            SettingError::new(
-                "no whole number in the range",
-                format!("a whole number from {} to {}", range.start(), range.end()),
-            )
-        })
-}
-
-/// Whole seconds within a range.
-pub(super) fn seconds(text: &str, range: RangeInclusive<u64>) -> Parsed<Duration> {
-    number(text, range)
-        .map(Duration::from_secs)
-        .map_err(|error| {
-            SettingError::new(error.problem, format!("{}, in seconds", error.expected))
-        })
 }
 
 /// An http or https URL with a host and nothing that could hide: no user info, no fragment.
@@ -184,16 +151,6 @@ pub(super) fn label(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// A signature algorithm by its `alg` name.
-pub(super) fn algorithm(text: &str) -> Parsed<SigningAlgorithm> {
-    SigningAlgorithm::from_name(text).ok_or_else(|| {
-        SettingError::new(
-            "no signature algorithm that can be allowed (`none` and the HS family never can)",
-            "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA",
-        )
-    })
-}
-
 /// What operators show with their calls: long enough, and fit for a header.
 pub(super) fn admin_token(text: &str) -> Parsed<SecretString> {
     const SHORTEST: usize = 16;
@@ -207,17 +164,6 @@ pub(super) fn admin_token(text: &str) -> Parsed<SecretString> {
     Err(SettingError::new(
         problem,
         "at least 16 visible ASCII characters, for example what `openssl rand -base64 32` prints",
-    ))
-}
-
-/// A tenant of a provider that has one issuer for each.
-pub(super) fn tenant(text: &str) -> Parsed<String> {
-    if IssuerTemplate::may_be_tenant(text) {
-        return Ok(text.to_owned());
-    }
-    Err(SettingError::new(
-        "no GUID, so no tenant could have this name",
-        "a GUID, for example 72f988bf-86f1-41af-91ab-2d7cd011db47",
     ))
 }
 
@@ -256,17 +202,6 @@ pub(super) fn unlisted_tools(text: &str) -> Parsed<UnlistedTools> {
 pub(super) fn text(text: &str) -> Parsed<String> {
     if text.chars().any(char::is_control) {
         return Err(SettingError::new("a control character", "plain text"));
-    }
-    Ok(text.to_owned())
-}
-
-/// A token without blanks, compared byte by byte later (a client id, a pool id, a region).
-pub(super) fn word(text: &str) -> Parsed<String> {
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(SettingError::new(
-            "a blank or a control character inside",
-            "one word without blanks",
-        ));
     }
     Ok(text.to_owned())
 }

@@ -4,54 +4,17 @@
 //! ones, an empty one counts as not set, and only the first that says something is looked at. Plain
 //! `HTTP_PROXY` is not read: nothing of ours goes over plain http but to this machine.
 
-use ipnet::IpNet;
-use oauthgate_core::SettingError;
-
-use super::{Reader, list, plain};
+use super::{Lookup, SettingReader, plain, table};
 use crate::{
     ConfigurationError, Outbound, ProviderSettings,
     error::Mistake,
     outbound::{self, CertificateAuthorities, ForwardProxy, RedirectHost},
 };
 
-/// Networks that are not public and may be named by documents all the same.
-pub const OAUTHGATE_PRIVATE_NETWORKS: &str = "OAUTHGATE_PRIVATE_NETWORKS";
-/// The other hosts to which a redirect may lead.
-pub const OAUTHGATE_REDIRECT_HOSTS: &str = "OAUTHGATE_REDIRECT_HOSTS";
-/// A PEM file of certificate authorities that are trusted in addition to the system's.
-pub const OAUTHGATE_CA_FILE: &str = "OAUTHGATE_CA_FILE";
 /// The proxy, in the order in which its variables are looked at.
 pub const PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 /// The hosts that are reached without it, in the order in which the variables are looked at.
 pub const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
-
-/// `OAUTHGATE_PRIVATE_NETWORKS`: networks or addresses, separated by blanks or commas.
-///
-/// # Errors
-/// What is wrong with the list, or with the first bad network in it.
-pub fn private_networks(text: &str) -> Result<Vec<IpNet>, SettingError> {
-    list(text, "networks separated by one comma or one blank")?
-        .map(outbound::private_network)
-        .collect()
-}
-
-/// `OAUTHGATE_REDIRECT_HOSTS`: hosts with an optional port, separated by blanks or commas.
-///
-/// # Errors
-/// What is wrong with the list, or with the first bad host in it.
-pub fn redirect_hosts(text: &str) -> Result<Vec<RedirectHost>, SettingError> {
-    list(text, "hosts separated by one comma or one blank")?
-        .map(RedirectHost::parse)
-        .collect()
-}
-
-/// `OAUTHGATE_CA_FILE`: the path of a PEM file, which is read at once.
-///
-/// # Errors
-/// What is wrong with the path or the file.
-pub fn ca_file(text: &str) -> Result<CertificateAuthorities, SettingError> {
-    CertificateAuthorities::from_file(plain(text)?)
-}
 
 /// The proxy out of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and which of the variables named it.
 ///
@@ -86,6 +49,19 @@ fn first_of(
         .find(|(_, text)| !text.is_empty())
 }
 
+/// How fetches leave the process, without the proxy, which has names of its own.
+pub fn outbound_settings_from(reader: &mut impl SettingReader) -> Outbound {
+    let authorities = |text: &str| CertificateAuthorities::from_file(text);
+    Outbound {
+        private_networks: reader.values(&table::PRIVATE_NETWORKS, outbound::private_network),
+        redirect_hosts: reader.values(&table::REDIRECT_HOSTS, RedirectHost::parse),
+        certificate_authorities: reader
+            .value(&table::CA_FILE, authorities)
+            .unwrap_or_default(),
+        proxy: None,
+    }
+}
+
 /// How fetches leave the process, out of the names above, however they are looked up.
 ///
 /// # Errors
@@ -94,23 +70,16 @@ pub fn outbound_from(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<Outbound, ConfigurationError> {
     let proxy = proxy_from(&lookup);
-    let mut reader = Reader {
-        lookup,
-        mistakes: Vec::new(),
-    };
-    let networks = reader.optional(OAUTHGATE_PRIVATE_NETWORKS, private_networks);
-    let hosts = reader.optional(OAUTHGATE_REDIRECT_HOSTS, redirect_hosts);
-    let authorities = reader.optional(OAUTHGATE_CA_FILE, ca_file);
+    let mut reader = Lookup::new(lookup);
+    let outbound = outbound_settings_from(&mut reader);
     let mut mistakes = reader.mistakes;
     let proxy = proxy.map_err(|mistake| mistakes.push(mistake));
     if !mistakes.is_empty() {
         return Err(ConfigurationError { mistakes });
     }
     Ok(Outbound {
-        private_networks: networks.unwrap_or_default(),
-        redirect_hosts: hosts.unwrap_or_default(),
-        certificate_authorities: authorities.unwrap_or_default(),
         proxy: proxy.ok().flatten().map(|(_, proxy)| proxy),
+        ..outbound
     })
 }
 

@@ -33,9 +33,9 @@ fn every_name_is_heard() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), authority.pem()).unwrap();
     let outbound = read(&[
-        (OAUTHGATE_PRIVATE_NETWORKS, "10.0.0.0/8, fd00::/8"),
-        (OAUTHGATE_REDIRECT_HOSTS, "a.example b.example:8443"),
-        (OAUTHGATE_CA_FILE, file.path().to_str().unwrap()),
+        ("OAUTHGATE_PRIVATE_NETWORKS", "10.0.0.0/8, fd00::/8"),
+        ("OAUTHGATE_REDIRECT_HOSTS", "a.example b.example:8443"),
+        ("OAUTHGATE_CA_FILE", file.path().to_str().unwrap()),
         ("HTTPS_PROXY", "http://proxy.corp.test:3128"),
         ("NO_PROXY", "corp.test"),
     ])
@@ -70,9 +70,9 @@ fn plain_http_proxies_are_nothing_to_us() {
 #[test]
 fn every_mistake_is_reported_at_once_and_no_password() {
     let error = read(&[
-        (OAUTHGATE_PRIVATE_NETWORKS, "10.0.0.0/8 8.8.8.0/24"),
-        (OAUTHGATE_REDIRECT_HOSTS, "https://a.example/"),
-        (OAUTHGATE_CA_FILE, "/nowhere/ca.pem"),
+        ("OAUTHGATE_PRIVATE_NETWORKS", "10.0.0.0/8 8.8.8.0/24"),
+        ("OAUTHGATE_REDIRECT_HOSTS", "https://a.example/"),
+        ("OAUTHGATE_CA_FILE", "/nowhere/ca.pem"),
         ("ALL_PROXY", "socks5://user:s3cret@proxy.corp.test"),
     ])
     .unwrap_err();
@@ -84,9 +84,9 @@ fn every_mistake_is_reported_at_once_and_no_password() {
     assert_eq!(
         named,
         [
-            OAUTHGATE_PRIVATE_NETWORKS,
-            OAUTHGATE_REDIRECT_HOSTS,
-            OAUTHGATE_CA_FILE,
+            "OAUTHGATE_PRIVATE_NETWORKS",
+            "OAUTHGATE_REDIRECT_HOSTS",
+            "OAUTHGATE_CA_FILE",
             "ALL_PROXY"
         ]
     );
@@ -104,7 +104,7 @@ fn a_provider_reports_the_mistakes_of_both_halves() {
     let error = OAuth21Provider::from_lookup(lookup(&[
         ("OAUTH_ISSUER_URL", "https://auth.example.com"),
         ("OAUTH_AUDIENCE", "tools"),
-        (OAUTHGATE_CA_FILE, "/nowhere/ca.pem"),
+        ("OAUTHGATE_CA_FILE", "/nowhere/ca.pem"),
     ]))
     .unwrap_err();
     let named: Vec<_> = error
@@ -112,5 +112,5 @@ fn a_provider_reports_the_mistakes_of_both_halves() {
         .iter()
         .map(|mistake| &mistake.setting)
         .collect();
-    assert_eq!(named, ["MCP_SERVER_URL", OAUTHGATE_CA_FILE]);
+    assert_eq!(named, ["MCP_SERVER_URL", "OAUTHGATE_CA_FILE"]);
 }
