@@ -25,6 +25,14 @@ pub(super) enum Entry {
     Oversize,
 }
 
+/// Whose a key is, once it was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Claim {
+    Ours,
+    /// Somebody's who wrote this, and was earlier.
+    Held(Entry),
+}
+
 impl Entry {
     /// What [`Link::head`] brings once this text was written.
     pub(super) fn head_of(text: &[u8]) -> Self {
@@ -79,16 +87,22 @@ impl Link {
         self.flag(&script::replace(key, held, value, life)).await
     }
 
-    /// Sets a value where there is none. Returns whether there was none.
+    /// Sets a value where there is none, and else returns what is there, up to this length: in one step,
+    /// for claims come and go faster than two questions follow each other.
     pub(super) async fn claim(
         self: &Arc<Self>,
         key: &str,
         value: &[u8],
         life: Duration,
-    ) -> Result<bool, NoAnswer> {
-        match self.ask(&script::claim(key, value, life)).await? {
-            Value::Okay => Ok(true),
-            Value::Nil => Ok(false),
+        most: usize,
+    ) -> Result<Claim, NoAnswer> {
+        match self.ask(&script::claim(key, value, life, most + 1)).await? {
+            Value::Int(1) => Ok(Claim::Ours),
+            Value::Int(0) => Ok(Claim::Held(Entry::WrongType)),
+            Value::BulkString(text) if text.len() == most + 1 => Ok(Claim::Held(Entry::Oversize)),
+            Value::BulkString(text) if (1..=most).contains(&text.len()) => {
+                Ok(Claim::Held(Entry::Text(text)))
+            }
             _ => Err(self.distrust()),
         }
     }

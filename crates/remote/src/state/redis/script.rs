@@ -20,6 +20,14 @@ if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
 
+/// Sets a value where there is none (or the empty text), and else tells how the one begins that is there.
+const CLAIM: &str = "\
+local held = redis.pcall('GETRANGE', KEYS[1], 0, ARGV[3])
+if type(held) == 'table' then return 0 end
+if held ~= '' then return held end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1";
+
 /// Deletes a key if it holds this value.
 const GIVE_BACK: &str = "\
 if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -68,14 +76,12 @@ pub(super) fn put(key: &str, value: &[u8], life: Option<Duration>) -> Cmd {
     command
 }
 
-pub(super) fn claim(key: &str, value: &[u8], life: Duration) -> Cmd {
-    let mut command = cmd("SET");
+pub(super) fn claim(key: &str, value: &[u8], life: Duration, most: usize) -> Cmd {
+    let mut command = eval(CLAIM, key);
     command
-        .arg(key)
         .arg(value)
-        .arg("NX")
-        .arg("PX")
-        .arg(milliseconds(life));
+        .arg(milliseconds(life))
+        .arg(most.saturating_sub(1));
     command
 }
 

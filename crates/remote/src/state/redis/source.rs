@@ -11,10 +11,10 @@ use oauthgate_core::UnixTime;
 
 use super::{
     claim,
-    commands::Entry,
+    commands::{Claim, Entry},
     exchange::Exchange,
     link::NoAnswer,
-    memory::{Found, Memory},
+    memory::{Found, Known, Memory},
     shared::Refusal,
 };
 use crate::jwks::{
@@ -30,6 +30,13 @@ pub(super) struct SharedSource {
     memory: Memory,
     exchange: Arc<Exchange>,
     issuer: Arc<dyn JwksSource>,
+}
+
+/// What is asked, and what was known then. The look for news goes on meanwhile, and may bring the very
+/// answer that this waits for: it is an answer none the less, and the issuer need not give it again.
+struct Question {
+    ask: Ask,
+    known: Known,
 }
 
 /// Whose turn it is to ask the issuer.
@@ -52,7 +59,7 @@ impl JwksSource for SharedSource {
             match self.memory.look_for_news().await {
                 Ok(Some(Found::Keys(keys, _))) => self
                     .memory
-                    .is_news(&keys, held)
+                    .is_news(&keys, self.memory.known(held))
                     .then(|| self.memory.adopt(keys)),
                 Ok(Some(Found::Nothing)) => self.remind().await,
                 // Replicas with different secrets would write over each other all the time.
@@ -85,32 +92,34 @@ impl SharedSource {
         if ask.demand == Demand::Operator {
             return self.ask_issuer(ask).await;
         }
-        match self.news_of(&ask).await {
+        let known = self.memory.known(ask.age);
+        let question = Question { ask, known };
+        match self.news_since(&question).await {
             Ok(Some(keys)) if !self.memory.are_due(&keys) => Ok(self.memory.adopt(keys)),
-            Ok(Some(keys)) => Ok(self.fresher_than(keys, ask).await),
-            Ok(None) => self.ask_in_turn(ask).await,
+            Ok(Some(keys)) => Ok(self.fresher_than(keys, question).await),
+            Ok(None) => self.ask_in_turn(question).await,
             // Without Redis nothing is shared.
-            Err(_) => self.ask_issuer(ask).await,
+            Err(_) => self.ask_issuer(question.ask).await,
         }
     }
 
     /// Others were away for a while, or are in an outage together: the issuer gets a moment to say more.
-    async fn fresher_than(&self, keys: SnapshotKeys, ask: Ask) -> Fetched {
+    async fn fresher_than(&self, keys: SnapshotKeys, question: Question) -> Fetched {
         let patience = self.memory.shared.pace.patience;
-        match tokio::time::timeout(patience, self.ask_in_turn(ask)).await {
+        match tokio::time::timeout(patience, self.ask_in_turn(question)).await {
             Ok(Ok(fetched)) if fetched.set != FetchedSet::Unasked => fetched,
             _ => self.memory.adopt(keys),
         }
     }
 
-    async fn ask_in_turn(&self, ask: Ask) -> Result<Fetched, KeySourceError> {
+    async fn ask_in_turn(&self, question: Question) -> Result<Fetched, KeySourceError> {
         // Without Redis nothing is shared, and the turn is ours.
-        let turn = self.turn(&ask).await.unwrap_or(Turn::Ask(None));
+        let turn = self.turn(&question).await.unwrap_or(Turn::Ask(None));
         match turn {
             Turn::Adopt(fetched) => Ok(fetched),
             Turn::Nobody => Ok(Fetched::unasked()),
             Turn::Ask(lease) => {
-                let answer = self.ask_issuer(ask).await;
+                let answer = self.ask_issuer(question.ask).await;
                 if let Some(lease) = lease {
                     self.give_back(&lease).await;
                 }
@@ -126,24 +135,25 @@ impl SharedSource {
         None
     }
 
-    async fn turn(&self, ask: &Ask) -> Result<Turn, NoAnswer> {
-        if ask.demand == Demand::Stranger && !self.strangers_may_ask().await? {
-            return self.answer_under_way(ask).await;
+    async fn turn(&self, question: &Question) -> Result<Turn, NoAnswer> {
+        if question.ask.demand == Demand::Stranger && !self.strangers_may_ask().await? {
+            return self.answer_under_way(question).await;
         }
-        self.lease(ask).await
+        self.lease(question).await
     }
 
-    /// What another replica told since this one asked or looked.
-    async fn news_of(&self, ask: &Ask) -> Result<Option<SnapshotKeys>, NoAnswer> {
+    /// What another replica told since the question, or before it and this one did not know.
+    async fn news_since(&self, question: &Question) -> Result<Option<SnapshotKeys>, NoAnswer> {
+        let is_news = |keys: &SnapshotKeys| self.memory.is_news(keys, question.known);
         Ok(match self.memory.look().await? {
-            Found::Keys(keys, _) => Some(keys).filter(|keys| self.memory.is_news(keys, ask.age)),
+            Found::Keys(keys, _) => Some(keys).filter(is_news),
             Found::Nothing | Found::Rubbish => None,
         })
     }
 
-    /// As [`Self::news_of`], if it is good enough to go on with.
-    async fn newer(&self, ask: &Ask) -> Result<Option<Fetched>, NoAnswer> {
-        let news = self.news_of(ask).await?;
+    /// As [`Self::news_since`], if it is good enough to go on with.
+    async fn newer(&self, question: &Question) -> Result<Option<Fetched>, NoAnswer> {
+        let news = self.news_since(question).await?;
         Ok(news
             .filter(|keys| !self.memory.are_due(keys))
             .map(|keys| self.memory.adopt(keys)))
@@ -157,16 +167,16 @@ impl SharedSource {
     }
 
     /// Waits for the lease, for the answer of whoever has it, or for the end of our patience.
-    async fn lease(&self, ask: &Ask) -> Result<Turn, NoAnswer> {
+    async fn lease(&self, question: &Question) -> Result<Turn, NoAnswer> {
         let pace = self.memory.shared.pace;
         let begun = self.memory.shared.clock.elapsed();
         while self.since(begun) < pace.lease {
             let claimed = self.claim(&self.memory.names.lease, pace.lease).await?;
             if let Some(lease) = claimed {
-                return self.ask_or_adopt(ask, lease).await;
+                return self.ask_or_adopt(question, lease).await;
             }
             tokio::time::sleep(pace.look).await;
-            if let Some(fetched) = self.newer(ask).await? {
+            if let Some(fetched) = self.newer(question).await? {
                 return Ok(Turn::Adopt(fetched));
             }
         }
@@ -174,8 +184,8 @@ impl SharedSource {
     }
 
     /// Between the last look and the lease, another replica may have asked and told.
-    async fn ask_or_adopt(&self, ask: &Ask, lease: String) -> Result<Turn, NoAnswer> {
-        match self.newer(ask).await? {
+    async fn ask_or_adopt(&self, question: &Question, lease: String) -> Result<Turn, NoAnswer> {
+        match self.newer(question).await? {
             Some(fetched) => {
                 self.give_back(&lease).await;
                 Ok(Turn::Adopt(fetched))
@@ -191,17 +201,17 @@ impl SharedSource {
     }
 
     /// Strangers of another replica had their turn: perhaps its answer is on its way.
-    async fn answer_under_way(&self, ask: &Ask) -> Result<Turn, NoAnswer> {
+    async fn answer_under_way(&self, question: &Question) -> Result<Turn, NoAnswer> {
         let pace = self.memory.shared.pace;
         let begun = self.memory.shared.clock.elapsed();
         while self.since(begun) < pace.lease && self.is_leased().await? {
             tokio::time::sleep(pace.look).await;
-            if let Some(fetched) = self.newer(ask).await? {
+            if let Some(fetched) = self.newer(question).await? {
                 return Ok(Turn::Adopt(fetched));
             }
         }
         // Between the look and the claim the other replica may have come to its end.
-        let newer = self.newer(ask).await?;
+        let newer = self.newer(question).await?;
         Ok(newer.map_or(Turn::Nobody, Turn::Adopt))
     }
 
@@ -215,37 +225,22 @@ impl SharedSource {
     async fn claim(&self, key: &str, life: Duration) -> Result<Option<String>, NoAnswer> {
         let shared = &self.memory.shared;
         let ours = claim::make(&shared.seal, key, self.now(), shared.nonce());
-        if self.link().claim(key, ours.as_bytes(), life).await? {
-            return Ok(Some(ours));
-        }
-        match self.link().read(key, claim::LONGEST).await? {
-            Entry::Text(text) if claim::is_genuine(&shared.seal, key, self.now(), &text) => {
+        let claimed = self
+            .link()
+            .claim(key, ours.as_bytes(), life, claim::LONGEST);
+        match claimed.await? {
+            Claim::Ours => return Ok(Some(ours)),
+            Claim::Held(Entry::Text(text))
+                if claim::is_genuine(&shared.seal, key, self.now(), &text) =>
+            {
                 return Ok(None);
             }
-            // It ended meanwhile.
-            Entry::Missing => return self.claim_again(key, ours, life).await,
-            _ => {}
+            Claim::Held(_) => {}
         }
         let problem = "no replica made this claim, or not now";
         shared.refuse(key, &Refusal::new("claim", problem));
         self.link().put(key, ours.as_bytes(), Some(life)).await?;
         Ok(Some(ours))
-    }
-
-    /// A key that cannot be claimed and is not there, twice: no Redis is like that.
-    async fn claim_again(
-        &self,
-        key: &str,
-        ours: String,
-        life: Duration,
-    ) -> Result<Option<String>, NoAnswer> {
-        if self.link().claim(key, ours.as_bytes(), life).await? {
-            return Ok(Some(ours));
-        }
-        match self.link().read(key, claim::LONGEST).await? {
-            Entry::Missing => Err(self.link().distrust()),
-            _ => Ok(None),
-        }
     }
 
     /// Asks the issuer and tells the others. The answer counts from the moment of the question: of two

@@ -6,19 +6,19 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use oauthgate_core::{Audience, Issuer, Reason, ResourceIdentifier};
+use oauthgate_core::{Audience, Issuer, Reason, ResourceIdentifier, UnixTime};
 use rstest::rstest;
 
-use super::server::RedisServer;
+use super::{link::link, server::RedisServer};
 use crate::{
     IssuerSettings, KeyStores, OAuth21Provider, ProviderSettings,
     clock::SystemClock,
-    jwks::JwksSource,
+    jwks::{JwksSource, Seal},
     state::{
         SharedStatus,
-        redis::{Limits, Pace, RedisAddress, RedisKeys},
+        redis::{Limits, Pace, RedisAddress, RedisKeys, claim},
     },
-    testing::{AUDIENCE, ScriptedSource, TestKey, document, jwks, token_for},
+    testing::{AUDIENCE, ScriptedSource, TestKey, document, jwks, token_for, unix_now},
 };
 
 pub(super) const ISSUER: &str = "https://auth.example.com";
@@ -30,10 +30,12 @@ pub(super) struct Replica {
     pub(super) gate: OAuth21Provider,
 }
 
+/// Faster than in life, but for the lease: a replica that is starved of processor time must not lose its
+/// turn, or a busy machine would look like a second fetch.
 pub(super) fn pace() -> Pace {
     Pace {
         look: Duration::from_millis(20),
-        lease: Duration::from_secs(1),
+        lease: Duration::from_secs(20),
         patience: Duration::from_millis(500),
         cooldown: Duration::from_secs(10),
         period: Duration::from_millis(100),
@@ -42,7 +44,7 @@ pub(super) fn pace() -> Pace {
 
 /// With more patience than in life: a busy machine is not what these tests are about.
 pub(super) fn redis(url: &str, secret: &[u8], pace: Pace) -> Arc<RedisKeys> {
-    redis_within(Duration::from_millis(500), url, secret, pace)
+    redis_within(Duration::from_secs(10), url, secret, pace)
 }
 
 pub(super) fn redis_within(
@@ -60,6 +62,14 @@ pub(super) fn redis_within(
     let address = RedisAddress::parse(url).unwrap();
     let clock = Arc::new(SystemClock::new());
     Arc::new(RedisKeys::with(address, secret, clock, limits, pace).unwrap())
+}
+
+/// For those who wait for the end of a lease.
+pub(super) fn brief_lease() -> Pace {
+    Pace {
+        lease: Duration::from_secs(1),
+        ..pace()
+    }
 }
 
 impl Replica {
@@ -118,6 +128,69 @@ async fn r5_one_fetch_serves_all_replicas_that_start_together() {
     assert_eq!(status.iter().map(|status| status.published).sum::<u64>(), 1);
     assert_eq!(status.iter().map(|status| status.adopted).sum::<u64>(), 2);
     assert_eq!(status.iter().map(|status| status.refused).sum::<u64>(), 0);
+}
+
+/// The look for news and the wait for a turn are two tasks: the first may find what the second waits for.
+#[tokio::test]
+async fn r5_news_that_come_during_the_wait_for_a_turn_are_the_answer() {
+    let server = RedisServer::start();
+    let key = TestKey::new("1");
+    let source = serving_after(&key, Duration::from_millis(300));
+    let first = Replica::over(&server, &source);
+    let looking_seldom = Pace {
+        look: Duration::from_secs(1),
+        ..pace()
+    };
+    let second = Replica::with(redis(&server.url(), SECRET, looking_seldom), &source);
+    let looking_for_news = async {
+        loop {
+            second.stores.keep_in_touch().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let asking_later = async {
+        while source.fetches() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::select! {
+            _ = second.gate.warm_up() => {},
+            () = looking_for_news => {},
+        }
+    };
+    tokio::join!(first.gate.warm_up(), asking_later);
+    assert!(second.accepts(&key).await);
+    assert_eq!(source.fetches(), 1);
+    assert_eq!(second.status().adopted, 1);
+}
+
+/// Takes the turn to ask and gives it back, all the time, as many replicas do that hear of an answer at
+/// once.
+async fn take_turns(url: String, lease: String) {
+    let link = link(&url);
+    let seal = Seal::secret(SECRET).unwrap();
+    let text = claim::make(&seal, &lease, UnixTime::from_secs(unix_now()), 1);
+    loop {
+        let _ = link.put(&lease, text.as_bytes(), None).await;
+        let _ = link.give_back(&lease, text.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn r5_turns_that_come_and_go_are_no_reason_to_distrust_redis() {
+    let server = RedisServer::start();
+    let key = TestKey::new("1");
+    Replica::over(&server, &serving(&key)).gate.warm_up().await;
+    let lease = server.key(":keys:").replace("keys", "lease");
+    let others = tokio::spawn(take_turns(server.url(), lease));
+    for _ in 0..100 {
+        server.command(&[b"FLUSHALL"]);
+        let replica = Replica::over(&server, &serving(&key));
+        replica.gate.warm_up().await;
+        let status = replica.status();
+        assert!(status.connected, "{status:?}");
+        assert_eq!(status.published, 1);
+    }
+    others.abort();
 }
 
 /// Fetches that 500 strangers cause at each of three replicas.
@@ -216,7 +289,8 @@ async fn when_the_replica_that_asks_dies_another_one_asks() {
     let key = TestKey::new("1");
     let stuck = Arc::new(ScriptedSource::default());
     stuck.now_hanging();
-    let dying = Replica::over(&server, &stuck);
+    let replica = |source| Replica::with(redis(&server.url(), SECRET, brief_lease()), source);
+    let dying = replica(&stuck);
     let warming = tokio::spawn({
         let gate = dying.gate.clone();
         async move { gate.warm_up().await }
@@ -227,7 +301,7 @@ async fn when_the_replica_that_asks_dies_another_one_asks() {
     warming.abort();
     drop(dying);
     let source = serving(&key);
-    let next = Replica::over(&server, &source);
+    let next = replica(&source);
     let begun = Instant::now();
     next.gate.warm_up().await;
     assert!(next.accepts(&key).await);
@@ -237,7 +311,7 @@ async fn when_the_replica_that_asks_dies_another_one_asks() {
         waited > Duration::from_millis(300),
         "the lease was respected: {waited:?}"
     );
-    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
 }
 
 #[tokio::test]

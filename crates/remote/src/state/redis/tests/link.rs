@@ -13,12 +13,12 @@ use crate::{
     clock::SystemClock,
     state::redis::{
         RedisAddress,
-        commands::Entry,
+        commands::{Claim, Entry},
         link::{Limits, Link, NoAnswer},
     },
 };
 
-fn link(url: &str) -> Arc<Link> {
+pub(super) fn link(url: &str) -> Arc<Link> {
     link_with(RedisAddress::parse(url).unwrap())
 }
 
@@ -52,14 +52,17 @@ async fn a_value_is_set_claimed_replaced_and_given_back() {
     let server = RedisServer::start();
     let link = link(&server.url());
     assert_eq!(link.read("key", 5).await, Ok(Entry::Missing));
-    assert_eq!(
-        link.claim("key", b"mine", Duration::from_secs(9)).await,
-        Ok(true)
-    );
-    assert_eq!(
-        link.claim("key", b"other", Duration::from_secs(9)).await,
-        Ok(false)
-    );
+    let claim = |value: &'static [u8], most| {
+        let link = Arc::clone(&link);
+        async move { link.claim("key", value, Duration::from_secs(9), most).await }
+    };
+    let held = Ok(Claim::Held(Entry::Text(b"mine".to_vec())));
+    assert_eq!(claim(b"mine", 9).await, Ok(Claim::Ours));
+    assert_eq!(claim(b"other", 9).await, held);
+    assert_eq!(claim(b"other", 4).await, held);
+    assert_eq!(claim(b"other", 3).await, Ok(Claim::Held(Entry::Oversize)));
+    let remaining = server.command(&[b"PTTL", b"key"]);
+    assert!(remaining.starts_with(b":8"), "{remaining:?}");
     assert_eq!(link.replace("key", b"", b"other", None).await, Ok(false));
     assert_eq!(link.replace("key", b"mine", b"later", None).await, Ok(true));
     assert_eq!(
@@ -89,8 +92,8 @@ async fn e9_a_key_of_another_type_is_no_reason_to_go_away() {
     assert_eq!(link.replace("key", b"", b"v", None).await, Ok(false));
     assert_eq!(link.give_back("key", b"x").await, Ok(false));
     assert_eq!(
-        link.claim("key", b"v", Duration::from_secs(1)).await,
-        Ok(false)
+        link.claim("key", b"v", Duration::from_secs(1), 10).await,
+        Ok(Claim::Held(Entry::WrongType))
     );
     assert!(link.status().connected);
     assert_eq!(link.put("key", b"v", None).await, Ok(()));
@@ -221,7 +224,7 @@ async fn the_rights_that_the_guide_names_are_enough() {
     let link = link(&format!("redis://oauthgate:password@127.0.0.1:{port}"));
     let life = Duration::from_secs(9);
     let key = "oauthgate:1:keys:x";
-    assert_eq!(link.claim(key, b"a", life).await, Ok(true));
+    assert_eq!(link.claim(key, b"a", life, 9).await, Ok(Claim::Ours));
     assert_eq!(link.put(key, b"b", Some(life)).await, Ok(()));
     assert_eq!(link.replace(key, b"b", b"c", None).await, Ok(true));
     assert_eq!(link.head(key).await, Ok(Entry::Text(b"c".to_vec())));
