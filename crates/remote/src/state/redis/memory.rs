@@ -46,6 +46,15 @@ struct Last {
     head: Option<Entry>,
 }
 
+/// What this replica knew at some moment: what is newer is news.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// When the keys were confirmed that were brought last.
+    brought: Option<UnixTime>,
+    /// The age of what the caller holds, if it holds anything.
+    held: Option<Duration>,
+}
+
 /// What lies in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
@@ -115,11 +124,17 @@ impl Memory {
         Ok(Found::Keys(keys, bytes))
     }
 
-    /// Whether these keys are newer than what was brought before, or than what the caller holds, and young
+    /// What is known now; `held` is the age of what the caller holds.
+    pub(super) fn known(&self, held: Option<Duration>) -> Known {
+        let brought = self.last_confirmed();
+        Known { brought, held }
+    }
+
+    /// Whether these keys are newer than what was brought by then, or than what the caller held, and young
     /// enough to be used.
-    pub(super) fn is_news(&self, keys: &SnapshotKeys, held: Option<Duration>) -> bool {
+    pub(super) fn is_news(&self, keys: &SnapshotKeys, known: Known) -> bool {
         let Freshness { age, max_age } = self.freshness(keys);
-        age <= self.set.timing.longest_use(max_age) && self.is_newer(keys, age, held)
+        age <= self.set.timing.longest_use(max_age) && is_newer(keys, age, known)
     }
 
     /// Whether the issuer should have been asked again since.
@@ -127,18 +142,13 @@ impl Memory {
         self.set.timing.is_due(self.freshness(keys))
     }
 
-    /// The answer that the keys of another replica make.
+    /// The answer that the keys of another replica make. Whoever looks for news and whoever waits for an
+    /// answer may both come upon them: they count once.
     pub(super) fn adopt(&self, keys: SnapshotKeys) -> Fetched {
-        self.shared.count_adopted();
-        self.bring(keys, None)
-    }
-
-    fn is_newer(&self, keys: &SnapshotKeys, age: Duration, held: Option<Duration>) -> bool {
-        match (&self.last().keys, held) {
-            (Some(last), _) => keys.confirmed_at() > last.confirmed_at(),
-            (None, Some(held)) => age.saturating_add(ROUNDING) < held,
-            (None, None) => true,
+        if self.last_confirmed() < Some(keys.confirmed_at()) {
+            self.shared.count_adopted();
         }
+        self.bring(keys, None)
     }
 
     /// Makes an answer of these keys, and remembers them. `body` is the document they were taken out of,
@@ -165,6 +175,10 @@ impl Memory {
     /// The keys that were brought last.
     pub(super) fn last_keys(&self) -> Option<SnapshotKeys> {
         self.last().keys.clone()
+    }
+
+    fn last_confirmed(&self) -> Option<UnixTime> {
+        self.last().keys.as_ref().map(SnapshotKeys::confirmed_at)
     }
 
     /// The latest confirmation seen in Redis.
@@ -233,5 +247,13 @@ impl Memory {
 
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_newer(keys: &SnapshotKeys, age: Duration, known: Known) -> bool {
+    match (known.brought, known.held) {
+        (Some(brought), _) => keys.confirmed_at() > brought,
+        (None, Some(held)) => age.saturating_add(ROUNDING) < held,
+        (None, None) => true,
     }
 }
