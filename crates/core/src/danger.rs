@@ -23,6 +23,8 @@ pub fn caller(user_id: impl Into<String>, scopes: ScopeSet) -> UserContext {
         tier: "free".to_owned(),
         tenant_id: None,
         groups: Vec::new(),
+        groups_truncated: false,
+        actors: Vec::new(),
         scopes,
         token_expires_at: UnixTime::from_secs(i64::MAX),
         metadata: Map::new(),

@@ -2,11 +2,15 @@
 //! to read them alike; values that only decorate are left out then. Whether a name fits an HTTP header
 //! is the business of whoever writes one.
 
+mod actors;
+mod groups;
+mod principal;
+
 use serde_json::{Map, Value};
 
-use super::{GroupForm, MachineSign, PrincipalKind, Profile, ScopePlaces, UserContext};
+use super::{Profile, ScopePlaces, UserContext};
 use crate::{
-    Issuer, Reason, Scope, ScopeSet, TokenError, UnixTime,
+    Issuer, Scope, ScopeSet, TokenError, UnixTime,
     claims::{ClaimPointer, Claims, malformed, text, texts},
     text::Printable,
 };
@@ -25,17 +29,20 @@ pub(crate) fn user_context(
     expires_at: UnixTime,
 ) -> Result<UserContext, TokenError> {
     let client_id = name(claims, &profile.client)?;
-    let (user_id, kind) = principal(claims, profile, client_id)?;
+    let (user_id, kind) = principal::principal(claims, profile, client_id)?;
+    let (email, email_verified) = email(claims, &profile.email);
     Ok(UserContext {
         user_id: user_id.to_owned(),
         kind,
         issuer,
         client_id: client_id.map(str::to_owned),
-        email: email(claims, &profile.email),
-        email_verified: email_is_verified(claims),
+        email,
+        email_verified,
         tier: tier(claims, profile)?.to_owned(),
-        tenant_id: name(claims, &profile.tenant)?.map(str::to_owned),
-        groups: groups(claims, profile)?,
+        tenant_id: tenant_id(claims, profile)?.map(str::to_owned),
+        groups: groups::groups(claims, profile)?,
+        groups_truncated: groups::are_truncated(claims, profile),
+        actors: actors::actors(claims)?,
         scopes: scopes(claims, profile)?,
         token_expires_at: expires_at,
         metadata: metadata(claims),
@@ -48,6 +55,14 @@ pub(crate) fn client_id<'claims>(
     profile: &'claims Profile,
 ) -> Result<Option<&'claims str>, TokenError> {
     name(claims, &profile.client)
+}
+
+/// The tenant that the token belongs to.
+pub(crate) fn tenant_id<'claims>(
+    claims: &'claims Claims,
+    profile: &'claims Profile,
+) -> Result<Option<&'claims str>, TokenError> {
+    name(claims, &profile.tenant)
 }
 
 /// The scopes granted (rule R24).
@@ -92,49 +107,6 @@ fn scopes_of(
     listed.into_iter().map(scope).collect()
 }
 
-/// A token is a program's if a sign of the profile says so, if it names no user, or if the user is the
-/// client itself (rule R27); the two kinds of id must never be taken for each other (RFC 9700 §4.15).
-fn principal<'claims>(
-    claims: &'claims Claims,
-    profile: &'claims Profile,
-    client_id: Option<&'claims str>,
-) -> Result<(&'claims str, PrincipalKind), TokenError> {
-    claims.text("sub")?;
-    let user_id = name(claims, &profile.user)?;
-    match (user_id, client_id) {
-        (Some(user), Some(client)) if user == client => Ok((client, PrincipalKind::Service)),
-        (Some(user), client)
-            if profile
-                .machine_signs
-                .iter()
-                .any(|sign| is_shown(sign, claims, client)) =>
-        {
-            Ok((client.unwrap_or(user), PrincipalKind::Service))
-        }
-        (Some(user), _) => Ok((user, PrincipalKind::User)),
-        (None, Some(client)) => Ok((client, PrincipalKind::Service)),
-        (None, None) => Err(TokenError::new(
-            Reason::MissingSubject,
-            "the token names no subject and no client",
-        )),
-    }
-}
-
-fn is_shown(sign: &MachineSign, claims: &Claims, client_id: Option<&str>) -> bool {
-    let text = |place: &ClaimPointer| claims.find(place).and_then(Value::as_str);
-    match sign {
-        MachineSign::Equals(place, expected) => text(place) == Some(expected),
-        MachineSign::NamesClient(place, start) => text(place)
-            .and_then(|text| text.strip_prefix(start.as_str()))
-            .zip(client_id)
-            .is_some_and(|(named, client)| named.eq_ignore_ascii_case(client)),
-        MachineSign::EndsWith(place, end) => text(place).is_some_and(|text| text.ends_with(end)),
-        MachineSign::PresentWithout(present, absent) => {
-            claims.find(present).is_some() && claims.find(absent).is_none()
-        }
-    }
-}
-
 /// A tier decorates: one of another type is no tier, and refuses nothing.
 fn tier<'claims>(
     claims: &'claims Claims,
@@ -172,43 +144,29 @@ fn checked_name<'claims>(
     Ok(name)
 }
 
-/// The address is a label: one that is no printable text is left out, and refuses nothing.
-fn email(claims: &Claims, places: &[ClaimPointer]) -> Option<String> {
-    let (value, _) = claims.first(places)?;
+/// The address and whether the issuer verified it. The address is a label: one that is no printable
+/// text is left out, and refuses nothing. `email_verified` speaks of `email`, and of no address that
+/// was found elsewhere (rule R29).
+fn email(claims: &Claims, places: &[ClaimPointer]) -> (Option<String>, bool) {
+    let Some((value, place)) = claims.first(places) else {
+        return (None, false);
+    };
     let fits = |address: &&str| {
         !address.is_empty()
             && address.len() <= LONGEST_NAME
             && !address.chars().any(char::is_control)
     };
-    value.as_str().filter(fits).map(str::to_owned)
+    let Some(address) = value.as_str().filter(fits) else {
+        return (None, false);
+    };
+    let verified = claims.find(&place.sibling("email_verified"));
+    let is_verified = place.ends_in("email") && verified.is_some_and(says_true);
+    (Some(address.to_owned()), is_verified)
 }
 
 /// `true`, or the string that Cognito writes for it; 1, "TRUE" and "yes" are not.
-fn email_is_verified(claims: &Claims) -> bool {
-    matches!(claims.get("email_verified"), Some(Value::Bool(true)))
-        || claims.get("email_verified").and_then(Value::as_str) == Some("true")
-}
-
-fn groups(claims: &Claims, profile: &Profile) -> Result<Vec<String>, TokenError> {
-    let Some((value, place)) = claims.first(&profile.groups) else {
-        return Ok(Vec::new());
-    };
-    let groups = match (profile.group_form, value) {
-        (GroupForm::MemberNames, Value::Object(members)) => {
-            members.keys().map(String::as_str).collect()
-        }
-        (GroupForm::MemberNames, _) => return Err(malformed(format!("`{place}` is no object"))),
-        (GroupForm::Values, _) => texts(value, place)?,
-    };
-    if groups
-        .iter()
-        .any(|group| group.is_empty() || group.chars().any(char::is_control))
-    {
-        return Err(malformed(format!(
-            "`{place}` holds an empty name or a control character"
-        )));
-    }
-    Ok(groups.into_iter().map(str::to_owned).collect())
+fn says_true(value: &Value) -> bool {
+    matches!(value, Value::Bool(true)) || value.as_str() == Some("true")
 }
 
 fn metadata(claims: &Claims) -> Map<String, Value> {

@@ -2,12 +2,21 @@
 
 #[cfg(feature = "axum")]
 pub mod extract;
+mod issuer_pattern;
+mod machine_sign;
 pub(crate) mod mapping;
+mod preset;
 mod profile;
 pub mod providers;
+mod required_claim;
+mod spelling;
+mod token_types;
 mod user_context;
 
-pub use profile::{
-    ClientAudience, GroupForm, MachineSign, Profile, RequiredClaim, ScopePlaces, TokenTypes,
-};
+pub use machine_sign::MachineSign;
+pub use preset::{AudienceKind, Places, Preset};
+pub use profile::Profile;
+pub use required_claim::{ClaimRequirement, RequiredClaim};
+pub use spelling::{ClientAudience, GroupForm, IntrospectionForm, ScopePlaces, TokenMode};
+pub use token_types::TokenTypes;
 pub use user_context::{PrincipalKind, UserContext};

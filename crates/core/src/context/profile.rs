@@ -1,22 +1,31 @@
 //! How one provider writes its access tokens, as data (rules R15–R20, R24–R27).
 
-use crate::{Issuer, claims::ClaimPointer, token::without_application_prefix};
+use super::{
+    ClaimRequirement, ClientAudience, GroupForm, IntrospectionForm, MachineSign, Preset,
+    RequiredClaim, ScopePlaces, TokenMode, TokenTypes,
+};
+use crate::{Issuer, claims::ClaimPointer};
 
 /// How one provider writes its access tokens. Data only: the checks read it, nothing branches on a
-/// provider's name.
+/// provider's name. Each value is written by `Display` as the setting that stands for it, and read
+/// from it by `parse`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Profile {
     /// The profile's name.
     pub name: &'static str,
+    /// Whether its tokens are JWTs, are asked about, or are both.
+    pub token_mode: TokenMode,
     /// Which kinds of token, by `typ`, are access tokens (rule R15).
     pub token_types: TokenTypes,
     /// Claims that must have one of these values: they tell access tokens from ID and refresh tokens (R16).
     pub required_claims: Vec<RequiredClaim>,
-    /// Claims of which an access token carries one at least, whatever its value; none is needed when
-    /// no place is named (R16).
-    pub one_required: Vec<ClaimPointer>,
-    /// Where a token without `aud` may name its audience (R19).
+    /// Groups of claims: an access token carries one at least of each group, whatever its value (R16).
+    pub one_required: Vec<Vec<ClaimPointer>>,
+    /// Where the audience is, `/aud` by default. Another claim names the client, and the expected
+    /// audiences are then a list of clients (R19).
+    pub audience_claim: ClaimPointer,
+    /// How a token's client and its audience belong together (R17, R19).
     pub client_audience: ClientAudience,
     /// Where the scopes are (R24).
     pub scopes: Vec<ClaimPointer>,
@@ -30,106 +39,26 @@ pub struct Profile {
     pub client: Vec<ClaimPointer>,
     /// Where the tenant is.
     pub tenant: Vec<ClaimPointer>,
-    /// Where groups or roles are; none are taken when no place is named.
+    /// Where groups or roles are: those of all places together, and none when no place is named.
     pub groups: Vec<ClaimPointer>,
     /// How groups are written there.
     pub group_form: GroupForm,
-    /// Where the e-mail address is; its verification is told by the sibling `email_verified`.
+    /// Where the e-mail address is. That of a claim `email` is verified if the sibling `email_verified` says so (R29).
     pub email: Vec<ClaimPointer>,
     /// Where the tier is.
     pub tier: Vec<ClaimPointer>,
     /// Audiences that the provider writes for itself: expecting one of them would open this service to
     /// every token it ever issued (R21).
     pub foreign_audiences: Vec<String>,
+    /// Audiences that the provider writes into the tokens of all its clients: they may be expected only
+    /// beside a list of allowed clients (R19).
+    pub shared_audiences: Vec<String>,
     /// Signs of a token that a program got for itself, beside a missing or client-equal `sub` (R27).
     pub machine_signs: Vec<MachineSign>,
-}
-
-/// Which values of the header's `typ` an access token may have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TokenTypes {
-    /// Absent, `JWT` or `at+jwt`: the common habits.
-    Common,
-    /// `at+jwt` only (RFC 9068 §4).
-    AccessTokenOnly,
-    /// Absent or `JWT`: a provider that never writes `at+jwt`.
-    Untyped,
-}
-
-impl TokenTypes {
-    /// Whether this `typ` is allowed; the case does not count, nor does `application/` before it.
-    /// This is an allow-list: `logout+jwt`, `dpop+jwt`, `secevent+jwt` and whatever comes next are out.
-    #[must_use]
-    pub fn allow(&self, token_type: Option<&str>) -> bool {
-        let (absent, names): (bool, &[&str]) = match self {
-            Self::Common => (true, &["JWT", "at+jwt"]),
-            Self::AccessTokenOnly => (false, &["at+jwt"]),
-            Self::Untyped => (true, &["JWT"]),
-        };
-        let Some(token_type) = token_type.map(without_application_prefix) else {
-            return absent;
-        };
-        names
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(token_type))
-    }
-}
-
-/// A claim that must have one of these values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequiredClaim {
-    /// Where the claim is.
-    pub claim: ClaimPointer,
-    /// The values allowed, compared byte by byte.
-    pub values: Vec<String>,
-}
-
-/// How a token's client and its audience belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClientAudience {
-    /// A token's audience is the resource. One issued for its own client and without scope is an ID token (R17).
-    Unexpected,
-    /// The provider writes the client's id into `aud` of access tokens, so the ID-token guard is off.
-    Expected,
-    /// The provider writes no `aud` unless a resource was asked for; the client claim stands in for it,
-    /// and the expected audiences are then a list of clients (Cognito).
-    StandsIn,
-}
-
-/// Which of several places of scopes count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ScopePlaces {
-    /// The first that is present.
-    First,
-    /// All that are present, together.
-    All,
-}
-
-/// How groups or roles are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GroupForm {
-    /// A string, or an array of strings.
-    Values,
-    /// An object whose member names are the groups (ZITADEL).
-    MemberNames,
-}
-
-/// A sign that a program got the token for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MachineSign {
-    /// The claim has this value.
-    Equals(ClaimPointer, String),
-    /// The claim is this, followed by the id of the token's client in whatever ASCII case.
-    NamesClient(ClaimPointer, String),
-    /// The claim ends like this.
-    EndsWith(ClaimPointer, String),
-    /// The first claim is present, and the second is not.
-    PresentWithout(ClaimPointer, ClaimPointer),
+    /// How this issuer's opaque tokens start, where several issuers of a resource have some.
+    pub opaque_prefixes: Vec<String>,
+    /// How the issuer is asked about an opaque token.
+    pub introspection_form: IntrospectionForm,
 }
 
 impl Profile {
@@ -138,9 +67,11 @@ impl Profile {
     pub fn generic() -> Self {
         Self {
             name: "generic",
-            token_types: TokenTypes::Common,
+            token_mode: TokenMode::Jwt,
+            token_types: TokenTypes::common(),
             required_claims: Vec::new(),
             one_required: Vec::new(),
+            audience_claim: ClaimPointer::claim("aud"),
             client_audience: ClientAudience::Unexpected,
             scopes: claims(&["scope", "scp", "scopes"]),
             scope_places: ScopePlaces::First,
@@ -150,10 +81,13 @@ impl Profile {
             tenant: claims(&["tenant_id"]),
             groups: Vec::new(),
             group_form: GroupForm::Values,
-            foreign_audiences: Vec::new(),
             email: claims(&["email"]),
             tier: claims(&["tier"]),
+            foreign_audiences: Vec::new(),
+            shared_audiences: Vec::new(),
             machine_signs: Vec::new(),
+            opaque_prefixes: Vec::new(),
+            introspection_form: IntrospectionForm::Rfc7662,
         }
     }
 
@@ -168,13 +102,13 @@ impl Profile {
     /// ```
     #[must_use]
     pub fn for_issuer(issuer: &Issuer) -> Self {
-        super::providers::for_issuer(issuer)
+        Preset::for_issuer(issuer).map_or_else(Self::generic, Preset::profile)
     }
 
     /// The profile with this name, as a setting names it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        super::providers::named(name)
+        Preset::named(name).map(Preset::profile)
     }
 
     /// The profile's name.
@@ -186,7 +120,7 @@ impl Profile {
     /// Takes only tokens that say of themselves that they are access tokens (`typ` = `at+jwt`, RFC 9068).
     #[must_use]
     pub fn requiring_at_jwt(mut self) -> Self {
-        self.token_types = TokenTypes::AccessTokenOnly;
+        self.token_types = TokenTypes::access_token_only();
         self
     }
 
@@ -200,7 +134,29 @@ impl Profile {
         self
     }
 
-    /// Takes groups or roles from these places; the first that is present counts.
+    /// What an access token must say of itself, as one list.
+    pub fn requirements(&self) -> impl Iterator<Item = ClaimRequirement> {
+        let values = self.required_claims.iter().cloned();
+        let groups = self.one_required.iter().cloned();
+        values
+            .map(ClaimRequirement::Value)
+            .chain(groups.map(ClaimRequirement::OneOf))
+    }
+
+    /// Replaces what an access token must say of itself.
+    #[must_use]
+    pub fn with_requirements(mut self, all: impl IntoIterator<Item = ClaimRequirement>) -> Self {
+        (self.required_claims, self.one_required) = (Vec::new(), Vec::new());
+        for requirement in all {
+            match requirement {
+                ClaimRequirement::Value(required) => self.required_claims.push(required),
+                ClaimRequirement::OneOf(places) => self.one_required.push(places),
+            }
+        }
+        self
+    }
+
+    /// Takes groups or roles from these places, all that are present together.
     #[must_use]
     pub fn with_groups(mut self, places: Vec<ClaimPointer>) -> Self {
         self.groups = places;

@@ -26,6 +26,8 @@ pub struct UserContext {
     pub(crate) tier: String,
     pub(crate) tenant_id: Option<String>,
     pub(crate) groups: Vec<String>,
+    pub(crate) groups_truncated: bool,
+    pub(crate) actors: Vec<String>,
     pub(crate) scopes: ScopeSet,
     pub(crate) token_expires_at: UnixTime,
     pub(crate) metadata: Map<String, Value>,
@@ -84,6 +86,20 @@ impl UserContext {
     #[must_use]
     pub fn groups(&self) -> &[String] {
         &self.groups
+    }
+
+    /// Whether the caller is in more groups than the token names. Who is not in a list that is cut may
+    /// still be in the group: no decision may rest on that (rule R30).
+    #[must_use]
+    pub fn groups_truncated(&self) -> bool {
+        self.groups_truncated
+    }
+
+    /// Who acts for the caller, the one that acts now first, eight at most (RFC 8693 §4.1). For audit
+    /// records: no actor is the caller, and none of them has a right here.
+    #[must_use]
+    pub fn actors(&self) -> &[String] {
+        &self.actors
     }
 
     /// The scopes granted to the token.

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Verifier, rules::Rules};
+use super::{Verifier, contradictions, rules::Rules};
 use crate::{
-    Audience, CompactJws, Issuer, Profile, ResourceIdentifier, SettingError, SigningAlgorithm,
+    Audience, Issuer, Profile, ResourceIdentifier, SettingError, SigningAlgorithm,
     claims::{IssuerRule, IssuerTemplate},
 };
+
+/// The longest tolerated clock skew.
+pub(super) const LONGEST_SKEW: Duration = Duration::from_secs(300);
 
 /// Typestate: the issuer is still missing.
 #[derive(Debug)]
@@ -91,7 +94,7 @@ impl VerifierBuilder<WantsAudience> {
 
 impl VerifierBuilder<Ready> {
     /// The longest tolerated clock skew.
-    pub const MAX_SKEW: Duration = Duration::from_secs(300);
+    pub const MAX_SKEW: Duration = LONGEST_SKEW;
 
     /// The protected resource: a `resource` claim, if present, must name it as a whole string.
     pub fn resource(mut self, resource: ResourceIdentifier) -> Self {
@@ -135,87 +138,27 @@ impl VerifierBuilder<Ready> {
         self
     }
 
-    /// The longest token taken, in bytes; [`CompactJws::MAX_LENGTH`] by default.
+    /// The longest token taken, in bytes; [`crate::CompactJws::MAX_LENGTH`] by default.
     pub fn max_token_length(mut self, bytes: usize) -> Self {
         self.state.rules.max_token_length = bytes;
+        self
+    }
+
+    /// The only tenants whose tokens are taken (rule R28); every tenant by default. Another tenant's good
+    /// token is answered with 403.
+    pub fn allowed_tenants(mut self, tenants: impl IntoIterator<Item = String>) -> Self {
+        self.state.rules.allowed_tenants = Some(tenants.into_iter().collect());
         self
     }
 
     /// The verifier.
     ///
     /// # Errors
-    /// When settings contradict each other (skew above 300 s, no algorithm, an empty client list where one is needed).
+    /// When settings contradict each other, or open this service to tokens that are not meant for it:
+    /// skew above 300 s, no algorithm, an empty list where a list is complete, an audience that the
+    /// provider writes into every token.
     pub fn build(self) -> Result<Verifier, SettingError> {
-        let rules = self.state.rules;
-        check_skew(rules.skew)?;
-        check_audiences(&rules)?;
-        if rules.algorithms.is_empty() {
-            return Err(SettingError::new(
-                "no signature algorithm is allowed",
-                "at least one, for example RS256",
-            ));
-        }
-        if rules.allowed_clients.as_ref().is_some_and(Vec::is_empty) {
-            return Err(SettingError::new(
-                "the list of allowed clients is empty",
-                "client ids, or no such list",
-            ));
-        }
-        if blank(
-            rules
-                .missing_audience_clients
-                .iter()
-                .chain(rules.allowed_clients.iter().flatten()),
-        ) {
-            return Err(SettingError::new(
-                "a client id is empty",
-                "client ids as your authorization server shows them",
-            ));
-        }
-        if rules.max_token_length == 0
-            || rules
-                .max_lifetime
-                .is_some_and(|lifetime| lifetime.is_zero())
-        {
-            return Err(SettingError::new(
-                "a limit of zero refuses every token",
-                format!("for example {} bytes", CompactJws::MAX_LENGTH),
-            ));
-        }
-        Ok(Verifier::new(rules))
+        contradictions::check(&self.state.rules)?;
+        Ok(Verifier::new(self.state.rules))
     }
-}
-
-fn check_skew(skew: Duration) -> Result<(), SettingError> {
-    if skew > VerifierBuilder::<Ready>::MAX_SKEW {
-        return Err(SettingError::new(
-            "the clock skew is above 300 s",
-            "0 to 300 s; fix the clock instead (default 60 s)",
-        ));
-    }
-    Ok(())
-}
-
-/// Rule R21.
-fn check_audiences(rules: &Rules) -> Result<(), SettingError> {
-    let foreign = |audience: &&Audience| {
-        rules
-            .profile
-            .foreign_audiences
-            .iter()
-            .any(|foreign| foreign == audience.as_str())
-    };
-    match rules.audiences.iter().find(foreign) {
-        None => Ok(()),
-        Some(audience) => Err(SettingError::new(
-            format!(
-                "the audience \"{audience}\" is the provider's own, and in nearly all of its tokens"
-            ),
-            "an audience of this service, written by a mapper of the authorization server",
-        )),
-    }
-}
-
-fn blank<'client>(mut clients: impl Iterator<Item = &'client String>) -> bool {
-    clients.any(|client| client.trim().is_empty())
 }

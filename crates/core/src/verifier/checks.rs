@@ -6,6 +6,7 @@
 
 mod audience;
 mod kind;
+mod tenant;
 mod time;
 
 use super::rules::Rules;
@@ -44,7 +45,8 @@ pub(super) struct Check {
 }
 
 /// Kind and issuer first: they tell the operator most. Time before audience: an expired token is
-/// expired whomever it was for. Everything here answers 401; scopes are the requirement's business.
+/// expired whomever it was for. The tenant comes last, because it alone answers 403: everything that
+/// is wrong with the token answers 401. Scopes are the requirement's business.
 pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "type",
@@ -93,6 +95,10 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "sender_proof",
         run: sender_proof,
+    },
+    Check {
+        name: "tenant",
+        run: tenant::tenant,
     },
 ];
 

@@ -2,6 +2,7 @@
 
 mod builder;
 mod checks;
+mod contradictions;
 mod rules;
 mod set;
 
@@ -76,6 +77,12 @@ impl Verifier {
     #[must_use]
     pub fn profile(&self) -> &Profile {
         &self.rules.profile
+    }
+
+    /// What is allowed here and seldom meant, each as one sentence for the operator.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        contradictions::warnings(&self.rules)
     }
 
     /// Verifies the signature with the keys of this issuer: exactly the keys named by `kid`, or those

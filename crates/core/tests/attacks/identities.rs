@@ -351,31 +351,3 @@ fn presets_read_identities_where_their_providers_write_them() {
         );
     }
 }
-
-#[test]
-fn presets_have_names_and_cognito_is_told_by_its_address() {
-    use oauthgate_core::{Issuer, context::providers};
-    for name in providers::names() {
-        assert_eq!(Profile::named(name).unwrap().name(), name);
-    }
-    assert!(Profile::named("Cognito").is_none());
-    let profile = |issuer: &str| Profile::for_issuer(&Issuer::new(issuer).unwrap()).name();
-    for pool in [
-        "cognito-idp.eu-west-1.amazonaws.com",
-        "issuer-cognito-idp.eu-west-1.amazonaws.com",
-        "cognito-idp.cn-north-1.amazonaws.com.cn",
-    ] {
-        assert_eq!(
-            profile(&format!("https://{pool}/eu-west-1_Ab12Cd34E")),
-            "cognito"
-        );
-    }
-    for other in [
-        "https://cognito-idp.eu-west-1.amazonaws.com.evil.test/x",
-        "https://evil.test/cognito-idp.amazonaws.com",
-        "https://acme.eu.auth0.com/",
-        "acme",
-    ] {
-        assert_eq!(profile(other), "generic", "{other}");
-    }
-}

@@ -18,6 +18,7 @@ mod issuers;
 mod key_choice;
 mod kinds;
 mod machines;
+mod presets;
 mod scopes;
 mod signatures;
 mod times;

@@ -3,7 +3,20 @@
 use crate::{
     Profile,
     claims::ClaimPointer,
-    context::profile::{MachineSign, claims},
+    context::{AudienceKind, MachineSign, Preset, preset::KnownIssuer, profile::claims},
+};
+
+/// The trailing slash is part of every issuer. A custom domain (`https://login.acme.example/`) tells
+/// nothing: name the preset there.
+pub(super) const PRESET: Preset = Preset {
+    name: "auth0",
+    title: "Auth0",
+    issuers: &[
+        KnownIssuer::new("https://*.auth0.com/"),
+        KnownIssuer::new("https://*.*.auth0.com/"),
+    ],
+    audience: AudienceKind::Resource,
+    profile: Profile::auth0,
 };
 
 impl Profile {

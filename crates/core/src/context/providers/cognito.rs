@@ -3,7 +3,21 @@
 use crate::{
     Profile,
     claims::ClaimPointer,
-    context::profile::{ClientAudience, TokenTypes},
+    context::{AudienceKind, ClientAudience, Preset, TokenTypes, preset::KnownIssuer},
+};
+
+/// A pool has an issuer of its own host, and one of the newer type after it was switched.
+pub(super) const PRESET: Preset = Preset {
+    name: "cognito",
+    title: "Amazon Cognito",
+    issuers: &[
+        KnownIssuer::new("https://cognito-idp.*.amazonaws.com/*"),
+        KnownIssuer::new("https://cognito-idp.*.amazonaws.com.cn/*"),
+        KnownIssuer::new("https://issuer-cognito-idp.*.amazonaws.com/*"),
+        KnownIssuer::new("https://issuer-cognito-idp.*.amazonaws.com.cn/*"),
+    ],
+    audience: AudienceKind::Named("the id of your app client, or of several"),
+    profile: Profile::cognito,
 };
 
 impl Profile {
@@ -15,7 +29,7 @@ impl Profile {
     pub fn cognito() -> Self {
         Self {
             name: "cognito",
-            token_types: TokenTypes::Untyped,
+            token_types: TokenTypes::untyped(),
             client_audience: ClientAudience::StandsIn,
             client: vec![ClaimPointer::claim("client_id")],
             groups: vec![ClaimPointer::claim("cognito:groups")],

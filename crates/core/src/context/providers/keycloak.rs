@@ -3,7 +3,19 @@
 use crate::{
     Profile,
     claims::ClaimPointer,
-    context::profile::{MachineSign, claims},
+    context::{AudienceKind, MachineSign, Preset, preset::KnownIssuer, profile::claims},
+};
+
+/// The path tells Keycloak on whatever host; old installations have `/auth` before it.
+pub(super) const PRESET: Preset = Preset {
+    name: "keycloak",
+    title: "Keycloak",
+    issuers: &[
+        KnownIssuer::new("**/realms/*"),
+        KnownIssuer::new("**/auth/realms/*"),
+    ],
+    audience: AudienceKind::Resource,
+    profile: Profile::keycloak,
 };
 
 impl Profile {

@@ -1,6 +1,24 @@
 //! Okta custom authorization servers.
 
-use crate::{Profile, context::profile::claims};
+use crate::{
+    Profile,
+    context::{AudienceKind, Preset, preset::KnownIssuer, profile::claims},
+};
+
+/// A custom authorization server. With a domain of one's own, name the preset.
+pub(super) const PRESET: Preset = Preset {
+    name: "okta",
+    title: "Okta (custom authorization server)",
+    issuers: &[
+        KnownIssuer::new("https://*.okta.com/oauth2/*"),
+        KnownIssuer::new("https://*.oktapreview.com/oauth2/*"),
+        KnownIssuer::new("https://*.okta-emea.com/oauth2/*"),
+    ],
+    audience: AudienceKind::Named(
+        "the audience of the authorization server, for example api://default",
+    ),
+    profile: Profile::okta,
+};
 
 impl Profile {
     /// Okta. Scopes are the array `scp`; `sub` of an access token is the login, which can change, so

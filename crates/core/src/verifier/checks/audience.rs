@@ -3,17 +3,17 @@
 use super::Subject;
 use crate::{
     Reason, TokenError,
+    claims::texts,
     context::{ClientAudience, mapping},
     text::Printable,
 };
 
 /// One of the token's audiences must be one of ours. An empty array counts as missing.
 pub(super) fn audience(subject: &Subject<'_>) -> Result<(), TokenError> {
-    let audiences = subject
-        .claims
-        .texts("aud")?
-        .filter(|audiences| !audiences.is_empty());
-    let Some(audiences) = audiences else {
+    let place = &subject.rules.profile.audience_claim;
+    let found = place.find(subject.claims.as_map());
+    let audiences = found.map(|found| texts(found, place)).transpose()?;
+    let Some(audiences) = audiences.filter(|audiences| !audiences.is_empty()) else {
         return without_audience(subject);
     };
     if audiences
@@ -61,15 +61,17 @@ fn without_audience(subject: &Subject<'_>) -> Result<(), TokenError> {
         || "no client".to_owned(),
         |client| format!("the client \"{}\"", Printable(client)),
     );
+    let place = rules.profile.audience_claim.to_string();
+    let place = place.strip_prefix('/').unwrap_or(&place);
     let (reason, wanted) = if stands_in {
-        (Reason::WrongAudience, "a client out of")
+        (Reason::WrongAudience, "a client out of".to_owned())
     } else {
-        (Reason::MissingAudience, "`aud` with")
+        (Reason::MissingAudience, format!("`{place}` with"))
     };
     Err(TokenError::new(
         reason,
         format!(
-            "expected {wanted} {}, found no `aud` and {client}",
+            "expected {wanted} {}, found no `{place}` and {client}",
             expected(subject)
         ),
     ))

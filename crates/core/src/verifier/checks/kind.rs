@@ -65,11 +65,14 @@ pub(super) fn required_claims(subject: &Subject<'_>) -> Result<(), TokenError> {
         .required_claims
         .iter()
         .try_for_each(|required| required_claim(subject, required))?;
-    one_claim_of(subject, &profile.one_required)
+    let groups = &profile.one_required;
+    groups
+        .iter()
+        .try_for_each(|places| one_claim_of(subject, places))
 }
 
 fn one_claim_of(subject: &Subject<'_>, places: &[ClaimPointer]) -> Result<(), TokenError> {
-    if places.is_empty() || subject.claims.first(places).is_some() {
+    if subject.claims.first(places).is_some() {
         return Ok(());
     }
     let places: Vec<_> = places.iter().map(ToString::to_string).collect();
