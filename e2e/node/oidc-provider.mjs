@@ -1,17 +1,22 @@
 // A real authorization server on loopback: `oidc-provider` with dynamic registration, client-id
-// metadata documents, resource indicators, JWT access tokens, the `iss` response parameter, and
-// sign-in plus consent that answer themselves. `POST /_rotate` puts a new signing key first;
-// `POST /_rotate?hard` throws the old ones away. Prints `{"ready":true,"issuer":…}` once it listens.
+// metadata documents, resource indicators, access tokens in four forms, introspection, revocation,
+// the `iss` response parameter, and sign-in plus consent that answer themselves. `POST /_rotate` puts
+// a new signing key first, `?alg=ES256` one of another algorithm; with `hard` the old ones are thrown
+// away. Prints `{"ready":true,"issuer":…,"introspection_key":…}` once it listens; the key is the
+// private one of the client `gate-by-key`.
 //
 // SCOPES: the scopes of every resource. ALG: the algorithm of access tokens (RS256).
 
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import { createHash } from 'node:crypto';
-import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
+import { newKey, publicHalf } from './keys.mjs';
 
 const SCOPES = process.env.SCOPES ?? 'mcp:read mcp:write';
 const ALG = process.env.ALG ?? 'RS256';
+const SECRET = 'machine-secret-for-loopback-tests';
+const ENCRYPTION_KEY = randomBytes(32);
+const SHARED_SECRET = Buffer.from('shared-secret-for-loopback-tests');
 
 /** Keeps what the provider stores outside of it, so that it survives a new instance at each rotation. */
 const store = new Map();
@@ -33,35 +38,60 @@ class Memory {
   }
 }
 
-async function newKey(alg) {
-  const { privateKey } = await generateKeyPair(alg, { extractable: true });
-  const jwk = await exportJWK(privateKey);
-  const { kty, crv, x, y, e, n } = jwk;
-  const required = kty === 'RSA' ? { e, kty, n } : kty === 'EC' ? { crv, kty, x, y } : { crv, kty, x };
-  const kid = createHash('sha256').update(JSON.stringify(required)).digest('base64url');
-  return { ...jwk, kid, use: 'sig', alg };
+/** The form of a client's access tokens goes by the beginning of its name. */
+function accessTokens(client, alg) {
+  const [form] = client.clientId.split('-');
+  switch (form) {
+    case 'opaque': return { accessTokenFormat: 'opaque', accessTokenTTL: 300 };
+    case 'brief': return { accessTokenFormat: 'opaque', accessTokenTTL: 2 };
+    case 'sealed': return {
+      accessTokenFormat: 'jwt', accessTokenTTL: 300, jwt: { sign: { alg }, encrypt: { alg: 'dir', enc: 'A256GCM', key: ENCRYPTION_KEY } },
+    };
+    case 'shared': return { accessTokenFormat: 'jwt', accessTokenTTL: 300, jwt: { sign: { alg: 'HS256', key: SHARED_SECRET } } };
+    default: return { accessTokenFormat: 'jwt', accessTokenTTL: 300, jwt: { sign: { alg } } };
+  }
 }
 
-function makeProvider(issuer, keys) {
+const machine = (client_id) => ({
+  client_id, client_secret: SECRET, grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope: SCOPES,
+});
+
+const person = (client_id) => ({
+  client_id, token_endpoint_auth_method: 'none', application_type: 'native', redirect_uris: ['http://127.0.0.1:1/callback'],
+  grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], scope: `openid offline_access ${SCOPES}`,
+});
+
+/** A resource server that asks about tokens and gets none itself. */
+const resourceServer = (client_id, more) => ({
+  client_id, client_secret: SECRET, grant_types: [], redirect_uris: [], response_types: [], ...more,
+});
+
+function makeProvider(issuer, keys, introspectionKey) {
+  const [{ alg }] = keys;
   return new Provider(issuer, {
     adapter: Memory,
     jwks: { keys },
     scopes: ['openid', 'offline_access', ...SCOPES.split(' ')],
-    clients: [{
-      client_id: 'machine', client_secret: 'machine-secret-for-loopback-tests', grant_types: ['client_credentials'],
-      redirect_uris: [], response_types: [], scope: SCOPES,
-    }],
+    clients: [
+      ...['machine', 'opaque-machine', 'brief-machine', 'sealed-machine', 'shared-machine'].map(machine),
+      ...['person', 'opaque-person'].map(person),
+      resourceServer('gate'),
+      resourceServer('gate-by-key', {
+        client_secret: undefined, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [publicHalf(introspectionKey)] },
+      }),
+    ],
     pkce: { required: () => true },
     ttl: { AccessToken: 300, AuthorizationCode: 60, ClientCredentials: 300, Grant: 3600, IdToken: 300, Interaction: 300, RefreshToken: 3600, Session: 3600 },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com` }) }),
     extraTokenClaims: () => ({ tenant_id: 'acme', tier: 'pro', email: 'alice@example.com' }),
     interactions: { url: (_, interaction) => `/auto/${interaction.uid}` },
-    clientDefaults: { id_token_signed_response_alg: ALG },
+    clientDefaults: { id_token_signed_response_alg: alg, introspection_signed_response_alg: alg },
     cookies: { keys: ['loopback-tests-only'] },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
+      jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
       registration: { enabled: true, initialAccessToken: false },
       registrationManagement: { enabled: true },
@@ -70,9 +100,7 @@ function makeProvider(issuer, keys) {
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,
-        getResourceServerInfo: (_, resource) => ({
-          scope: SCOPES, audience: resource, accessTokenTTL: 300, accessTokenFormat: 'jwt', jwt: { sign: { alg: ALG } },
-        }),
+        getResourceServerInfo: (_, resource, client) => ({ scope: SCOPES, audience: resource, ...accessTokens(client, alg) }),
       },
     },
   });
@@ -95,14 +123,15 @@ const http = createServer();
 http.listen(Number(process.env.PORT ?? 0), '127.0.0.1', async () => {
   const issuer = `http://localhost:${http.address().port}`;
   let keys = [await newKey(ALG)];
-  let provider = makeProvider(issuer, keys);
+  const introspectionKey = await newKey('ES256');
+  let provider = makeProvider(issuer, keys, introspectionKey);
   http.on('request', async (req, res) => {
     try {
       const url = new URL(req.url, issuer);
       if (url.pathname === '/_rotate' && req.method === 'POST') {
-        const key = await newKey(ALG);
+        const key = await newKey(url.searchParams.get('alg') ?? ALG);
         keys = url.searchParams.has('hard') ? [key] : [key, ...keys];
-        provider = makeProvider(issuer, keys);
+        provider = makeProvider(issuer, keys, introspectionKey);
         res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ kid: key.kid }));
       } else if (url.pathname.startsWith('/auto/')) {
         await interact(provider, req, res);
@@ -114,5 +143,5 @@ http.listen(Number(process.env.PORT ?? 0), '127.0.0.1', async () => {
       if (!res.headersSent) res.writeHead(500).end(String(error));
     }
   });
-  console.log(JSON.stringify({ ready: true, issuer }));
+  console.log(JSON.stringify({ ready: true, issuer, introspection_key: introspectionKey }));
 });

@@ -1,15 +1,8 @@
 //! Real authorization servers on loopback: our dev issuer and npm `oidc-provider`.
 
-use std::process::Command;
-
 use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, TokenSpec};
-use serde_json::Value;
 
-use crate::{
-    browser,
-    parts::{node, node_script},
-    process::Process,
-};
+use crate::oidc_provider::{Form, OidcProvider};
 
 /// The scopes of every protected resource in these tests.
 pub const SCOPES: &str = "mcp:read mcp:write";
@@ -26,7 +19,7 @@ pub enum Kind {
 #[derive(Debug)]
 enum Running {
     DevIssuer(DevIssuer),
-    OidcProvider(#[expect(dead_code, reason = "ends the process when dropped")] Process),
+    OidcProvider(OidcProvider),
 }
 
 /// A running authorization server that signs in and consents by itself.
@@ -72,20 +65,10 @@ impl AuthorizationServer {
     /// # Panics
     /// When it does not start.
     pub async fn oidc_provider(algorithm: &str) -> Self {
-        let mut command = Command::new(node().path());
-        command
-            .arg(node_script("oidc-provider.mjs").path())
-            .env("SCOPES", SCOPES)
-            .env("ALG", algorithm);
-        let mut process = Process::start("oidc-provider", command);
-        let ready = process.until_ready_line().await;
-        let issuer = ready["issuer"]
-            .as_str()
-            .expect("the ready line names the issuer")
-            .to_owned();
+        let server = OidcProvider::start(algorithm).await;
         Self {
-            issuer,
-            running: Running::OidcProvider(process),
+            issuer: server.issuer().to_owned(),
+            running: Running::OidcProvider(server),
         }
     }
 
@@ -120,27 +103,8 @@ impl AuthorizationServer {
     pub async fn token(&self, resource: &str, scope: &str) -> String {
         match &self.running {
             Running::DevIssuer(issuer) => issuer.mint(TokenSpec::new(resource).scope(scope)),
-            Running::OidcProvider(_) => self.client_credentials(resource, scope).await,
+            Running::OidcProvider(server) => server.machine_token(Form::Jwt, resource, scope).await,
         }
-    }
-
-    async fn client_credentials(&self, resource: &str, scope: &str) -> String {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("scope", scope),
-            ("resource", resource),
-        ];
-        let request = browser::client()
-            .post(format!("{}/token", self.issuer))
-            .form(&form);
-        let request = request.basic_auth("machine", Some("machine-secret-for-loopback-tests"));
-        let response = request.send().await.expect("the token endpoint answers");
-        let status = response.status();
-        let answer: Value = response.json().await.expect("a token response is JSON");
-        answer["access_token"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no token: {status} {answer}"))
-            .to_owned()
     }
 
     /// Puts a new signing key first. With `keep_old` the others stay published.
@@ -148,23 +112,9 @@ impl AuthorizationServer {
     /// # Panics
     /// When the server refuses.
     pub async fn rotate(&self, keep_old: bool) {
-        if let Running::DevIssuer(issuer) = &self.running {
-            return issuer.rotate_keys(keep_old);
+        match &self.running {
+            Running::DevIssuer(issuer) => issuer.rotate_keys(keep_old),
+            Running::OidcProvider(server) => server.rotate(None, keep_old).await,
         }
-        let path = if keep_old {
-            "/_rotate"
-        } else {
-            "/_rotate?hard"
-        };
-        let response = browser::client()
-            .post(format!("{}{path}", self.issuer))
-            .send()
-            .await
-            .expect("an answer");
-        assert!(
-            response.status().is_success(),
-            "rotation refused: {}",
-            response.status()
-        );
     }
 }

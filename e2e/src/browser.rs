@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::{
+    HeaderValue,
+    header::{COOKIE, LOCATION, SET_COOKIE},
+};
 use url::Url;
 
 /// Where clients ask to be sent back to; nothing listens there, the URL itself is the answer.
@@ -29,13 +32,7 @@ impl Browser {
             if url.as_str().starts_with(REDIRECT_URI) {
                 return url;
             }
-            let response = http
-                .get(url.clone())
-                .header(COOKIE, self.cookie_header(&url))
-                .send()
-                .await
-                .expect("an answer");
-            self.keep(&url, &response);
+            let response = self.send(http.get(url.clone())).await;
             let location = response
                 .headers()
                 .get(LOCATION)
@@ -50,6 +47,19 @@ impl Browser {
             url = url.join(&location).expect("a URL");
         }
         panic!("the login never came back");
+    }
+
+    /// Sends a request with the cookies of its origin, and keeps those that come back.
+    pub(crate) async fn send(&mut self, request: reqwest::RequestBuilder) -> reqwest::Response {
+        let (http, request) = request.build_split();
+        let mut request = request.expect("a well-formed request");
+        let url = request.url().clone();
+        let cookies =
+            HeaderValue::try_from(self.cookie_header(&url)).expect("cookies came in headers");
+        request.headers_mut().insert(COOKIE, cookies);
+        let response = http.execute(request).await.expect("an answer");
+        self.keep(&url, &response);
+        response
     }
 
     fn cookie_header(&self, url: &Url) -> String {

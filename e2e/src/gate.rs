@@ -1,6 +1,11 @@
 //! The real gate: `oauthgate serve`, configured by environment variables only.
 
-use std::{collections::BTreeMap, process::Command, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +16,10 @@ use crate::{
     process::{Process, free_port},
     raw::{RawResponse, exchange, request_head, try_exchange},
 };
+
+/// The log is written beside the answer, not before it.
+const LOG_LIMIT: Duration = Duration::from_secs(10);
+const LOG_POLL: Duration = Duration::from_millis(10);
 
 /// What a configuration file says instead of the environment.
 const IN_THE_FILE: &[&str] = &[
@@ -207,6 +216,41 @@ impl Gate {
         self.call(token).await.status
     }
 
+    /// The status of a request with this token, and the reason for it by the access log.
+    ///
+    /// # Panics
+    /// When the gate does not log the request that it answered.
+    pub async fn verdict(&self, token: &str) -> (u16, String) {
+        let answer = self.call(token).await;
+        let Some((_, body)) = answer.text.split_once("\r\n\r\n") else {
+            panic!("no answer: {}", answer.text)
+        };
+        let told = serde_json::from_str::<Value>(body).ok();
+        let Some(reference) = told.as_ref().and_then(|told| told["reference"].as_str()) else {
+            return (answer.status, "ok".to_owned());
+        };
+        (answer.status, self.logged_reason(reference).await)
+    }
+
+    async fn logged_reason(&self, reference: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let output = self.process.output();
+            let mut entries = output
+                .lines()
+                .filter(|line| line.contains(reference))
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(reason) = entries.find_map(|entry| reason_of(&entry)) {
+                return reason;
+            }
+            assert!(
+                begin.elapsed() < LOG_LIMIT,
+                "not logged: {reference}\n{output}"
+            );
+            tokio::time::sleep(LOG_POLL).await;
+        }
+    }
+
     /// What the admin listener answers to an operator.
     pub async fn admin(&self, method: &str, path: &str) -> RawResponse {
         let question = request_head(method, path, self.admin_port, &[]);
@@ -219,6 +263,11 @@ impl Gate {
         let (_, body) = body.expect("an answer has a head");
         (answer.status, body.to_owned())
     }
+}
+
+fn reason_of(entry: &Value) -> Option<String> {
+    let fields = entry.get("fields").unwrap_or(entry);
+    fields["reason"].as_str().map(str::to_owned)
 }
 
 fn resource_section(resource: &str, upstream: &str, issuers: &[&str]) -> String {

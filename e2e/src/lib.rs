@@ -7,8 +7,12 @@ mod authorization_server;
 mod browser;
 mod clients;
 mod gate;
+mod glewlwyd;
 mod injector;
 mod issuer;
+mod login;
+mod moto;
+mod oidc_provider;
 mod outlet;
 mod parts;
 mod process;
@@ -21,10 +25,17 @@ pub use authorization_server::{AuthorizationServer, Kind, SCOPES};
 pub use browser::{Browser, REDIRECT_URI};
 pub use clients::{ClientReport, Job, Progress, python_client, typescript_client};
 pub use gate::{Gate, GateBuilder};
+pub use glewlwyd::Glewlwyd;
 pub use injector::Injector;
 pub use issuer::{Issuer, Signer};
+pub use login::Tokens;
+pub use moto::{Moto, UserPool};
+pub use oidc_provider::{Form, OidcProvider};
 pub use outlet::{Behaviour, Outlet};
-pub use parts::{Part, binary, node, node_script, npm_package, python, workspace_root};
+pub use parts::{
+    Part, binary, glewlwyd, moto_server, new_key, node, node_script, npm_package, python,
+    workspace_root,
+};
 pub use process::{Process, free_port};
 pub use raw::{Connection, RawResponse, exchange, request_head};
 pub use recorder::{Recorded, Recorder};

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 /// Something a test needs that `cargo xtask` installs or builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -62,6 +64,36 @@ pub fn npm_package(path: &str) -> Part {
 #[must_use]
 pub fn python() -> Part {
     Part::installed(target_dir().join("parts/venv/bin/python"))
+}
+
+/// The server of PyPI `moto`, in an environment of its own.
+#[must_use]
+pub fn moto_server() -> Part {
+    Part::installed(target_dir().join("parts/venv-moto/bin/moto_server"))
+}
+
+/// Debian's `glewlwyd`, as an unpacked package.
+#[must_use]
+pub fn glewlwyd() -> Part {
+    let package = target_dir().join("parts/glewlwyd");
+    let _ = Part::installed(package.join("usr/bin/glewlwyd"));
+    Part { path: package }
+}
+
+/// A new private key as a JWK.
+///
+/// # Panics
+/// When Node cannot make it.
+pub async fn new_key(algorithm: &str, usage: &str) -> Value {
+    let mut command = tokio::process::Command::new(node().path());
+    command
+        .arg(node_script("new-key.mjs").path())
+        .args([algorithm, usage]);
+    let output = command.output().await.expect("Node starts");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        panic!("no key for {algorithm}: {complaint}")
+    })
 }
 
 /// One of our own binaries, as the test run built it.

@@ -8,6 +8,7 @@ mod conformance;
 mod connection;
 mod drain;
 mod examples;
+mod foreign;
 mod hostile;
 mod keys;
 mod limit;

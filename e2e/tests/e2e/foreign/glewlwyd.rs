@@ -1,0 +1,82 @@
+//! Debian's `glewlwyd`, in C.
+
+use oauthgate_e2e::{Glewlwyd, Recorder};
+
+use super::{CLIENT, ELSEWHERE, KIND, SCOPES, Scene, USER, gate, identity};
+
+async fn start(algorithm: &str) -> (Glewlwyd, Scene) {
+    let mut server = Glewlwyd::start(algorithm).await;
+    let upstream = Recorder::start().await;
+    let gate = gate(&upstream, &server.issuer());
+    server.protect(&[gate.resource(), ELSEWHERE]).await;
+    let gate = gate.start().await;
+    (server, Scene { gate, upstream })
+}
+
+#[tokio::test]
+async fn a_person_gets_in_by_the_code_flow_and_only_with_the_access_token() {
+    let (server, scene) = start("RS256").await;
+    let tokens = server.log_in(&scene.gate.resource).await;
+    let request = scene.passes(&tokens.access).await;
+    let [kind, user, client, scopes] = identity(&request, [KIND, USER, CLIENT, SCOPES]);
+    assert_eq!((kind.as_str(), client.as_str()), ("user", "app"));
+    assert_eq!(scopes, "mcp:read openid");
+    assert_eq!(
+        user.len(),
+        32,
+        "a subject that is made up for this server: {user}"
+    );
+    scene.refuses(&tokens.id, "wrong_audience").await;
+    scene.refuses(&tokens.refresh, "opaque_token").await;
+    let tokens = server.log_in(ELSEWHERE).await;
+    scene.refuses(&tokens.access, "wrong_audience").await;
+}
+
+#[tokio::test]
+async fn a_program_gets_in_by_its_own_name() {
+    let (server, scene) = start("ES256").await;
+    let token = server.machine_token(&scene.gate.resource).await;
+    let request = scene.passes(&token).await;
+    let found = identity(&request, [KIND, USER, CLIENT, SCOPES]);
+    assert_eq!(found, ["service", "machine", "machine", "mcp:read"]);
+    let token = server.machine_token(ELSEWHERE).await;
+    scene.refuses(&token, "wrong_audience").await;
+}
+
+#[tokio::test]
+async fn an_encrypted_access_token_is_called_so() {
+    let (server, scene) = start("RS256").await;
+    let token = server.encrypted_token(&scene.gate.resource).await;
+    scene.refuses(&token, "encrypted_token").await;
+}
+
+/// Keys of one algorithm give way to a key of another while the gate runs; at first they stay published,
+/// and then they do not.
+async fn rotate(from: &str, to: &str, keep_old: bool) {
+    let (mut server, scene) = start(from).await;
+    let old = server.machine_token(&scene.gate.resource).await;
+    scene.passes(&old).await;
+    server.rotate(to, keep_old).await;
+    let new = server.machine_token(&scene.gate.resource).await;
+    scene.passes(&new).await;
+    if keep_old {
+        scene.passes(&old).await;
+    } else {
+        scene.refuses(&old, "unknown_kid").await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_es256_joins_one_for_rs256() {
+    rotate("RS256", "ES256", true).await;
+}
+
+#[tokio::test]
+async fn a_key_for_eddsa_joins_one_for_ps256() {
+    rotate("PS256", "EdDSA", true).await;
+}
+
+#[tokio::test]
+async fn a_key_for_es384_takes_the_place_of_one_for_eddsa() {
+    rotate("EdDSA", "ES384", false).await;
+}

@@ -1,0 +1,55 @@
+//! Authorization servers that others wrote, each with a JOSE library of its own. Their tokens come from them,
+//! not from us, and are judged by the gate over HTTP.
+
+mod glewlwyd;
+mod oidc_provider;
+
+use oauthgate_e2e::{Gate, GateBuilder, Recorded, Recorder};
+
+/// A resource that is not the gate's.
+const ELSEWHERE: &str = "http://localhost:1/elsewhere";
+
+/// A gate that trusts one foreign server.
+struct Scene {
+    /// First, because it goes first: it must not ask whoever gets the server's port next.
+    gate: Gate,
+    upstream: Recorder,
+}
+
+impl Scene {
+    /// What this token's caller looks like to the upstream.
+    async fn passes(&self, token: &str) -> Recorded {
+        let (status, reason) = self.gate.verdict(token).await;
+        assert_eq!((status, reason.as_str()), (200, "ok"));
+        let mut passed = self.upstream.take();
+        assert_eq!(passed.len(), 1, "one request was sent: {passed:?}");
+        passed.remove(0)
+    }
+
+    async fn refuses(&self, token: &str, expected: &str) {
+        let (status, reason) = self.gate.verdict(token).await;
+        assert_eq!((status, reason.as_str()), (401, expected));
+        let passed = self.upstream.take();
+        assert!(passed.is_empty(), "{expected}: {passed:?}");
+    }
+}
+
+/// A gate for this issuer, which trusts nobody's throw-away keys.
+fn gate(upstream: &Recorder, issuer: &str) -> GateBuilder {
+    GateBuilder::trusting(&upstream.url(), issuer)
+        .set("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "false")
+}
+
+/// The first value of each header.
+fn identity<const N: usize>(request: &Recorded, names: [&str; N]) -> [String; N] {
+    names.map(|name| {
+        let values = request.values(name);
+        assert!(values.len() <= 1, "{name} is said twice: {values:?}");
+        values.first().copied().unwrap_or_default().to_owned()
+    })
+}
+
+const KIND: &str = "x-auth-kind";
+const USER: &str = "x-auth-request-user";
+const CLIENT: &str = "x-auth-client";
+const SCOPES: &str = "x-auth-scopes";
