@@ -30,6 +30,15 @@ impl TokenError {
             detail: detail.into(),
         }
     }
+
+    /// The same refusal, with what the operator can do about it.
+    pub(crate) fn with_advice(mut self, advice: Option<&str>) -> Self {
+        if let Some(advice) = advice {
+            self.detail.push_str("; ");
+            self.detail.push_str(advice);
+        }
+        self
+    }
 }
 
 /// A value that cannot be a setting: what was wrong with it and what was expected.

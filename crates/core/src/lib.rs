@@ -77,7 +77,7 @@ pub use keys::{JwkSet, KeyHint, KeyId, SigningAlgorithm};
 pub use metadata::{ProtectedResource, ProtectedResourceMetadata, ResourceIdentifier};
 pub use policy::{Denial, Permit, Requirement};
 pub use reason::{Blame, Reason};
-pub use signature::SignatureVerified;
+pub use signature::{SharedSecret, SignatureVerified};
 pub use time::UnixTime;
 pub use token::{BearerToken, CompactJws, IntrospectionAnswer, TokenShape};
 pub use verifier::{ValidatedToken, Verifier, VerifierBuilder, VerifierSet};

@@ -1,8 +1,11 @@
 //! The only caller of the crypto backend.
 //!
 //! A public key is parsed once, when its key set is loaded, for one algorithm and no other; a token
-//! cannot make it verify anything else. There is no HMAC here at all, so no form of a public key can
-//! be mistaken for a shared secret.
+//! cannot make it verify anything else. An HMAC is computed with a [`SharedSecret`] only, which has one
+//! maker, and that takes what the operator wrote: no way leads from a key set to it, so no form of a public
+//! key can be mistaken for a shared secret.
+
+mod secret;
 
 use std::{fmt, sync::Arc};
 
@@ -15,9 +18,12 @@ use aws_lc_rs::{
         RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
     },
 };
+pub use secret::SharedSecret;
 
 use crate::{
-    CompactJws, JwkSet, KeyId, SigningAlgorithm, TokenError, claims::Claims, keys::Selection,
+    CompactJws, JwkSet, KeyId, Reason, SigningAlgorithm, TokenError,
+    claims::Claims,
+    keys::{JwsAlgorithm, Selection},
 };
 
 /// The public part of a key, as a JWK carries it; lengths and ranges are the caller's business.
@@ -107,8 +113,9 @@ pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
     hash
 }
 
-/// A token whose signature verified with a key of its issuer's set. Its claims are still to be checked.
-/// Only [`crate::Verifier::verify_signature`] makes one.
+/// A token whose signature verified with a key of its issuer's set, or whose MAC with the secret shared with
+/// its issuer. Its claims are still to be checked. Only [`crate::Verifier::verify_signature`] and
+/// [`crate::Verifier::verify_mac`] make one.
 #[derive(Debug)]
 pub struct SignatureVerified {
     claims: Arc<Claims>,
@@ -123,14 +130,53 @@ impl SignatureVerified {
         allowed: &[SigningAlgorithm],
     ) -> Result<Self, TokenError> {
         let key = Selection { keys, allowed }.verifying_key(token)?;
-        Ok(Self {
-            claims: token.share_claims(),
-            token_type: token.jws().header().token_type().map(str::to_owned),
-            key_id: key.id().cloned(),
-        })
+        Ok(Self::of(token, key.id().cloned()))
     }
 
-    /// The `kid` of the key that verified the signature.
+    /// Without a secret no MAC is taken, and a signature is none: which of the two a token carries decides
+    /// what is computed, and never what it is computed with.
+    pub(crate) fn verify_mac(
+        token: &CompactJws<'_>,
+        secret: Option<&SharedSecret>,
+    ) -> Result<Self, TokenError> {
+        let jws = token.jws();
+        let refused = |detail: String| Err(TokenError::new(Reason::AlgorithmNotAllowed, detail));
+        match (jws.header().algorithm(), secret) {
+            (JwsAlgorithm::Signature(algorithm), _) => {
+                refused(format!("{algorithm} is no MAC, and needs a key"))
+            }
+            (JwsAlgorithm::Mac(algorithm), None) => refused(format!(
+                "{algorithm} is a MAC, which no key of a set verifies: let the issuer sign with an asymmetric key, or share its secret as OAUTHGATE_HS_SECRET"
+            )),
+            (JwsAlgorithm::Mac(algorithm), Some(secret)) if !secret.serves(algorithm) => {
+                refused(format!(
+                    "{algorithm} needs a secret of {} bytes, and OAUTHGATE_HS_SECRET is shorter (RFC 7518 §3.2)",
+                    algorithm.hash_length()
+                ))
+            }
+            (JwsAlgorithm::Mac(algorithm), Some(secret)) => {
+                if secret.verifies(algorithm, jws.signing_input(), jws.signature()) {
+                    return Ok(Self::of(token, None));
+                }
+                Err(TokenError::new(
+                    Reason::BadSignature,
+                    format!(
+                        "the secret shared with the issuer does not verify this {algorithm} code"
+                    ),
+                ))
+            }
+        }
+    }
+
+    fn of(token: &CompactJws<'_>, key_id: Option<KeyId>) -> Self {
+        Self {
+            claims: token.share_claims(),
+            token_type: token.jws().header().token_type().map(str::to_owned),
+            key_id,
+        }
+    }
+
+    /// The `kid` of the key that verified the signature; a secret has none.
     #[must_use]
     pub fn key_id(&self) -> Option<&KeyId> {
         self.key_id.as_ref()

@@ -91,17 +91,10 @@ impl IssuerTemplate {
             .allowed
             .as_ref()
             .is_none_or(|allowed| allowed.iter().any(|allowed| allowed == tenant));
-        middle == Some(tenant) && is_guid(tenant) && allowed && self.is_the_only_such_claim(claims)
-    }
-
-    /// A second claim whose name differs only in case would be the tenant to another reader.
-    fn is_the_only_such_claim(&self, claims: &Claims) -> bool {
-        claims
-            .as_map()
-            .keys()
-            .filter(|name| name.eq_ignore_ascii_case(&self.claim))
-            .count()
-            == 1
+        middle == Some(tenant)
+            && is_guid(tenant)
+            && allowed
+            && claims.is_the_only_spelling_of(&self.claim)
     }
 }
 

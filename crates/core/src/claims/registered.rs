@@ -40,6 +40,12 @@ impl Claims {
         self.0.get(name)
     }
 
+    /// Whether no other claim's name differs from this one in case only.
+    pub(crate) fn is_the_only_spelling_of(&self, name: &str) -> bool {
+        let spellings = self.0.keys().filter(|key| key.eq_ignore_ascii_case(name));
+        spellings.count() == 1
+    }
+
     /// A claim that must be a string if it is present.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, TokenError> {
         self.0.get(name).map(|value| text(value, name)).transpose()

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The algorithms we verify. `none` and HS* have no name here, so they cannot be allowed by mistake.
+/// The signature algorithms we verify. `none` and HS* have no name here, so they cannot be allowed by
+/// mistake, and no key of a set is ever bound to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum SigningAlgorithm {
@@ -84,6 +85,68 @@ impl SigningAlgorithm {
 }
 
 impl fmt::Display for SigningAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The `alg` of a JWS that we know (RFC 7515 §4.1.1): a signature, which a key of the issuer's set verifies,
+/// or a MAC, which only a secret that the operator gave can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JwsAlgorithm {
+    /// A digital signature.
+    Signature(SigningAlgorithm),
+    /// A message authentication code.
+    Mac(MacAlgorithm),
+}
+
+impl JwsAlgorithm {
+    /// The algorithm with this `alg` name, compared byte by byte.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let mac = || MacAlgorithm::ALL.into_iter().find(|mac| mac.name() == name);
+        SigningAlgorithm::from_name(name)
+            .map(Self::Signature)
+            .or_else(|| mac().map(Self::Mac))
+    }
+}
+
+/// HMAC with SHA-2 (RFC 7518 §3.2). Whoever can verify such a code can also make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MacAlgorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// HMAC with SHA-384.
+    Hs384,
+    /// HMAC with SHA-512.
+    Hs512,
+}
+
+impl MacAlgorithm {
+    /// All of them, by the length of their hash.
+    pub const ALL: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
+
+    /// The `alg` name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
+        }
+    }
+
+    /// The length of its hash in bytes, which a secret must have at least (RFC 7518 §3.2).
+    #[must_use]
+    pub const fn hash_length(self) -> usize {
+        match self {
+            Self::Hs256 => 32,
+            Self::Hs384 => 48,
+            Self::Hs512 => 64,
+        }
+    }
+}
+
+impl fmt::Display for MacAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{SigningAlgorithm, rsa};
 use crate::{
-    claims::Claims,
+    claims::{Claims, IssuerTemplate},
     signature::{KeyMaterial, PublicKey, sha256},
     text::Printable,
     token::base64url,
@@ -105,42 +105,65 @@ impl Jwk {
         self.prepared.iter().any(|key| key.algorithm() == algorithm)
     }
 
-    /// Whether the key may speak for the issuer of these claims (rule R6). Entra marks its keys with an issuer, or
-    /// with a template in which the token's own tenant takes the place of `{tenantid}`.
+    /// The issuer, or the template of issuers, that the key is marked for.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// Whether the key may speak for the issuer of these claims (rule R6).
     pub(crate) fn speaks_for(&self, claims: &Claims) -> bool {
-        let Some(pattern) = &self.issuer else {
-            return true;
-        };
-        let issuer = claims.text("iss").ok().flatten();
-        match pattern.split_once("{tenantid}") {
-            None => Some(pattern.as_str()) == issuer,
-            Some((before, after)) => tenant(claims)
-                .is_some_and(|tenant| Some(format!("{before}{tenant}{after}").as_str()) == issuer),
-        }
+        self.issuer
+            .as_deref()
+            .is_none_or(|mark| KeyMark(mark).is_for(claims))
     }
 }
 
-/// A tenant that could not change the shape of an issuer: a GUID's characters only.
-fn tenant(claims: &Claims) -> Option<&str> {
-    let tenant = claims.text("tid").ok().flatten()?;
-    (tenant.len() == 36
-        && tenant
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
-    .then_some(tenant)
+/// What the `issuer` member of a JWK says. Entra marks its keys with an issuer (the tenant of personal
+/// accounts), or with a template in which the token's own tenant takes the place of the braces.
+struct KeyMark<'jwk>(&'jwk str);
+
+impl KeyMark<'_> {
+    /// How the tenant's place is spelled: in key sets, and in the settings.
+    const PLACES: [&'static str; 2] = ["{tenantid}", "{tid}"];
+    /// The claim that names the tenant.
+    const CLAIM: &'static str = "tid";
+
+    fn is_for(&self, claims: &Claims) -> bool {
+        let issuer = claims.text("iss").ok().flatten();
+        let place = Self::PLACES
+            .iter()
+            .find_map(|place| self.0.split_once(place));
+        match place {
+            None => Some(self.0) == issuer,
+            Some((before, after)) => Self::tenant(claims)
+                .is_some_and(|tenant| Some(format!("{before}{tenant}{after}").as_str()) == issuer),
+        }
+    }
+
+    /// A tenant that could not change the shape of an issuer, and that every reader takes for the same: a
+    /// second claim whose name differs only in case would be the tenant to another one.
+    fn tenant(claims: &Claims) -> Option<&str> {
+        let tenant = claims.text(Self::CLAIM).ok().flatten()?;
+        let is_tenant = IssuerTemplate::may_be_tenant(tenant);
+        (is_tenant && claims.is_the_only_spelling_of(Self::CLAIM)).then_some(tenant)
+    }
 }
 
 /// Published private or symmetric key material belongs to everybody.
 fn refuse_private_members(members: &Map<String, Value>) -> Result<(), String> {
-    match ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
-        .iter()
-        .find(|name| members.contains_key(**name))
-    {
+    match private_member(members) {
         Some(name) => Err(format!(
             "it carries the private member `{name}`: whoever read this set can sign with it"
         )),
         None => Ok(()),
     }
+}
+
+/// The name of the first member that only the signer may know.
+pub(super) fn private_member(members: &Map<String, Value>) -> Option<&'static str> {
+    ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
+        .into_iter()
+        .find(|name| members.contains_key(*name))
 }
 
 /// RFC 7517 §4.2, §4.3: a key for something else is no signing key.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{Jwk, KeyId, SigningAlgorithm, public};
+use super::{Jwk, KeyId, SigningAlgorithm, jwk, public};
 use crate::{json, text::Printable};
 
 /// What a token's header says about the key it wants; only a hint until the signature verifies.
@@ -27,6 +27,9 @@ pub struct SkippedKey {
     pub why: String,
 }
 
+/// What is likely when an issuer publishes nothing.
+const NO_KEYS_AT_ALL: &str = "an issuer that signs with a secret (HS256) publishes no keys: set OAUTHGATE_HS_SECRET, or let it sign with an asymmetric key";
+
 /// Why a document is no key set that could replace another.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -35,10 +38,21 @@ pub enum JwkSetError {
     #[error("the key set is not a JSON object: {0}")]
     Malformed(String),
     /// No `keys` member (authentik answers `{}` when it signs with a client secret).
-    #[error(
-        "the key set has no `keys` array; the provider may sign with a shared secret (HS256), which cannot be verified here"
-    )]
+    #[error("the key set has no `keys` array; {NO_KEYS_AT_ALL}")]
     MissingKeys,
+    /// No members (FusionAuth and Supabase answer so when they sign with a secret).
+    #[error("the key set is empty; {NO_KEYS_AT_ALL}")]
+    Empty,
+    /// A member that only the signer may know; see [`JwkSet::refuse_private`].
+    #[error(
+        "key {position} of the set carries the private member `{name}`: whoever can read this can sign with it; keep the public members only, and take a new key if others could read it"
+    )]
+    PrivateMember {
+        /// The key's place in the set, from 0.
+        position: usize,
+        /// The member's name.
+        name: &'static str,
+    },
     /// More members than [`JwkSet::MAX_KEYS`].
     #[error("the key set has {0} keys; the limit is 1000")]
     TooManyKeys(usize),
@@ -102,6 +116,21 @@ impl JwkSet {
             set.add(position, member);
         }
         set.or_no_usable_key()
+    }
+
+    /// Refuses a document that the operator wrote, and that holds what only the signer may know. In a set that
+    /// somebody else publishes, such a key is skipped; in one's own file it is a mistake, with a secret in
+    /// the wrong place.
+    ///
+    /// # Errors
+    /// The first such member's name, and never its value; or that the document is no set.
+    pub fn refuse_private(document: &[u8]) -> Result<(), JwkSetError> {
+        let members = Self::members(document)?;
+        let private = members.iter().enumerate().find_map(|(position, member)| {
+            let name = jwk::private_member(member.as_object()?)?;
+            Some(JwkSetError::PrivateMember { position, name })
+        });
+        private.map_or(Ok(()), Err)
     }
 
     /// Writes the usable keys of a document that are not barred out again: their public members and nothing
@@ -213,17 +242,16 @@ impl JwkSet {
     }
 
     fn or_no_usable_key(self) -> Result<Self, JwkSetError> {
-        if self.keys.is_empty() {
-            let first = self
-                .skipped
-                .first()
-                .map_or_else(|| "the set is empty".to_owned(), |key| key.why.clone());
-            return Err(JwkSetError::NoUsableKeys {
-                skipped: self.skipped.len(),
-                first,
-            });
+        if !self.keys.is_empty() {
+            return Ok(self);
         }
-        Ok(self)
+        Err(match self.skipped.first() {
+            None => JwkSetError::Empty,
+            Some(first) => JwkSetError::NoUsableKeys {
+                skipped: self.skipped.len(),
+                first: first.why.clone(),
+            },
+        })
     }
 
     /// The usable keys.

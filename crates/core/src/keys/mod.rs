@@ -7,7 +7,7 @@ mod public;
 mod rsa;
 mod selection;
 
-pub use algorithm::SigningAlgorithm;
+pub use algorithm::{JwsAlgorithm, MacAlgorithm, SigningAlgorithm};
 pub use jwk::{Jwk, KeyId};
 pub use jwk_set::{JwkSet, JwkSetError, KeyHint, PublicDocument, SkippedKey};
 pub(crate) use selection::Selection;

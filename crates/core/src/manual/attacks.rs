@@ -8,7 +8,8 @@
 //!
 //! `none`, an HMAC keyed with the public key, a weaker algorithm of the same key type. A key is bound
 //! to its algorithms when its set is loaded ([`crate::keys::Jwk`]), the allow-list is the verifier's,
-//! and [`crate::SigningAlgorithm`] has no name for `none` and HS\*: there is no HMAC code to reach.
+//! and [`crate::SigningAlgorithm`] has no name for `none` and HS\*. An HMAC is computed with a
+//! [`crate::SharedSecret`] only, which the operator gave for one issuer, and which no key ever becomes.
 //!
 //! # The token brings its own key
 //!

@@ -3,6 +3,7 @@
 //! | What | Value | Why |
 //! |---|---|---|
 //! | algorithms | RS, PS, ES 256–512, EdDSA | asymmetric ones that providers use; ES256K and Ed448 are rare, HS\* shares the secret with the issuer |
+//! | shared secret | none; at least 32 bytes, 48 for HS384, 64 for HS512 | RFC 7518 §3.2: as long as the hash. Who verifies with it can also mint, so no default and no key set brings one |
 //! | clock skew | 60 s, at most 300 s | what peers tolerate; more than 300 s is a broken clock, and is better fixed |
 //! | edge of `exp` | refused from `exp + skew` on | RFC 7519 §4.1.4: "on or after" is expired |
 //! | edges of `nbf`, `iat` | taken from `time - skew` on | the skew widens each window alike |

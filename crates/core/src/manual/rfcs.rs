@@ -6,7 +6,7 @@
 //! | 7515 JWS | compact serialization | JSON serializations, `crit` extensions, keys from the header |
 //! | 7516 JWE | told apart by shape, refused | decryption |
 //! | 7517 JWK | RSA, EC, OKP public keys; `use`, `key_ops`, `alg`, `kid` | symmetric keys, private members, `x5c` and `x5u` |
-//! | 7518 JWA | RS, PS, ES 256, 384, 512 | HS\*, `none` |
+//! | 7518 JWA | RS, PS, ES 256, 384, 512; HS 256, 384, 512 with a secret that the operator gave | `none` |
 //! | 7519 JWT | all registered claims but `jti` (a bearer token may be used again) | nested and encrypted tokens |
 //! | 7638 Thumbprint | SHA-256 | other hashes |
 //! | 7662 Introspection | the answer, read strictly and judged like a token; `token_type` Bearer | `username`; DPoP-bound tokens |

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{JoseHeader, base64url};
+use super::{JoseHeader, base64url, signs};
 use crate::{KeyHint, Reason, TokenError, claims::Claims};
 
 /// Any compact JWS: header, payload and signature. An access token is more: see [`CompactJws`].
@@ -124,9 +124,10 @@ impl<'token> CompactJws<'token> {
         })
     }
 
-    /// What the header says about the key it wants.
+    /// What the header says about the key it wants; nothing when it wants none of a set, because its `alg` is
+    /// a MAC.
     #[must_use]
-    pub fn key_hint(&self) -> KeyHint {
+    pub fn key_hint(&self) -> Option<KeyHint> {
         self.jws.header().key_hint()
     }
 
@@ -182,14 +183,20 @@ fn split(token: &str, limit: usize) -> Result<[&str; 3], TokenError> {
         TokenShape::Signed => split_in_three(token),
         TokenShape::Encrypted => Err(TokenError::new(
             Reason::EncryptedToken,
-            "five parts: a JWE (RFC 7516)",
+            format!(
+                "five parts: a JWE (RFC 7516); {}",
+                signs::of_encrypted(token)
+            ),
         )),
         TokenShape::Opaque if token.is_empty() => Err(malformed("the token is empty")),
         TokenShape::Opaque => {
             let dots = token.bytes().filter(|byte| *byte == b'.').count();
             Err(TokenError::new(
                 Reason::OpaqueToken,
-                format!("{dots} dots, where a signed token has two"),
+                format!(
+                    "{dots} dots, where a signed token has two; {}",
+                    signs::of_opaque(token)
+                ),
             ))
         }
     }

@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use crate::{KeyHint, KeyId, Reason, SigningAlgorithm, TokenError, json, text::Printable};
+use crate::{KeyHint, KeyId, Reason, TokenError, json, keys::JwsAlgorithm, text::Printable};
 
 /// The header of a JWS. Members that would let a token bring its own key (`jku`, `jwk`, `x5u`, `x5c`)
 /// must have the right JSON type and are otherwise ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoseHeader {
-    algorithm: SigningAlgorithm,
+    algorithm: JwsAlgorithm,
     key_id: Option<KeyId>,
     token_type: Option<String>,
+    has_nonce: bool,
 }
 
 impl JoseHeader {
@@ -30,12 +31,13 @@ impl JoseHeader {
             algorithm: algorithm(&members)?,
             key_id: key_id(&members)?,
             token_type: text_member(&members, "typ")?.map(str::to_owned),
+            has_nonce: members.contains_key("nonce"),
         })
     }
 
     /// The `alg`.
     #[must_use]
-    pub fn algorithm(&self) -> SigningAlgorithm {
+    pub fn algorithm(&self) -> JwsAlgorithm {
         self.algorithm
     }
 
@@ -51,10 +53,18 @@ impl JoseHeader {
         self.token_type.as_deref()
     }
 
-    pub(crate) fn key_hint(&self) -> KeyHint {
-        KeyHint {
-            key_id: self.key_id.clone(),
-            algorithm: self.algorithm,
+    /// Whether it carries a `nonce`, which no RFC puts there.
+    pub(crate) fn has_nonce(&self) -> bool {
+        self.has_nonce
+    }
+
+    pub(crate) fn key_hint(&self) -> Option<KeyHint> {
+        match self.algorithm {
+            JwsAlgorithm::Signature(algorithm) => Some(KeyHint {
+                key_id: self.key_id.clone(),
+                algorithm,
+            }),
+            JwsAlgorithm::Mac(_) => None,
         }
     }
 }
@@ -97,11 +107,11 @@ fn check_ignored_members(members: &Map<String, Value>) -> Result<(), TokenError>
     Ok(())
 }
 
-fn algorithm(members: &Map<String, Value>) -> Result<SigningAlgorithm, TokenError> {
+fn algorithm(members: &Map<String, Value>) -> Result<JwsAlgorithm, TokenError> {
     let name = text_member(members, "alg")?.ok_or_else(|| malformed("the header has no `alg`"))?;
-    SigningAlgorithm::from_name(name).ok_or_else(|| {
+    JwsAlgorithm::from_name(name).ok_or_else(|| {
         let detail = format!(
-            "the header's `alg` is \"{}\"; only signatures with public keys are verified",
+            "the header's `alg` is \"{}\", which is not verified here",
             Printable(name)
         );
         TokenError::new(Reason::AlgorithmNotAllowed, detail)

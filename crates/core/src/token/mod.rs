@@ -5,6 +5,7 @@ mod bearer;
 mod compact;
 mod header;
 mod introspection;
+pub(crate) mod signs;
 
 pub use bearer::BearerToken;
 pub use compact::{CompactJws, Jws, TokenShape};

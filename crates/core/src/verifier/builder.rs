@@ -6,6 +6,7 @@ use super::{Verifier, contradictions, rules::Rules};
 use crate::{
     Audience, Issuer, Profile, ResourceIdentifier, SettingError, SigningAlgorithm,
     claims::{IssuerRule, IssuerTemplate},
+    signature::SharedSecret,
 };
 
 /// The longest tolerated clock skew.
@@ -111,6 +112,13 @@ impl VerifierBuilder<Ready> {
     /// The algorithms allowed; the default is [`SigningAlgorithm::ALL`].
     pub fn algorithms(mut self, algorithms: Vec<SigningAlgorithm>) -> Self {
         self.state.rules.algorithms = algorithms;
+        self
+    }
+
+    /// The secret shared with this issuer, for tokens with an HS256, HS384 or HS512 code; without it such
+    /// tokens are refused. Tokens with a signature need a key as ever.
+    pub fn shared_secret(mut self, secret: SharedSecret) -> Self {
+        self.state.rules.shared_secret = Some(secret);
         self
     }
 

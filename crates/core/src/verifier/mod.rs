@@ -19,7 +19,7 @@ use crate::{
     UserContext,
     claims::Claims,
     context::mapping,
-    token::{IntrospectedClaims, IntrospectionAnswer, SignedIntrospection, check_envelope},
+    token::{IntrospectedClaims, IntrospectionAnswer, SignedIntrospection, check_envelope, signs},
 };
 
 /// A token that passed every check. Only [`Verifier::validate`] and [`Verifier::validate_introspected`]
@@ -95,6 +95,23 @@ impl Verifier {
         token: &CompactJws<'_>,
         keys: &JwkSet,
     ) -> Result<SignatureVerified, TokenError> {
+        self.admit(token)
+            .and_then(|()| SignatureVerified::verify(token, keys, &self.rules.algorithms))
+            .map_err(|error| error.with_advice(signs::of_signed(token)))
+    }
+
+    /// Verifies the MAC of a token (HS256, HS384, HS512) with the secret shared with this issuer: no key of
+    /// a set is ever asked about it.
+    ///
+    /// # Errors
+    /// `token_too_large`, `unknown_issuer`, `alg_not_allowed` (also without a secret), `bad_signature`.
+    pub fn verify_mac(&self, token: &CompactJws<'_>) -> Result<SignatureVerified, TokenError> {
+        self.admit(token)?;
+        SignatureVerified::verify_mac(token, self.rules.shared_secret.as_ref())
+    }
+
+    /// What is asked of a token before anything is computed.
+    fn admit(&self, token: &CompactJws<'_>) -> Result<(), TokenError> {
         if token.length() > self.rules.max_token_length {
             let detail = format!(
                 "{} bytes, where {} are allowed",
@@ -103,8 +120,7 @@ impl Verifier {
             );
             return Err(TokenError::new(Reason::TokenTooLarge, detail));
         }
-        checks::check_issuer(&self.rules, token.unverified_claims())?;
-        SignatureVerified::verify(token, keys, &self.rules.algorithms)
+        checks::check_issuer(&self.rules, token.unverified_claims())
     }
 
     /// Runs the checks in order and stops at the first that fails.
@@ -117,7 +133,10 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<ValidatedToken, TokenError> {
         let subject = self.signed(&token, now);
-        CHECKS.iter().try_for_each(|check| (check.run)(&subject))?;
+        CHECKS
+            .iter()
+            .try_for_each(|check| (check.run)(&subject))
+            .map_err(|error| error.with_advice(signs::of_verified(&token)))?;
         let expires_at = token.claims().time("exp")?;
         let expires_at = expires_at
             .ok_or_else(|| TokenError::new(Reason::MissingExpiration, "the token has no `exp`"))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     Audience, CompactJws, Profile, ResourceIdentifier, SigningAlgorithm,
     claims::{ClaimPointer, IssuerRule},
+    signature::SharedSecret,
 };
 
 /// The rules for the tokens of one issuer.
@@ -15,6 +16,7 @@ pub(crate) struct Rules {
     pub(crate) resource: Option<ResourceIdentifier>,
     pub(crate) profile: Profile,
     pub(crate) algorithms: Vec<SigningAlgorithm>,
+    pub(crate) shared_secret: Option<SharedSecret>,
     pub(crate) missing_audience_clients: Vec<String>,
     pub(crate) allowed_clients: Option<Vec<String>>,
     pub(crate) allowed_tenants: Option<Vec<String>>,
@@ -32,6 +34,7 @@ impl Rules {
             resource: None,
             profile: Profile::generic(),
             algorithms: SigningAlgorithm::ALL.to_vec(),
+            shared_secret: None,
             missing_audience_clients: Vec::new(),
             allowed_clients: None,
             allowed_tenants: None,

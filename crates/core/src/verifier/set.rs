@@ -1,7 +1,7 @@
 //! The verifiers of all configured issuers, looked up by exact string (rule R2).
 
 use super::Verifier;
-use crate::{CompactJws, Reason, SettingError, TokenError, text::Printable};
+use crate::{CompactJws, Reason, SettingError, TokenError, text::Printable, token::signs};
 
 /// One verifier per issuer.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl VerifierSet {
                 "\"{}\" is none of the configured issuers",
                 Printable(issuer)
             );
-            TokenError::new(Reason::UnknownIssuer, detail)
+            TokenError::new(Reason::UnknownIssuer, detail).with_advice(signs::of_signed(token))
         })
     }
 }

@@ -18,10 +18,12 @@ mod issuers;
 mod key_choice;
 mod kinds;
 mod machines;
+mod macs;
 mod presets;
 mod scopes;
 mod signatures;
 mod times;
+mod unverifiable;
 mod weak_keys;
 
 use oauthgate_core::{PrincipalKind, SigningAlgorithm};

@@ -147,9 +147,9 @@ fn d10_one_odd_key_does_not_fail_the_set() {
     assert!(verify_with(&verifier(), &all, &token(&claims()), NOW).is_ok());
 }
 
-/// Trap: some providers publish coordinates without their leading zeros.
+/// Some providers publish coordinates without their leading zeros.
 #[test]
-fn d10_skips_short_coordinates_and_says_so() {
+fn trap_25_d10_skips_short_coordinates_and_says_so() {
     let jwk = loop {
         let jwk = KeyPair::ec("ES256").jwk();
         if jwk["x"].as_str().unwrap().starts_with("AA") {
@@ -162,6 +162,55 @@ fn d10_skips_short_coordinates_and_says_so() {
         .unwrap();
     assert_eq!(key_set(std::slice::from_ref(&jwk)).keys().len(), 1);
     assert!(why_skipped(&merged(jwk, &json!({"x": b64(&x[1..])}))).contains("leading zeros"));
+}
+
+#[test]
+fn trap_22_keys_for_encryption_and_of_unknown_kinds_do_not_fail_the_set() {
+    let others = [
+        RSA.jwk_with(&json!({"kid": "enc-1", "use": "enc", "alg": "RSA-OAEP"})),
+        RSA.jwk_with(&json!({"kid": "enc-2", "use": "enc", "alg": "RSA-OAEP-256"})),
+        RSA.jwk_with(&json!({"kid": "enc-3", "alg": "RSA-OAEP-256"})),
+        json!({"kty": "EC", "crv": "brainpoolP256r1", "x": "AAAA", "y": "AAAA"}),
+        json!({"kty": "PQC", "alg": "ML-DSA-87", "pub": "AAAA"}),
+    ];
+    let good = P256.jwk_with(&json!({"kid": "key-1", "use": "sig", "alg": "ES256"}));
+    let set = key_set(&[others.to_vec(), vec![good]].concat());
+    assert_eq!((set.keys().len(), set.skipped().len()), (1, others.len()));
+    assert!(verify_with(&verifier(), &set, &token(&claims()), NOW).is_ok());
+    let only_these = json!({ "keys": others }).to_string();
+    let error = JwkSet::parse(only_these.as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("5 skipped") && error.contains(r#"its `use` is "enc""#),
+        "{error}"
+    );
+}
+
+#[test]
+fn trap_23_a_set_without_keys_names_the_likely_cause() {
+    for document in ["{}", r#"{"keys":[]}"#, r#"{"issuer":"x"}"#] {
+        let error = JwkSet::parse(document.as_bytes()).unwrap_err().to_string();
+        for part in ["HS256", "OAUTHGATE_HS_SECRET", "asymmetric key"] {
+            assert!(error.contains(part), "{document}: {error}");
+        }
+    }
+}
+
+/// Trap 26: a set in a file of the operator's.
+#[test]
+fn trap_26_a_private_member_in_ones_own_set_is_named_and_never_shown() {
+    for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+        let keys = json!({"keys": [P256.jwk(), P256.jwk_with(&json!({ name: "c2VjcmV0" }))]});
+        let document = keys.to_string();
+        let error = JwkSet::refuse_private(document.as_bytes()).unwrap_err();
+        assert_eq!(error, JwkSetError::PrivateMember { position: 1, name });
+        assert!(!format!("{error} {error:?}").contains("c2VjcmV0"));
+        // Somebody else's set is used without it.
+        assert_eq!(JwkSet::parse(document.as_bytes()).unwrap().keys().len(), 1);
+    }
+    let public = json!({"keys": [P256.jwk(), "odd", {"kty": "oct"}]}).to_string();
+    assert_eq!(JwkSet::refuse_private(public.as_bytes()), Ok(()));
 }
 
 #[test]

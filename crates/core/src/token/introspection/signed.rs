@@ -22,6 +22,7 @@ const OLDEST: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone)]
 pub struct SignedIntrospection<'answer> {
     jws: CompactJws<'answer>,
+    hint: KeyHint,
 }
 
 impl<'answer> SignedIntrospection<'answer> {
@@ -32,8 +33,13 @@ impl<'answer> SignedIntrospection<'answer> {
     pub fn parse(text: &'answer str) -> Result<Self, TokenError> {
         let jws = CompactJws::parse_with_limit(text.trim_end(), IntrospectionAnswer::MAX_LENGTH)
             .map_err(|error| refused(format!("the signed answer is refused: {error}")))?;
+        let Some(hint) = jws.key_hint() else {
+            return Err(refused(
+                "the signed answer carries a MAC, where a signature is due",
+            ));
+        };
         match jws.jws().header().token_type() {
-            Some(found) if is_ours(found) => Ok(Self { jws }),
+            Some(found) if is_ours(found) => Ok(Self { jws, hint }),
             found => Err(refused(format!(
                 "the signed answer's `typ` is \"{}\", where \"{TOKEN_TYPE}\" is due (RFC 9701 §5)",
                 Printable(found.unwrap_or_default())
@@ -44,7 +50,7 @@ impl<'answer> SignedIntrospection<'answer> {
     /// What its header says about the key it wants.
     #[must_use]
     pub fn key_hint(&self) -> KeyHint {
-        self.jws.key_hint()
+        self.hint.clone()
     }
 
     pub(crate) fn jws(&self) -> &CompactJws<'answer> {
