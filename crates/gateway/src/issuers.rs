@@ -37,10 +37,12 @@ pub struct Report {
     pub store: usize,
     /// The names of the resources whose tokens it issues.
     pub resources: Vec<String>,
-    /// Where its keys come from: the URL that the operator named, or "metadata".
+    /// Where its keys come from: the file or the URL that the operator named, or "metadata".
     pub place: String,
     /// Whether its tokens can be verified now.
     pub usable: bool,
+    /// Whether it needs no keys: the secret shared with it verifies its tokens.
+    pub shares_secret: bool,
     /// Keys held and used.
     pub keys: usize,
     /// Members of the set that are not used.
@@ -251,6 +253,7 @@ impl Trusted {
             resources: self.resources.clone(),
             place: status.place,
             usable: status.servable,
+            shares_secret: status.optional,
             keys: status.keys,
             skipped_keys: status.skipped,
             age_seconds: status.age.map(|age| age.as_secs()),
@@ -284,6 +287,7 @@ impl Report {
                 let detail = "the operator suspended it: its tokens are answered 503";
                 Some(("suspended", detail.to_owned()))
             }
+            (None, _) | (_, None) if self.shares_secret => None,
             (None, _) | (_, None) => {
                 let detail = "no keys were ever loaded: its tokens are answered 503";
                 Some(("no_keys", detail.to_owned()))
@@ -347,6 +351,7 @@ mod tests {
             resources: vec!["mcp".to_owned()],
             place: "metadata".to_owned(),
             usable: true,
+            shares_secret: false,
             keys: 2,
             skipped_keys: 0,
             age_seconds: Some(7_260),
@@ -403,6 +408,25 @@ mod tests {
     )]
     fn what_an_operator_should_know_has_a_code(#[case] report: Report, #[case] code: &str) {
         assert_eq!(warned(&report).0, code);
+    }
+
+    #[test]
+    fn trap_23_an_issuer_that_shares_a_secret_may_publish_no_keys() {
+        let silent = Report {
+            shares_secret: true,
+            keys: 0,
+            age_seconds: None,
+            remaining_seconds: None,
+            last_failure: Some("no_usable_keys"),
+            ..good()
+        };
+        assert_eq!(silent.warning(), None);
+        let suspended = Report {
+            suspended: true,
+            usable: false,
+            ..silent
+        };
+        assert_eq!(warned(&suspended).0, "suspended");
     }
 
     #[test]

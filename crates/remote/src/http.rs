@@ -6,10 +6,13 @@
 //!   Every hop is judged like the first; no header of ours that says anything follows to another origin.
 //! - 2 s to connect, 5 s for everything, 512 KiB of body, counted while it streams in. No encoding is
 //!   offered, so nothing is unpacked.
+//! - Headers that the operator gave go to the one origin they were given for, and never behind a redirect to
+//!   another.
 //! - Addresses are judged *after* resolution, and the judged ones are the ones connected to. Behind a
 //!   proxy the proxy resolves: then addresses that a URL spells out are judged, and names are not.
 
 mod error;
+mod fetch_headers;
 mod headers;
 mod redirect;
 mod resolver;
@@ -17,13 +20,14 @@ mod resolver;
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use error::FetchError;
-use http::{StatusCode, header};
+pub use fetch_headers::FetchHeaders;
+use http::{HeaderMap, StatusCode, header};
 use oauthgate_core::text::Printable;
 use redirect::Redirects;
 use reqwest::{Certificate, Client, Proxy, Response};
 pub(crate) use resolver::Lookup;
 use resolver::{JudgingResolver, System};
-use url::Url;
+use url::{Origin, Url};
 
 use crate::{
     address::AddressRule,
@@ -47,7 +51,16 @@ pub(crate) struct HttpFetcher {
     proxied: Option<(ForwardProxy, Client)>,
     rule: Arc<AddressRule>,
     redirect_hosts: Arc<[RedirectHost]>,
+    credentials: Option<Arc<Credentials>>,
     time_limit: Duration,
+}
+
+/// Headers, and the only origin that gets them. A document or a redirect may name any URL; it must not make
+/// us show there what the operator gave us for another one.
+#[derive(Debug)]
+struct Credentials {
+    home: Origin,
+    headers: FetchHeaders,
 }
 
 /// A document and what its headers say about it.
@@ -89,8 +102,16 @@ impl HttpFetcher {
             proxied: proxied.transpose()?,
             rule,
             redirect_hosts: outbound.redirect_hosts.as_slice().into(),
+            credentials: None,
             time_limit: TIME_LIMIT,
         })
+    }
+
+    /// The same fetcher, which sends these headers along to this origin.
+    pub(crate) fn with_headers(mut self, home: Origin, headers: FetchHeaders) -> Self {
+        let credentials = Credentials { home, headers };
+        self.credentials = (!credentials.headers.is_empty()).then(|| Arc::new(credentials));
+        self
     }
 
     /// Fetches a JSON document.
@@ -117,7 +138,8 @@ impl HttpFetcher {
             let is_home = url.origin() == start.origin();
             let behind = |error| behind(start, &url, error);
             let tag = tag.filter(|_| is_home);
-            let response = self.ask(&url, tag).await.map_err(behind)?;
+            let headers = is_home.then(|| self.headers_for(&url)).flatten();
+            let response = self.ask(&url, tag, headers).await.map_err(behind)?;
             let status = response.status();
             if !redirect::is_redirect(status) {
                 let answer = self.read(response, tag.is_some()).await.map_err(behind)?;
@@ -129,7 +151,17 @@ impl HttpFetcher {
         }
     }
 
-    async fn ask(&self, url: &Url, tag: Option<&str>) -> Result<Response, FetchError> {
+    fn headers_for(&self, url: &Url) -> Option<HeaderMap> {
+        let credentials = self.credentials.as_ref()?;
+        (credentials.home == url.origin()).then(|| credentials.headers.to_map())
+    }
+
+    async fn ask(
+        &self,
+        url: &Url,
+        tag: Option<&str>,
+        headers: Option<HeaderMap>,
+    ) -> Result<Response, FetchError> {
         let proxied = self.proxied.as_ref();
         let proxied = proxied.filter(|(proxy, _)| proxy.serves(url));
         let client = proxied.map_or(&self.direct, |(_, client)| client);
@@ -138,6 +170,9 @@ impl HttpFetcher {
             .header(header::ACCEPT, "application/json");
         if let Some(tag) = tag {
             request = request.header(header::IF_NONE_MATCH, tag);
+        }
+        if let Some(headers) = headers {
+            request = request.headers(headers);
         }
         match (request.send().await, proxied) {
             (Ok(response), None) => {

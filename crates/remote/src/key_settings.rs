@@ -1,11 +1,17 @@
 //! Where an issuer's keys come from, and how long they are held.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use oauthgate_core::{Issuer, SettingError, keys::KeyId};
-use url::Url;
+use url::{Origin, Url};
 
-use crate::{address::fetchable, discovery, error::Mistake, jwks::schedule::STALE_LIMIT};
+use crate::{
+    FetchHeaders,
+    address::fetchable,
+    discovery,
+    error::Mistake,
+    jwks::{file, schedule::STALE_LIMIT},
+};
 
 /// The longest that keys may be served which their issuer cannot confirm, in seconds: 30 days.
 pub const LONGEST_STALE_LIMIT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -24,6 +30,11 @@ pub struct KeySettings {
     pub metadata_issuer: Option<Issuer>,
     /// The key set, when metadata is not to be asked.
     pub jwks_url: Option<Url>,
+    /// A file that holds the key set, when nothing is to be fetched: read at start and at every refresh.
+    pub jwks_file: Option<PathBuf>,
+    /// What is sent along with every request for these documents, to one origin only: that of the URL which
+    /// the operator named.
+    pub fetch_headers: FetchHeaders,
     /// Whether the `jwks_uri` of a metadata document must lie on the issuer's own site.
     pub jwks_same_site: bool,
     /// The ceiling of a key set's life; `OAUTH_JWKS_CACHE_TTL`, 3600 s by default.
@@ -41,6 +52,9 @@ pub struct KeySettings {
     pub withdrawn_kids: Vec<String>,
     /// Whether a key set with a throw-away key of `dev-issuer` is refused; a gate sets it.
     pub refuses_dev_keys: bool,
+    /// Whether tokens of the issuer can be verified without its key set; [`crate::IssuerSettings`] says so
+    /// when a secret is shared.
+    pub are_optional: bool,
 }
 
 impl Default for KeySettings {
@@ -49,6 +63,8 @@ impl Default for KeySettings {
             metadata_url: None,
             metadata_issuer: None,
             jwks_url: None,
+            jwks_file: None,
+            fetch_headers: FetchHeaders::none(),
             jwks_same_site: false,
             ttl: Duration::from_secs(3600),
             ttl_is_explicit: false,
@@ -57,6 +73,7 @@ impl Default for KeySettings {
             pinned_kids: Vec::new(),
             withdrawn_kids: Vec::new(),
             refuses_dev_keys: false,
+            are_optional: false,
         }
     }
 }
@@ -70,11 +87,14 @@ impl KeySettings {
         self
     }
 
-    /// Where the keys come from, in a word: the URL that the operator named, or "metadata", and which
-    /// metadata is believed. Keys of one place are no keys of another: what was saved under looser
+    /// Where the keys come from, in a word: the file or the URL that the operator named, or "metadata", and
+    /// which metadata is believed. Keys of one place are no keys of another: what was saved under looser
     /// settings is not used under stricter ones.
     #[must_use]
     pub fn place(&self) -> String {
+        if let Some(path) = &self.jwks_file {
+            return format!("file {}", path.display());
+        }
         if let Some(url) = &self.jwks_url {
             return url.to_string();
         }
@@ -91,9 +111,13 @@ impl KeySettings {
     }
 
     /// The URLs that are asked, in this order: the key set's, or those of the metadata documents that may
-    /// name it. Empty when nothing can be derived from the issuer, which is a [mistake](Self::mistakes).
+    /// name it. Empty when a file is read instead, and when nothing can be derived from the issuer, which is
+    /// a [mistake](Self::mistakes) unless the keys are optional.
     #[must_use]
     pub fn asked(&self, issuer: &Issuer) -> Vec<Url> {
+        if self.jwks_file.is_some() {
+            return Vec::new();
+        }
         match &self.jwks_url {
             Some(url) => vec![url.clone()],
             None => discovery::candidates(issuer, self.metadata_url.as_ref()).unwrap_or_default(),
@@ -120,6 +144,14 @@ impl KeySettings {
                 .iter()
                 .map(|name| (*setting, Some(name.as_str()), can_name_a_key(name)))
         });
+        let places = [
+            ("jwks_file", None, self.is_the_only_place()),
+            (
+                "jwks_file",
+                None,
+                self.jwks_file.as_deref().map_or(Ok(()), file::check),
+            ),
+        ];
         let figures = [
             (
                 "issuer",
@@ -132,6 +164,7 @@ impl KeySettings {
         ];
         figures
             .into_iter()
+            .chain(places)
             .chain(urls)
             .chain(lists)
             .filter_map(|(setting, value, result)| {
@@ -140,9 +173,32 @@ impl KeySettings {
             .collect()
     }
 
+    /// Two places could disagree about the keys, and nobody would know which one counts.
+    fn is_the_only_place(&self) -> Result<(), SettingError> {
+        let named = self.jwks_url.is_some() || self.metadata_url.is_some();
+        if self.jwks_file.is_none() || !named {
+            return Ok(());
+        }
+        Err(SettingError::new(
+            "keys would come from a file and from a URL",
+            "one place: OAUTHGATE_JWKS_FILE, or OAUTHGATE_JWKS_URL or OAUTHGATE_METADATA_URL",
+        ))
+    }
+
+    /// The one origin that gets the [`Self::fetch_headers`]: of the URL that the operator named for these
+    /// documents, else of the issuer.
+    pub(crate) fn home(&self, issuer: &Issuer) -> Option<Origin> {
+        let named = self.jwks_url.as_ref().or(self.metadata_url.as_ref());
+        let home = named.cloned().or_else(|| discovery::base_of(issuer))?;
+        Some(home.origin())
+    }
+
     /// With an explicit key set URL nothing is derived from the issuer, which may then be any text.
     fn can_be_found_for(&self, issuer: &Issuer) -> Result<(), SettingError> {
-        if self.jwks_url.is_some() {
+        if self.jwks_url.is_some() || self.jwks_file.is_some() {
+            return Ok(());
+        }
+        if self.are_optional && discovery::base_of(issuer).is_none() {
             return Ok(());
         }
         let candidates = discovery::candidates(issuer, self.metadata_url.as_ref())?;

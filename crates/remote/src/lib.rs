@@ -45,6 +45,8 @@
 
 mod address;
 pub mod authenticator;
+#[cfg(test)]
+mod authenticator_mac_tests;
 pub mod clock;
 pub mod danger;
 mod discovery;
@@ -65,6 +67,7 @@ pub mod state;
 mod testing;
 
 pub use error::ConfigurationError;
+pub use http::FetchHeaders;
 pub use jwks::KeyStatus;
 pub use key_settings::{KeySettings, LONGEST_STALE_LIMIT};
 pub use key_stores::KeyStores;

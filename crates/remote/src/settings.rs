@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use oauthgate_core::{
-    Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SigningAlgorithm,
-    claims::IssuerTemplate,
+    Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SharedSecret,
+    SigningAlgorithm, claims::IssuerTemplate,
 };
 
-use crate::{error::Mistake, key_settings::KeySettings};
+use url::Url;
+
+use crate::{address::fetchable, error::Mistake, key_settings::KeySettings};
 
 /// One trusted issuer.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct IssuerSettings {
     pub missing_audience_clients: Vec<String>,
     /// The algorithms allowed.
     pub algorithms: Vec<SigningAlgorithm>,
+    /// The secret shared with the issuer, for tokens with HS256, HS384 or HS512; without it they are refused.
+    pub hs_secret: Option<SharedSecret>,
     /// The tolerated clock skew.
     pub skew: Duration,
     /// Where its keys come from, and how long they are held.
@@ -43,6 +47,7 @@ impl IssuerSettings {
             audiences,
             missing_audience_clients: Vec::new(),
             algorithms: SigningAlgorithm::ALL.to_vec(),
+            hs_secret: None,
             skew: Duration::from_secs(60),
             keys: KeySettings::default(),
         }
@@ -54,6 +59,15 @@ impl IssuerSettings {
         match &self.issuer_template {
             Some(template) => template.as_str(),
             None => self.issuer.as_str(),
+        }
+    }
+
+    /// Where its keys come from. An issuer that shares a secret may have none.
+    #[must_use]
+    pub fn key_settings(&self) -> KeySettings {
+        KeySettings {
+            are_optional: self.keys.are_optional || self.hs_secret.is_some(),
+            ..self.keys.clone()
         }
     }
 
@@ -70,7 +84,7 @@ impl IssuerSettings {
         let lists = lists
             .into_iter()
             .filter_map(|(setting, result)| Some(Mistake::new(setting, None, result.err()?)));
-        let mut mistakes = self.keys.mistakes(&self.issuer);
+        let mut mistakes = self.key_settings().mistakes(&self.issuer);
         mistakes.extend(lists);
         mistakes
     }
@@ -94,6 +108,8 @@ pub struct ProviderSettings {
     pub resource: ResourceIdentifier,
     /// The trusted issuers; never empty.
     pub issuers: Vec<IssuerSettings>,
+    /// What the metadata advertises instead of the issuers, byte for byte; empty for the issuers.
+    pub advertised_servers: Vec<Issuer>,
     /// The scopes for basic use, advertised in metadata and challenges; `OAUTHGATE_SCOPES`.
     pub advertised_scopes: ScopeSet,
     /// A human-readable name for the metadata document.
@@ -107,9 +123,22 @@ impl ProviderSettings {
         Self {
             resource,
             issuers: vec![issuer],
+            advertised_servers: Vec::new(),
             advertised_scopes: ScopeSet::empty(),
             resource_name: None,
         }
+    }
+
+    /// Where clients are sent for a token (`authorization_servers` of RFC 9728 §2): the issuers, unless others
+    /// are named. A client takes such a URL for the issuer of the metadata that it finds there, byte for byte,
+    /// and that need not be the `iss` of the tokens.
+    #[must_use]
+    pub fn authorization_servers(&self) -> Vec<Issuer> {
+        if !self.advertised_servers.is_empty() {
+            return self.advertised_servers.clone();
+        }
+        let issuers = self.issuers.iter();
+        issuers.map(|issuer| issuer.issuer.clone()).collect()
     }
 
     /// What is wrong with these settings, if anything.
@@ -124,7 +153,30 @@ impl ProviderSettings {
             mistakes.push(Mistake::new("issuers", None, error));
         }
         mistakes.extend(self.repeated_issuer());
+        mistakes.extend(self.repeated_server());
+        mistakes.extend(self.advertised_servers.iter().filter_map(|server| {
+            let error = advertisable(server).err()?;
+            Some(Mistake::new(
+                "authorization_servers",
+                Some(server.as_str()),
+                error,
+            ))
+        }));
         mistakes
+    }
+
+    fn repeated_server(&self) -> Option<Mistake> {
+        let mut servers: Vec<_> = self.advertised_servers.iter().map(Issuer::as_str).collect();
+        servers.sort_unstable();
+        let twice = servers
+            .windows(2)
+            .find(|pair| pair.first() == pair.last())?;
+        let error = SettingError::new("the server is listed twice", "each server once");
+        Some(Mistake::new(
+            "authorization_servers",
+            twice.first().copied(),
+            error,
+        ))
     }
 
     fn repeated_issuer(&self) -> Option<Mistake> {
@@ -134,4 +186,16 @@ impl ProviderSettings {
         let error = SettingError::new("the issuer is listed twice", "one entry for each issuer");
         Some(Mistake::new("issuer", twice.first().copied(), error))
     }
+}
+
+/// RFC 8414 §2: an https URL (http on loopback) without query and fragment.
+pub(crate) fn advertisable(server: &Issuer) -> Result<(), SettingError> {
+    let expected = "an https URL (http on loopback only) without query and fragment, for example https://auth.example.com/resources/res_1";
+    let url = Url::parse(server.as_str())
+        .map_err(|error| SettingError::new(format!("not a URL ({error})"), expected))?;
+    fetchable(&url)?;
+    if url.query().is_some() || !url.has_host() {
+        return Err(SettingError::new("the URL has a query", expected));
+    }
+    Ok(())
 }

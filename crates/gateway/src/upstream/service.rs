@@ -61,7 +61,7 @@ impl ReverseProxy {
         authorities: &CertificateAuthorities,
     ) -> Result<Self, ConfigurationError> {
         let provider = &settings.provider;
-        let issuers = provider.issuers.iter().map(|issuer| issuer.issuer.clone());
+        let servers = provider.authorization_servers();
         let mistake = |error| ConfigurationError {
             mistakes: vec![Mistake::new(
                 "upstream",
@@ -76,7 +76,7 @@ impl ReverseProxy {
             identity_headers: settings.identity_headers,
             scheme: provider.resource.url().scheme().to_owned(),
             response_timeout: settings.timeouts.response,
-            resource: ProtectedResource::new(provider.resource.clone(), issuers.collect()),
+            resource: ProtectedResource::new(provider.resource.clone(), servers),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -77,7 +77,9 @@ impl FetchError {
 /// What a status says to whoever configured the URL.
 fn meaning(status: u16) -> &'static str {
     match status {
-        401 | 403 => " (it must be readable without credentials)",
+        401 | 403 => {
+            " (it wants a credential, or another one: OAUTHGATE_FETCH_HEADERS sends one along; OAUTHGATE_JWKS_FILE does without)"
+        }
         404 | 410 => " (nothing is there)",
         429 => " (it is asked too often)",
         500..=599 => " (the server is in trouble)",

@@ -148,7 +148,7 @@ impl Held {
 
 fn unusable(error: &JwkSetError) -> KeySourceError {
     match error {
-        JwkSetError::NoUsableKeys { .. } | JwkSetError::MissingKeys => {
+        JwkSetError::NoUsableKeys { .. } | JwkSetError::MissingKeys | JwkSetError::Empty => {
             KeySourceError::no_usable_keys(error.to_string())
         }
         _ => KeySourceError::jwks_unavailable(error.to_string()),

@@ -56,6 +56,11 @@ impl Keeping {
         }
     }
 
+    /// Whether the keeper was asked what an earlier process saved: only then is it known what was withdrawn.
+    pub(super) fn was_asked(&self) -> bool {
+        self.preloads().is_none()
+    }
+
     /// What was saved by an earlier process, once, and what waited for it. A keeper that fails is asked
     /// again with the next attempt: it may know what was withdrawn. One that hangs is not, for each
     /// question may keep a thread that hangs as well.

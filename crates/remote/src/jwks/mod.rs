@@ -15,6 +15,7 @@ mod dev_keys;
 #[cfg(unix)]
 mod disk;
 mod fetch;
+pub(crate) mod file;
 mod flight;
 mod held;
 mod keeping;
@@ -53,7 +54,9 @@ pub use dev_keys::DEV_KEY_PREFIX;
 #[cfg(unix)]
 pub use disk::SnapshotDirectory;
 pub(crate) use fetch::{HttpJwksSource, Location};
+pub(crate) use file::FileJwksSource;
 pub use snapshot::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, SnapshotKeys};
+pub(crate) use source::NoSource;
 pub use source::{Ask, Fetched, FetchedSet, JwksSource, KeySourceError, Validator};
 pub use status::{HeldKey, KeyStatus, Ruled, Saved};
 pub use store::{KeyStore, Surroundings};

@@ -230,6 +230,11 @@ impl KeyStore {
     }
 
     fn log_failure(&self, error: &KeySourceError, next: Duration) {
+        if self.are_optional && self.held.load().is_none() {
+            // As expected of an issuer that signs with a secret: said at start, and not every minute.
+            tracing::debug!(target: "oauthgate::keys", issuer = %self.issuer(), outcome = error.code(), detail = error.detail(), "no key set, and none is needed");
+            return;
+        }
         tracing::warn!(target: "oauthgate::keys", issuer = %self.issuer(), outcome = error.code(), detail = error.detail(), next_attempt_s = next.as_secs_f32(), "key set not fetched");
     }
 

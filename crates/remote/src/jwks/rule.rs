@@ -49,9 +49,12 @@ impl KeyRule {
 
     /// Whether no key of this name is let in, whatever its issuer publishes.
     pub(super) fn bars(&self, key_id: &KeyId) -> bool {
-        self.withdrawn.contains(key_id.as_str())
-            || self.rulings.bars_key_id(key_id)
-            || self.is_pinned_to_other_kids(key_id)
+        self.has_withdrawn(key_id) || self.is_pinned_to_other_kids(key_id)
+    }
+
+    /// Whether this `kid` is among the withdrawn ones.
+    pub(super) fn has_withdrawn(&self, key_id: &KeyId) -> bool {
+        self.withdrawn.contains(key_id.as_str()) || self.rulings.bars_key_id(key_id)
     }
 
     /// The keys that are withdrawn, by the configuration and since. A suspended issuer is no key.

@@ -33,6 +33,20 @@ pub trait JwksSource: fmt::Debug + Send + Sync + 'static {
     }
 }
 
+/// There is no place where keys could be, and that is fine: the issuer shares a secret, and is no URL from
+/// which a place could be derived.
+#[derive(Debug)]
+pub(crate) struct NoSource;
+
+impl JwksSource for NoSource {
+    fn fetch(&self, _: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
+        let error = KeySourceError::metadata_unavailable(
+            "the issuer is no URL: without jwks_url, jwks_file or metadata_url only tokens with a code of its shared secret are verified",
+        );
+        ready(Err(error)).boxed()
+    }
+}
+
 /// What the caller of a source holds, and why it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {

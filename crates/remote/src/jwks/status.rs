@@ -14,9 +14,11 @@ pub struct KeyStatus {
     pub skipped: usize,
     /// How long ago the set was last confirmed by the issuer; `None` when none was ever loaded.
     pub age: Option<Duration>,
-    /// Whether the set may be used: it was loaded, it has not outlived the stale limit, and the issuer is
-    /// not suspended.
+    /// Whether tokens can be verified: the set was loaded and has not outlived the stale limit, or none is
+    /// needed; and the issuer is not suspended.
     pub servable: bool,
+    /// Whether none is needed: a secret shared with the issuer verifies its tokens.
+    pub optional: bool,
     /// For how long the set may still be used without another word from its issuer; `None` when none was
     /// ever loaded.
     pub remaining: Option<Duration>,
@@ -28,7 +30,7 @@ pub struct KeyStatus {
     /// The names (`kid` or thumbprint) of the keys that the operator withdrew, as `restore` wants them: whoever
     /// shows them to people escapes them.
     pub withdrawn: Vec<String>,
-    /// Where the keys come from: the URL that the operator named, or "metadata".
+    /// Where the keys come from: the file or the URL that the operator named, or "metadata".
     pub place: String,
     /// The code of the last failure, if the last attempt failed.
     pub last_failure: Option<&'static str>,

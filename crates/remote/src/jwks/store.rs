@@ -52,6 +52,8 @@ pub struct KeyStore {
     /// Read on every request, so kept outside the lock.
     pub(super) is_suspended: AtomicBool,
     place: String,
+    /// Whether a secret shared with the issuer verifies its tokens as well.
+    pub(super) are_optional: bool,
     pub(super) absent: AbsentKeys,
     waiting_strangers: Semaphore,
     first_requests: Semaphore,
@@ -108,6 +110,7 @@ impl KeyStore {
             keeping: surroundings.keeper.clone().map(Keeping::new).map(Arc::new),
             is_suspended: AtomicBool::new(false),
             place: settings.place(),
+            are_optional: settings.are_optional,
             surroundings,
             held: ArcSwapOption::empty(),
             upkeep_at: AtomicU64::new(0),
@@ -134,7 +137,7 @@ impl KeyStore {
         &self.issuer
     }
 
-    /// Where the keys come from: the URL that the operator named, or "metadata".
+    /// Where the keys come from: the file or the URL that the operator named, or "metadata".
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
@@ -174,6 +177,36 @@ impl KeyStore {
                 Ok(held.ring.set_for(hint))
             }
         }
+    }
+
+    /// Whether tokens of this issuer that need no key of its set may be let in: the operator did not suspend
+    /// the issuer. Nothing is fetched for them. Only where suspensions outlive the process, the first such
+    /// tokens wait until it is known what an earlier process saved, which the first upkeep asks.
+    ///
+    /// # Errors
+    /// When the issuer is suspended, or nobody knows yet whether it is.
+    pub async fn admits_macs(self: &Arc<Self>) -> Result<(), KeySourceError> {
+        if let Some(keeping) = self.keeping.as_ref().filter(|keeping| !keeping.was_asked()) {
+            let Ok(_waiting) = self.first_requests.try_acquire() else {
+                return Err(self.unavailable());
+            };
+            if let Some(attempt) = self.demand(Demand::Upkeep) {
+                self.wait(attempt, FIRST_WAIT).await;
+            }
+            if !keeping.was_asked() {
+                return Err(self.unavailable());
+            }
+        }
+        match self.is_suspended.load(Ordering::Relaxed) {
+            true => Err(KeySourceError::issuer_suspended()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the operator withdrew this `kid`, by the configuration or since. Pins speak of keys only.
+    #[must_use]
+    pub fn has_withdrawn(&self, key_id: &KeyId) -> bool {
+        self.state().reading.rule.has_withdrawn(key_id)
     }
 
     /// A set other than this one, if the strangers' budget allows a look and it brings one: for
@@ -227,7 +260,8 @@ impl KeyStore {
             keys: held.as_ref().map_or(0, |held| held.ring.usable()),
             skipped: held.as_ref().map_or(0, |held| held.ring.skipped().len()),
             age: state.schedule.age(now),
-            servable: state.schedule.may_serve(now) && !suspended,
+            servable: (self.are_optional || state.schedule.may_serve(now)) && !suspended,
+            optional: self.are_optional,
             remaining: serve_until.map(|until| until.saturating_sub(now)),
             stale: state.schedule.is_stale(now),
             suspended,

@@ -42,8 +42,8 @@ use crate::{
     error::Mistake,
     http::HttpFetcher,
     jwks::{
-        HttpJwksSource, JwksSource, KeySnapshot, KeyStatus, KeyStore, Location, Ruled,
-        Surroundings, WithdrawalsFull, WithdrawnName,
+        FileJwksSource, HttpJwksSource, JwksSource, KeySnapshot, KeyStatus, KeyStore, Location,
+        NoSource, Ruled, Surroundings, WithdrawalsFull, WithdrawnName,
     },
     state::SharedKeys,
 };
@@ -307,6 +307,12 @@ impl KeyStores {
         if let Some((_, source)) = given {
             return Ok(Arc::clone(source));
         }
+        if let Some(path) = &settings.jwks_file {
+            return Ok(Arc::new(FileJwksSource::new(path.clone())));
+        }
+        if settings.are_optional && settings.asked(issuer).is_empty() {
+            return Ok(Arc::new(NoSource));
+        }
         let clock = Arc::clone(self.clock());
         let mistake = |error| Mistake::new("issuer", Some(issuer.as_str()), error);
         let http = http(issuer, settings, &self.shared.outbound).map_err(mistake)?;
@@ -334,11 +340,15 @@ fn http(
         .iter()
         .chain(&settings.metadata_url)
         .chain(&settings.jwks_url);
-    HttpFetcher::new(AddressRule::new(named), outbound).map_err(|error| {
+    let http = HttpFetcher::new(AddressRule::new(named), outbound).map_err(|error| {
         SettingError::new(
             format!("TLS cannot be set up: {error}"),
             "a readable trust store (SSL_CERT_FILE, or the system's)",
         )
+    })?;
+    Ok(match settings.home(issuer) {
+        Some(home) => http.with_headers(home, settings.fetch_headers.clone()),
+        None => http,
     })
 }
 

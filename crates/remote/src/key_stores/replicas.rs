@@ -58,7 +58,8 @@ impl KeyStores {
         join_all(exchanges).await.concat()
     }
 
-    /// The source behind what replicas share, if they share anything.
+    /// The source behind what replicas share, if they share anything. A file is this machine's own: each
+    /// replica reads its own, and none takes over what another one's says.
     pub(super) fn before_replicas(
         &self,
         issuer: &Issuer,
@@ -68,6 +69,9 @@ impl KeyStores {
         let Some(replicas) = &self.shared.replicas else {
             return source;
         };
+        if settings.jwks_file.is_some() {
+            return source;
+        }
         let set = SharedSet {
             issuer: issuer.clone(),
             place: settings.place(),
