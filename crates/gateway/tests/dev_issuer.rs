@@ -9,7 +9,9 @@ use oauthgate::{
     gate::Gate,
 };
 use oauthgate_core::{Audience, Issuer, ResourceIdentifier};
-use oauthgate_dev_issuer::{Algorithm, DevIssuer, DevIssuerOptions, Resource, TokenSpec};
+use oauthgate_dev_issuer::{
+    Algorithm, Changes, DevIssuer, DevIssuerOptions, Emulation, Kind, Resource, TokenSpec,
+};
 use oauthgate_remote::{IssuerSettings, ProviderSettings};
 use tokio::net::TcpListener;
 
@@ -64,6 +66,24 @@ async fn a16_a_gate_refuses_the_keys_of_a_dev_issuer() {
         status(gate, &issuer.mint(TokenSpec::new(RESOURCE))).await,
         503
     );
+}
+
+#[tokio::test]
+async fn a16_a_gate_refuses_the_keys_of_a_dev_issuer_that_passes_itself_off_as_somebody() {
+    for (accepted, answer) in [(false, 503), (true, 200)] {
+        let options = DevIssuerOptions {
+            emulation: Emulation::named("keycloak"),
+            ..DevIssuerOptions::default()
+        };
+        let issuer = DevIssuer::start(options).await.unwrap();
+        let gate = gate(&issuer, accepted).await;
+        let changes = Changes {
+            audience: Some(RESOURCE.to_owned()),
+            ..Changes::default()
+        };
+        let token = issuer.emulated_token(Kind::User, changes);
+        assert_eq!(status(gate, &token).await, answer);
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ use crate::{
     token::base64url,
 };
 
+/// Marks a key of `dev-issuer`, whatever its `kid` looks like.
+pub(super) const DEV_KEY_MEMBER: &str = "oauthgate_dev_key";
+
 /// A `kid` (RFC 7517 §4.5): an opaque string, never a path, a query or a file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(String);
@@ -50,6 +53,7 @@ pub struct Jwk {
     prepared: Vec<PublicKey>,
     thumbprint: String,
     has_small_exponent: bool,
+    is_dev_key: bool,
 }
 
 impl Jwk {
@@ -68,6 +72,7 @@ impl Jwk {
             prepared,
             thumbprint: base64url::encode(&sha256(material.canonical_json(members)?.as_bytes())),
             has_small_exponent: material.has_small_exponent(),
+            is_dev_key: members.contains_key(DEV_KEY_MEMBER),
         })
     }
 
@@ -86,6 +91,13 @@ impl Jwk {
     #[must_use]
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// Whether the key says of itself, with the member `oauthgate_dev_key`, that `dev-issuer` made it and
+    /// anybody may sign with it. Whatever the member's value is: whoever wrote it knew what it means.
+    #[must_use]
+    pub fn is_dev_key(&self) -> bool {
+        self.is_dev_key
     }
 
     /// Whether this is the key's signature of the message.

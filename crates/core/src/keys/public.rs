@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::jwk::DEV_KEY_MEMBER;
+
 /// The members that say what a public signing key is and whose; all others stay behind.
 #[derive(Serialize)]
 struct PublicMembers<'jwk> {
@@ -28,6 +30,9 @@ struct PublicMembers<'jwk> {
     key_ops: Option<[&'static str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'jwk str>,
+    /// What is thrown away stays recognizable wherever it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauthgate_dev_key: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -55,5 +60,6 @@ fn public_members(members: &Map<String, Value>) -> PublicMembers<'_> {
         public_key_use: text("use"),
         key_ops: members.contains_key("key_ops").then_some(["verify"]),
         issuer: text("issuer"),
+        oauthgate_dev_key: members.contains_key(DEV_KEY_MEMBER).then_some(true),
     }
 }

@@ -206,7 +206,7 @@ fn common(ask: &Ask<'_>) -> Value {
 }
 
 /// The name of a scope without the API that it belongs to.
-fn short_scopes(ask: &Ask<'_>) -> Value {
+pub(super) fn short_scopes(ask: &Ask<'_>) -> Value {
     let names: Vec<_> = ask
         .scopes()
         .into_iter()

@@ -5,17 +5,23 @@
 //! each other. To add a provider: a file beside this one with a [`provider::Provider`], and a line in [`TABLE`].
 
 mod auth0;
+mod b2c;
 mod cognito;
+mod descope;
 mod entra;
+mod entra_external_id;
+mod generic;
 mod github;
 mod google;
 mod keycloak;
 mod kind;
 mod mint;
+mod okta;
 mod provider;
 mod routes;
 mod shape;
 mod site;
+mod stytch;
 
 use std::fmt;
 
@@ -47,15 +53,25 @@ macro_rules! table {
 
 /// Every provider: name, preset of our gate, title, what it does.
 static TABLE: &[Emulation] = table! {
+    "generic", "generic", "a server that follows the RFCs", generic::Generic;
     "cognito", "cognito", "Amazon Cognito", cognito::Cognito;
     "auth0", "auth0", "Auth0", auth0::Auth0::Default;
-    "auth0-rfc9068", "auth0", "Auth0, RFC 9068 profile", auth0::Auth0::Rfc9068;
-    "keycloak", "keycloak", "Keycloak", keycloak::Keycloak;
+    "auth0-rfc9068", "auth0", "Auth0, RFC 9068 profile at a custom domain", auth0::Auth0::Rfc9068;
+    "okta", "okta", "Okta, custom authorization server", okta::Okta::Custom;
+    "okta-org", "okta-org", "Okta, org authorization server", okta::Okta::Org;
     "entra", "entra", "Microsoft Entra ID, v2.0 tokens", entra::Entra::V2;
     "entra-v1", "entra", "Microsoft Entra ID, v1.0 tokens", entra::Entra::V1;
+    "entra-organizations", "entra", "Microsoft Entra ID, any tenant", entra::Entra::Organizations;
+    "entra-external-id", "entra-external-id", "Microsoft Entra External ID", entra_external_id::EntraExternalId;
+    "b2c", "b2c", "Azure AD B2C", b2c::B2c::Default;
+    "b2c-tfp", "b2c", "Azure AD B2C, policy in the issuer", b2c::B2c::Tfp;
+    "keycloak", "keycloak", "Keycloak", keycloak::Keycloak;
     "google", "google", "Google", google::Google;
     "github", "github", "GitHub", github::GitHub;
-    "entra-organizations", "entra", "Microsoft Entra ID, any tenant", entra::Entra::Organizations;
+    "descope", "descope", "Descope, sessions", descope::Descope::Session;
+    "descope-agentic", "descope", "Descope, server of an MCP server", descope::Descope::Agentic;
+    "stytch", "stytch", "Stytch", stytch::Stytch::Project;
+    "stytch-domain", "stytch", "Stytch, project domain", stytch::Stytch::Domain;
 };
 
 impl Emulation {

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, Resource};
+use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, Emulation, Resource};
 
 use super::{Failure, block_on, output, signals::Signals};
 use crate::{
-    config::{Environment, LogFormat},
+    config::{Environment, LogFormat, nearest},
     telemetry::logs,
 };
 
@@ -26,12 +26,37 @@ pub struct Options {
     /// Grant every login at once
     #[arg(long)]
     auto_consent: bool,
-    /// Serve the control API below /control/: rotate keys, stall, fail, mint any token
+    /// Serve the control API below /control/: rotate keys, stall, fail, mint any token (always, with --emulate)
     #[arg(long)]
     control: bool,
     /// Life of an access token in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(i64).range(1..=86_400))]
     token_lifetime: i64,
+    /// Issue tokens, keys and documents in the shape of this provider
+    #[arg(long, value_name = "PROVIDER", value_parser = emulation, help = emulate_help())]
+    emulate: Option<Emulation>,
+    /// With --emulate: write the provider's own host names, for use behind a proxy that leads them here
+    #[arg(long, requires = "emulate")]
+    real_names: bool,
+}
+
+/// Names every provider.
+fn emulate_help() -> String {
+    let names: Vec<_> = Emulation::all().iter().map(|it| it.name()).collect();
+    format!(
+        "Issue tokens, keys and documents in the shape of this provider: {}",
+        names.join(", ")
+    )
+}
+
+fn emulation(name: &str) -> Result<Emulation, String> {
+    Emulation::named(name).ok_or_else(|| {
+        let names = Emulation::all().iter().map(|it| it.name());
+        match nearest(name, names) {
+            Some(close) => format!("no such provider; did you mean {close}?"),
+            None => "no such provider; --help lists them".to_owned(),
+        }
+    })
 }
 
 impl Options {
@@ -43,9 +68,13 @@ impl Options {
         logs::start(LogFormat::Pretty, &Environment::of_process());
         block_on(async {
             let mut signals = Signals::new().map_err(Failure::run)?;
+            let emulation = self.emulate;
             let issuer = DevIssuer::start(self.into_issuer_options()).await;
             let issuer = issuer.map_err(Failure::run)?;
             output::data(&format!("{}\n", issuer.issuer()))?;
+            if let Some(emulation) = emulation {
+                output::data(&instructions(&issuer, emulation))?;
+            }
             signals.next().await;
             issuer.shutdown().await;
             Ok(())
@@ -66,8 +95,51 @@ impl Options {
             accept_any_resource: self.resource.is_empty(),
             resources: self.resource.into_iter().map(resource).collect(),
             access_token_lifetime: self.token_lifetime,
-            control_api: self.control,
+            control_api: self.control || self.emulate.is_some(),
+            emulation: self.emulate,
+            real_names: self.real_names,
             ..DevIssuerOptions::default()
+        }
+    }
+}
+
+/// What to copy: the variables of a gate, a token, the clients of a login. A shell reads every line but comments.
+fn instructions(issuer: &DevIssuer, emulation: Emulation) -> String {
+    let settings = issuer.gate_settings().into_iter();
+    let settings: String = settings
+        .map(|(name, value)| format!("export {name}='{value}'\n"))
+        .collect();
+    let [person, machine] = emulation.clients();
+    let hosts = emulation.hosts().join(" ");
+    let mint = format!("http://{}/control/mint", issuer.address());
+    format!(
+        "\n# {title}. A gate that takes its tokens:\n{settings}\
+         \n# A user's token (kinds: user, machine, id, refresh, opaque):\n\
+         curl -s {mint} -H 'content-type: application/json' -d '{{\"kind\":\"user\"}}'\n\
+         \n# Clients: {person} logs people in at http://127.0.0.1/callback, any port;\n\
+         # {machine} has the secret {secret}. Host names of the provider: {hosts}\n",
+        title = emulation.title(),
+        secret = Emulation::CLIENT_SECRET,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_providers_by_name_and_says_which_is_near() {
+        assert_eq!(emulation("cognito").unwrap().name(), "cognito");
+        let mistake = emulation("congito").unwrap_err();
+        assert!(mistake.contains("did you mean cognito?"), "{mistake}");
+        let mistake = emulation("nothing-like-it").unwrap_err();
+        assert!(mistake.contains("--help"), "{mistake}");
+    }
+
+    #[test]
+    fn help_lists_every_provider() {
+        for emulation in Emulation::all() {
+            assert!(emulate_help().contains(emulation.name()));
         }
     }
 }

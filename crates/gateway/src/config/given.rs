@@ -182,7 +182,7 @@ fn distinctive(name: &str) -> &str {
 }
 
 /// The known name nearest to a misspelt one, when it is near enough to be meant.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

@@ -29,6 +29,7 @@ pub use admin_access::AdminAccess;
 pub use effective::{Effective, json, table};
 pub use env::Environment;
 pub use given::Origin;
+pub(crate) use given::nearest;
 pub use load::{Loaded, Sources};
 pub use settings::{
     IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, SharedState, Tools,

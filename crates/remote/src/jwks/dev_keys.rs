@@ -1,15 +1,16 @@
 //! The throw-away keys of `dev-issuer`, recognised.
 //!
 //! Whoever runs a dev issuer mints tokens for anybody. A gate that was tried with one and then put to
-//! work must not go on trusting it: the keys carry a mark in their `kid`, and a set that holds such a key
-//! is refused wherever it comes from: the issuer, an earlier run, another replica.
+//! work must not go on trusting it: the keys carry a mark in their `kid` or, where they imitate another
+//! provider's, in a member of their own, and a set that holds such a key is refused wherever it comes from:
+//! the issuer, an earlier run, another replica.
 
 use oauthgate_core::{
     JwkSet,
-    keys::{Jwk, JwkSetError},
+    keys::{Jwk, JwkSetError, KeyId},
 };
 
-/// How the `kid` of every throw-away key begins.
+/// How the `kid` of a throw-away key begins, unless its issuer imitates another provider.
 pub const DEV_KEY_PREFIX: &str = "oauthgate-dev-";
 
 /// The set, unless it holds a throw-away key.
@@ -25,12 +26,14 @@ pub(super) fn without_dev_keys(set: JwkSet) -> Result<JwkSet, JwkSetError> {
 }
 
 fn is_dev_key(key: &Jwk) -> bool {
-    key.id()
-        .is_some_and(|id| id.as_str().starts_with(DEV_KEY_PREFIX))
+    let is_named = |id: &KeyId| id.as_str().starts_with(DEV_KEY_PREFIX);
+    key.is_dev_key() || key.id().is_some_and(is_named)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::testing::{TestKey, jwks};
 
@@ -44,6 +47,20 @@ mod tests {
         for kids in [&["oauthgate-dev-x1"][..], &["good", "oauthgate-dev-"]] {
             let error = without_dev_keys(set(kids)).unwrap_err();
             assert!(error.to_string().contains("dev-issuer"));
+        }
+    }
+
+    #[test]
+    fn a16_refuses_marked_keys_under_any_name_even_when_written_out_again() {
+        let mut document: Value = serde_json::from_slice(&jwks(&[&TestKey::new("key-1")])).unwrap();
+        for mark in [json!(true), json!(false), json!("x"), Value::Null] {
+            document["keys"][0]["oauthgate_dev_key"] = mark;
+            let text = document.to_string();
+            let written = JwkSet::public_document(text.as_bytes(), |_| false).unwrap();
+            for text in [text.as_bytes(), &written.text] {
+                let error = without_dev_keys(JwkSet::parse(text).unwrap()).unwrap_err();
+                assert!(error.to_string().contains("dev-issuer"));
+            }
         }
     }
 
