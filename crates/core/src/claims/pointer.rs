@@ -72,6 +72,20 @@ impl ClaimPointer {
         }
     }
 
+    /// The pointer to a member of the object that this points to.
+    #[must_use]
+    pub(crate) fn member(mut self, name: &str) -> Self {
+        self.rest.push(Segment::Name(name.to_owned()));
+        self
+    }
+
+    /// The pointer to the member of that object whose name is the value of a claim.
+    #[must_use]
+    pub(crate) fn member_named_by(mut self, claim: &str) -> Self {
+        self.rest.push(Segment::ValueOf(claim.to_owned()));
+        self
+    }
+
     /// The pointer to the member `name` of the same object.
     #[must_use]
     pub(crate) fn sibling(&self, name: &str) -> Self {

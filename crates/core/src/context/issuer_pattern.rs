@@ -17,7 +17,17 @@ impl IssuerPattern {
             !issuer.scheme.is_empty() && is_authority(issuer.host)
         } else {
             pattern.scheme == issuer.scheme
-                && fit(pattern.host, issuer.host, '.', is_label, &mut captures)
+                && fit(
+                    pattern.host,
+                    issuer.host,
+                    '.',
+                    if issuer.scheme.is_empty() {
+                        is_segment
+                    } else {
+                        is_label
+                    },
+                    &mut captures,
+                )
         };
         let fits = host_fits && fit(pattern.path, issuer.path, '/', is_segment, &mut captures);
         fits.then_some(captures)

@@ -18,6 +18,7 @@ const CLIENT: &str = "{client}";
 /// | `/sub^=mch_` | the claim starts like this |
 /// | `/sub$=@clients` | the claim ends like this |
 /// | `/sub==/aud` | the claim is, or is one of, the values of the other |
+/// | `/azp!=/aud` | the claim is there, and is none of the values of the other |
 /// | `/roles!/scp` | the first claim is there, and the second is not |
 /// | `/a=b&/c` | each of these signs is shown |
 ///
@@ -46,6 +47,8 @@ pub enum MachineSign {
     EndsWith(ClaimPointer, String),
     /// The claim is the second one, or one of the values of the second one.
     SameAs(ClaimPointer, ClaimPointer),
+    /// The claim is there, and is none of the values of the second one.
+    DiffersFrom(ClaimPointer, ClaimPointer),
     /// The first claim is present, and the second is not.
     PresentWithout(ClaimPointer, ClaimPointer),
     /// Each of these is shown.
@@ -86,6 +89,10 @@ impl MachineSign {
             let other = ClaimPointer::parse(&format!("/{other}"))?;
             return Ok(Self::SameAs(ClaimPointer::parse(place)?, other));
         }
+        if let Some(place) = place.strip_suffix('!') {
+            let place = ClaimPointer::parse(place)?;
+            return ClaimPointer::parse(value).map(|other| Self::DiffersFrom(place, other));
+        }
         if value.is_empty() || value == CLIENT {
             return Err(SettingError::new(
                 "a sign without a value",
@@ -118,6 +125,7 @@ impl fmt::Display for MachineSign {
             Self::StartsWith(place, start) => write!(f, "{place}^={start}"),
             Self::EndsWith(place, end) => write!(f, "{place}$={end}"),
             Self::SameAs(place, other) => write!(f, "{place}=={other}"),
+            Self::DiffersFrom(place, other) => write!(f, "{place}!={other}"),
             Self::PresentWithout(present, absent) => write!(f, "{present}!{absent}"),
             Self::All(signs) => {
                 let signs: Vec<_> = signs.iter().map(ToString::to_string).collect();

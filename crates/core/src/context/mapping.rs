@@ -62,7 +62,20 @@ pub(crate) fn tenant_id<'claims>(
     claims: &'claims Claims,
     profile: &'claims Profile,
 ) -> Result<Option<&'claims str>, TokenError> {
+    for place in &profile.tenant {
+        refuse_a_second_spelling(claims, place)?;
+    }
     name(claims, &profile.tenant)
+}
+
+/// Two claims whose names differ in case only are two tenants to two readers (trap 6).
+fn refuse_a_second_spelling(claims: &Claims, place: &ClaimPointer) -> Result<(), TokenError> {
+    let names = claims.as_map().keys();
+    let spellings = names.filter(|name| name.eq_ignore_ascii_case(place.top()));
+    if spellings.count() > 1 {
+        return Err(malformed(format!("`{place}` is there in two spellings")));
+    }
+    Ok(())
 }
 
 /// The scopes granted (rule R24).

@@ -148,7 +148,9 @@ fn c3_the_place_after_a_null_counts() {
         (user.scopes().to_string().as_str(), user.client_id()),
         ("a", Some("app"))
     );
-    let user = user_of(Profile::okta(), &with_nulls(claims(), &["uid"])).unwrap();
+    let places = vec![ClaimPointer::claim("uid"), ClaimPointer::claim("sub")];
+    let profile = Profile::generic().with_user(places);
+    let user = user_of(profile, &with_nulls(claims(), &["uid"])).unwrap();
     assert_eq!(user.user_id(), "user-1");
 }
 
@@ -176,7 +178,7 @@ fn c3_null_opens_nothing() {
     );
     for name in ["iss", "sub", "aud", "exp", "nbf", "iat"] {
         for profile in [Profile::generic(), Profile::okta()] {
-            let claims = claims_with(&json!({"uid": "00ui"}));
+            let claims = claims_with(&json!({"uid": "00ui", "cid": "0oas"}));
             assert_eq!(
                 user_of(profile, &with_nulls(claims, &[name])),
                 Err(Reason::MalformedClaims),

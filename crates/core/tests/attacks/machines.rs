@@ -61,10 +61,23 @@ fn c15_a_keycloak_user_is_no_service_account_by_a_name_it_chose() {
     }
     let clientless = json!({"preferred_username": "service-account-scheduler", "azp": null});
     assert_eq!(keycloak(&clientless), person);
-    // Keycloak writes names of users in lower case, and those of clients as they are.
+    // Keycloak writes names of users in lower case, and those of clients as they are; what only a
+    // session of client credentials has must stand beside the name, which a person could choose.
+    let program = ("Scheduler".to_owned(), PrincipalKind::Service);
     for name in ["service-account-scheduler", "service-account-Scheduler"] {
         let named = json!({"preferred_username": name});
-        let program = ("Scheduler".to_owned(), PrincipalKind::Service);
-        assert_eq!(keycloak(&named), program, "{name}");
+        assert_eq!(keycloak(&named), person, "{name}");
+        for sign in ["client_id", "clientId", "clientHost", "clientAddress"] {
+            let signed = merged(named.clone(), &json!({ sign: "Scheduler" }));
+            assert_eq!(keycloak(&signed), program, "{name} {sign}");
+        }
+    }
+    for sign in ["client_id", "clientId"] {
+        let other = json!({"preferred_username": "ana", sign: "Scheduler"});
+        assert_eq!(
+            keycloak(&other),
+            person,
+            "{sign} of an administrator's mapper"
+        );
     }
 }

@@ -77,7 +77,7 @@ audience = "api"
 
 /// Claims that each of the profiles reads differently.
 fn claims(issuer: &str, tenant: &str) -> Value {
-    json!({ "iss": issuer, "tid": tenant, "sub": "by-sub", "oid": "by-oid", "uid": "by-uid", "scp": ["read"] })
+    json!({ "iss": issuer, "tid": tenant, "sub": "by-sub", "oid": "by-oid", "uid": "by-uid", "azp": "app", "cid": "app", "scp": ["read"] })
 }
 
 #[test]

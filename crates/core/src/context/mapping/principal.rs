@@ -94,6 +94,10 @@ fn is_shown(
             let others = values(claims, other)?;
             some_value(place, &|value| others.iter().any(|other| other == value))
         }
+        MachineSign::DiffersFrom(place, other) => {
+            let (found, others) = (values(claims, place)?, values(claims, other)?);
+            Ok(!found.is_empty() && !found.iter().any(|value| others.contains(value)))
+        }
         MachineSign::All(signs) => signs.iter().try_fold(true, |all, sign| {
             Ok(is_shown(sign, claims, client_id)? && all)
         }),

@@ -2,9 +2,10 @@
 
 use crate::{
     Profile,
-    claims::ClaimPointer,
-    context::{AudienceKind, MachineSign, Preset, preset::KnownIssuer, profile::claims},
+    context::{AudienceKind, Preset, preset::KnownIssuer, profile::claims},
 };
+
+use super::signs::{ends_with, equals};
 
 /// The trailing slash is part of every issuer. A custom domain (`https://login.acme.example/`) tells
 /// nothing: name the preset there.
@@ -21,7 +22,9 @@ pub(super) const PRESET: Preset = Preset {
 
 impl Profile {
     /// Auth0, in both its own token profile (`azp`) and the RFC 9068 one (`client_id`). The tenant is
-    /// the organization; machine tokens say `gty` = `client-credentials`, and their `sub` ends in `@clients`.
+    /// the organization; machine tokens say `gty` = `client-credentials`, and their `sub` ends in `@clients`,
+    /// or they say `sub_profile` where agents are told apart. An agent that acts for a user is in `act`,
+    /// and `sub` stays the user (trap 35).
     #[must_use]
     pub fn auth0() -> Self {
         Self {
@@ -30,8 +33,10 @@ impl Profile {
             tenant: claims(&["org_id"]),
             groups: claims(&["permissions"]),
             machine_signs: vec![
-                MachineSign::Equals(ClaimPointer::claim("gty"), "client-credentials".to_owned()),
-                MachineSign::EndsWith(ClaimPointer::claim("sub"), "@clients".to_owned()),
+                equals("gty", "client-credentials"),
+                ends_with("sub", "@clients"),
+                equals("sub_profile", "service"),
+                equals("sub_profile", "ai_agent"),
             ],
             ..Self::generic()
         }

@@ -1,0 +1,41 @@
+//! The organization server of Okta.
+
+use super::signs::absent;
+use crate::{
+    Profile,
+    context::{AudienceKind, Preset, TokenMode, preset::KnownIssuer, profile::claims},
+};
+
+/// The issuer has no path. A domain of one's own tells nothing: name the preset there.
+pub(super) const PRESET: Preset = Preset {
+    name: "okta-org",
+    title: "Okta (organization server)",
+    issuers: &[
+        KnownIssuer::new("https://*.okta.com"),
+        KnownIssuer::new("https://*.oktapreview.com"),
+        KnownIssuer::new("https://*.okta-emea.com"),
+    ],
+    audience: AudienceKind::Named(
+        "the URL of your Okta organization, as its tokens carry it; list the clients too",
+    ),
+    profile: Profile::okta_org,
+};
+
+impl Profile {
+    /// The tokens of an Okta organization's own server look like JWTs, and Okta says to treat them as
+    /// opaque: their keys were long not published. They are asked about, whatever they look like; the
+    /// answer names the client `client_id` and the scopes `scope`.
+    #[must_use]
+    pub fn okta_org() -> Self {
+        Self {
+            name: "okta-org",
+            token_mode: TokenMode::Opaque,
+            scopes: claims(&["scope", "scp"]),
+            user: claims(&["uid", "sub"]),
+            client: claims(&["client_id", "cid"]),
+            groups: claims(&["groups"]),
+            machine_signs: vec![absent("uid")],
+            ..Self::generic()
+        }
+    }
+}

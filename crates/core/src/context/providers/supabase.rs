@@ -1,0 +1,31 @@
+//! Supabase Auth.
+
+use crate::{
+    Profile,
+    context::{AudienceKind, Preset, preset::KnownIssuer, profile::claims},
+};
+
+pub(super) const PRESET: Preset = Preset {
+    name: "supabase",
+    title: "Supabase Auth",
+    issuers: &[KnownIssuer::new("https://*.supabase.co/auth/v1")],
+    audience: AudienceKind::Named(
+        "`authenticated`, and beside it the list of your OAuth clients as allowed clients",
+    ),
+    profile: Profile::supabase,
+};
+
+impl Profile {
+    /// Supabase Auth. Every user's token of every application says `authenticated`, and `resource` changes
+    /// nothing (trap 15): that audience binds nothing without a list of clients. The app's own session
+    /// tokens name no client, and are refused by that list.
+    #[must_use]
+    pub fn supabase() -> Self {
+        Self {
+            name: "supabase",
+            client: claims(&["client_id"]),
+            shared_audiences: vec!["authenticated".to_owned()],
+            ..Self::generic()
+        }
+    }
+}
