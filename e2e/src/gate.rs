@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     authorization_server::{AuthorizationServer, SCOPES},
+    names::Names,
     parts::binary,
     process::{Process, free_port},
     raw::{RawResponse, exchange, request_head, try_exchange},
@@ -90,6 +91,33 @@ impl GateBuilder {
             gate.environment.remove(*name);
         }
         gate.with_file(&file)
+    }
+
+    /// A gate with these variables and no others, but for what no page can know: free ports, the upstream's
+    /// address, the way to the names, and that throw-away keys are meant.
+    ///
+    /// # Panics
+    /// When the variables name no upstream or no resource.
+    #[must_use]
+    pub fn page_variables(variables: &[(String, String)], upstream: &str, names: &Names) -> Self {
+        let mut environment: BTreeMap<_, _> = variables.iter().cloned().collect();
+        let resource = environment.get("MCP_SERVER_URL");
+        let resource = resource.expect("a page names the resource").clone();
+        let (port, admin_port) = (free_port(), free_port());
+        let place = environment.get_mut("OAUTHGATE_UPSTREAM");
+        upstream.clone_into(place.expect("a page names the upstream"));
+        let gate = Self {
+            port,
+            admin_port,
+            resource,
+            environment,
+            directory: None,
+        };
+        gate.set("OAUTHGATE_LISTEN", format!("127.0.0.1:{port}"))
+            .set("OAUTHGATE_ADMIN_LISTEN", format!("127.0.0.1:{admin_port}"))
+            .set("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true")
+            .set("OAUTHGATE_CA_FILE", names.authority().display().to_string())
+            .set("HTTPS_PROXY", names.proxy())
     }
 
     fn with_file(mut self, text: &str) -> Self {

@@ -12,8 +12,10 @@ mod injector;
 mod issuer;
 mod login;
 mod moto;
+mod names;
 mod oidc_provider;
 mod outlet;
+mod page;
 mod parts;
 mod process;
 mod raw;
@@ -30,8 +32,10 @@ pub use injector::Injector;
 pub use issuer::{Issuer, Signer};
 pub use login::Tokens;
 pub use moto::{Moto, UserPool};
+pub use names::Names;
 pub use oidc_provider::{Form, OidcProvider};
 pub use outlet::{Behaviour, Outlet};
+pub use page::{Example, Page, Promise, SECTIONS};
 pub use parts::{
     Part, binary, glewlwyd, moto_server, new_key, node, node_script, npm_package, python,
     workspace_root,

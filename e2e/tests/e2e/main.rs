@@ -13,5 +13,6 @@ mod hostile;
 mod keys;
 mod limit;
 mod login;
+mod providers;
 mod rmcp_client;
 mod rotation;

@@ -1,0 +1,3 @@
+//! Known providers, each emulated under its real names.
+
+mod pages;

@@ -1,0 +1,67 @@
+//! The pages of `docs/providers`, taken at their word.
+
+use oauthgate_e2e::{Page, SECTIONS};
+
+/// What a page may set beside its four variables: which preset, and how the gate itself logs in.
+fn is_extra(name: &str) -> bool {
+    name == "OAUTHGATE_PRESET" || name.starts_with("OAUTHGATE_INTROSPECTION_")
+}
+
+fn pages() -> impl Iterator<Item = Page> {
+    Page::presets()
+        .into_iter()
+        .map(|preset| Page::named(&preset))
+}
+
+#[test]
+fn every_page_has_the_same_sections_in_the_same_order() {
+    for page in pages() {
+        assert_eq!(page.sections(), SECTIONS, "{}", page.preset);
+    }
+}
+
+#[test]
+fn four_variables_suffice() {
+    for page in pages() {
+        let blocks = page.variables();
+        assert!(!blocks.is_empty(), "{}", page.preset);
+        for block in blocks {
+            let counted: Vec<_> = block.iter().filter(|(name, _)| !is_extra(name)).collect();
+            assert!(counted.len() <= 4, "{}: {counted:?}", page.preset);
+        }
+    }
+}
+
+#[test]
+fn every_block_of_variables_has_its_emulation() {
+    for page in pages() {
+        let emulations = page.emulations();
+        assert_eq!(emulations.len(), page.variables().len(), "{}", page.preset);
+        assert_eq!(emulations[0], page.preset);
+    }
+}
+
+#[test]
+fn every_page_promises_who_the_user_is() {
+    for page in pages() {
+        let promises = page.promises();
+        let user = promises
+            .iter()
+            .find(|promise| promise.header == "X-Auth-Request-User");
+        let user = user.unwrap_or_else(|| panic!("{}", page.preset));
+        assert!(!user.claims.is_empty(), "{}", page.preset);
+        // A token without a header is an opaque one: then the example is an answer of the server.
+        let example = page.example();
+        assert!(example.claims.is_object(), "{}", page.preset);
+    }
+}
+
+#[test]
+fn the_table_of_all_links_every_page() {
+    let table = Page::named("README");
+    let table = table.text();
+    for preset in Page::presets() {
+        let row = format!("]({preset}.md) | `{preset}` |");
+        assert_eq!(table.matches(&row).count(), 1, "{preset}");
+    }
+}
