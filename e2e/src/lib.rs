@@ -18,6 +18,7 @@ mod outlet;
 mod page;
 mod parts;
 mod process;
+mod providers;
 mod raw;
 mod recorder;
 mod redis;
@@ -41,6 +42,7 @@ pub use parts::{
     workspace_root,
 };
 pub use process::{Process, free_port};
+pub use providers::Emulated;
 pub use raw::{Connection, RawResponse, exchange, request_head};
 pub use recorder::{Recorded, Recorder};
 pub use redis::RedisServer;
