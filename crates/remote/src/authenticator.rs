@@ -8,8 +8,11 @@ use oauthgate_core::{
 };
 
 use crate::{
-    ConfigurationError, IssuerSettings, KeyStatus, KeyStores, ProviderSettings, clock::Clock,
-    error::Mistake, jwks::KeyStore,
+    ConfigurationError, IssuerSettings, KeyStatus, KeyStores, ProviderSettings,
+    clock::Clock,
+    error::Mistake,
+    introspection::{Introspector, routing::Routing},
+    jwks::KeyStore,
 };
 
 /// One protected resource, the rules of its issuers, and their keys.
@@ -17,8 +20,12 @@ use crate::{
 pub struct Authenticator {
     resource: ProtectedResource,
     verifiers: VerifierSet,
-    /// In the order of the verifiers: keys are looked up inside one issuer only.
     stores: Vec<Arc<KeyStore>>,
+    /// In the order of the verifiers: keys are looked up inside one issuer only.
+    keys: Vec<Option<Arc<KeyStore>>>,
+    /// In the order of the verifiers: who asks the issuer about tokens.
+    introspectors: Vec<Option<Introspector>>,
+    routing: Routing,
     clock: Arc<dyn Clock>,
 }
 
@@ -36,14 +43,18 @@ impl Authenticator {
         let verifiers = VerifierSet::new(verifiers).map_err(|error| ConfigurationError {
             mistakes: vec![Mistake::new("issuers", None, error)],
         })?;
-        let stores = all(settings
+        let stores = all(settings.issuers.iter().map(|issuer| keys.store_for(issuer)))?;
+        let introspectors = all(settings
             .issuers
             .iter()
-            .map(|issuer| keys.store(&issuer.issuer, &issuer.key_settings())))?;
+            .map(|issuer| keys.introspector(issuer)))?;
         Ok(Self {
             resource: resource(settings),
             verifiers,
-            stores,
+            stores: stores.iter().flatten().cloned().collect(),
+            keys: stores,
+            introspectors,
+            routing: Routing::new(&settings.issuers),
             clock: Arc::clone(keys.clock()),
         })
     }
@@ -54,10 +65,15 @@ impl Authenticator {
         &self.resource
     }
 
-    /// The keys of each issuer, in the order of the settings.
+    /// The keys of each issuer whose keys are needed, in the order of the settings.
     #[must_use]
     pub fn stores(&self) -> &[Arc<KeyStore>] {
         &self.stores
+    }
+
+    /// Who asks the issuers about tokens, in the order of the settings.
+    pub fn introspectors(&self) -> impl Iterator<Item = &Introspector> {
+        self.introspectors.iter().flatten()
     }
 
     /// The rules of each issuer, in the order of the settings.
@@ -77,16 +93,37 @@ impl Authenticator {
     /// # Errors
     /// The refusal.
     pub async fn validate(&self, token: &str) -> Result<UserContext, Denial> {
-        let jws = CompactJws::parse_with_limit(token, self.verifiers.max_token_length())?;
+        let limit = self.verifiers.max_token_length();
+        if let Some(position) = self.routing.taker_of(token, limit)? {
+            return self.introspected(token, position).await;
+        }
+        let jws = CompactJws::parse_with_limit(token, limit)?;
         let (position, verifier) = self.verifiers.for_token(&jws)?;
-        let store = self
-            .stores
-            .get(position)
-            .ok_or_else(|| Denial::new(Reason::UnknownIssuer))?;
+        let store = at(&self.keys, position)?;
         let verified = verified_signature(&jws, verifier, store).await?;
         let validated = verifier.validate(verified, self.clock.now())?;
         Ok(verifier.user_context(&validated)?)
     }
+
+    /// The answer of the authorization server in the place of a signature; then the same checks.
+    async fn introspected(&self, token: &str, position: usize) -> Result<UserContext, Denial> {
+        let answered = at(&self.introspectors, position)?.ask(token).await?;
+        let verifier = self
+            .verifiers
+            .verifiers()
+            .get(position)
+            .ok_or_else(|| Denial::new(Reason::UnknownIssuer))?;
+        let now = self.clock.now();
+        let validated =
+            verifier.validate_introspected(&answered.claims, answered.ask_again, now)?;
+        Ok(verifier.user_context(&validated)?)
+    }
+}
+
+fn at<T>(all: &[Option<T>], position: usize) -> Result<&T, Denial> {
+    all.get(position)
+        .and_then(Option::as_ref)
+        .ok_or_else(|| Denial::new(Reason::UnknownIssuer))
 }
 
 async fn verified_signature(

@@ -81,6 +81,8 @@ pub(crate) struct Wanted {
     pub(crate) issuer: Issuer,
     /// A URL of the site on which the key set must lie, if it must.
     pub(crate) site: Option<Url>,
+    /// The member that names the place, for example `jwks_uri`.
+    pub(crate) member: &'static str,
 }
 
 /// A valid metadata document.
@@ -88,8 +90,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Discovered {
     /// Where it lies.
     pub(crate) document: Url,
-    /// Where it says that the keys are.
-    pub(crate) jwks_uri: Url,
+    /// The place that it names: of the keys, or whatever was wanted.
+    pub(crate) place: Url,
 }
 
 /// Asks the candidates in order and takes the first valid document. One that was valid `before` is asked
@@ -126,9 +128,9 @@ async fn search(
             continue;
         }
         match ask(http, candidate, wanted).await {
-            Ok(jwks_uri) => {
+            Ok(place) => {
                 let document = candidate.clone();
-                return Some(Discovered { document, jwks_uri });
+                return Some(Discovered { document, place });
             }
             Err(miss) => {
                 let may_come_back = Some(candidate) == before && miss.is_trouble();
@@ -150,7 +152,7 @@ async fn ask(http: &HttpFetcher, candidate: &Url, wanted: &Wanted) -> Result<Url
 }
 
 /// Reads a metadata document strictly: an object without duplicate members, the right `issuer`, an
-/// absolute `jwks_uri` where it may be.
+/// absolute URL of what is wanted, where it may be.
 fn read(body: &[u8], candidate: &Url, wanted: &Wanted) -> Result<Url, Miss> {
     let document = strict_object(body, BODY_LIMIT)
         .map_err(|error| Miss::Document(format!("no JSON object: {error}")))?;
@@ -158,18 +160,19 @@ fn read(body: &[u8], candidate: &Url, wanted: &Wanted) -> Result<Url, Miss> {
     if issuer != wanted.issuer.as_str() {
         return Err(Miss::OtherIssuer(mismatch(wanted.issuer.as_str(), issuer)));
     }
-    let text = string(&document, "jwks_uri")?;
+    let member = wanted.member;
+    let text = string(&document, member)?;
     let bad =
-        |problem: String| Miss::Document(format!("`jwks_uri` {problem}: {}", Printable(text)));
-    let jwks_uri = Url::parse(text).map_err(|_| bad("is no absolute URL".to_owned()))?;
-    if candidate.scheme() == "https" && jwks_uri.scheme() != "https" {
+        |problem: String| Miss::Document(format!("`{member}` {problem}: {}", Printable(text)));
+    let place = Url::parse(text).map_err(|_| bad("is no absolute URL".to_owned()))?;
+    if candidate.scheme() == "https" && place.scheme() != "https" {
         return Err(bad("leads from https to another scheme".to_owned()));
     }
     match &wanted.site {
-        Some(site) if !is_same_site(site, &jwks_uri) => Err(bad(format!(
+        Some(site) if !is_same_site(site, &place) => Err(bad(format!(
             "does not lie on the site of {site}, as jwks_same_site wants"
         ))),
-        _ => Ok(jwks_uri),
+        _ => Ok(place),
     }
 }
 

@@ -58,6 +58,7 @@ fn an_issuer_that_is_no_url_needs_an_explicit_one() {
 
 fn wanted(site: Option<&str>) -> Wanted {
     Wanted {
+        member: "jwks_uri",
         candidates: Vec::new(),
         issuer: issuer("https://a.example"),
         site: site.map(|site| Url::parse(site).unwrap()),

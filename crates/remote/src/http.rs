@@ -14,6 +14,7 @@
 mod error;
 mod fetch_headers;
 mod headers;
+mod post;
 mod redirect;
 mod resolver;
 
@@ -21,8 +22,10 @@ use std::{sync::Arc, time::Duration};
 
 pub(crate) use error::FetchError;
 pub use fetch_headers::FetchHeaders;
+pub(crate) use headers::RetryAfter;
 use http::{HeaderMap, StatusCode, header};
 use oauthgate_core::text::Printable;
+pub(crate) use post::{Posted, Question};
 use redirect::Redirects;
 use reqwest::{Certificate, Client, Proxy, Response};
 pub(crate) use resolver::Lookup;

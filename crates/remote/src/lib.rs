@@ -31,7 +31,8 @@
 //! [`core::Denial`] with one stable reason, which [`core::Answer`] turns into status and challenge.
 //!
 //! The rooms: [`mod@env`] and [`settings`] say what is trusted; `discovery` and `http` find and fetch under
-//! the limits of rule R12; [`jwks`] decides when, and holds; [`authenticator`] walks the path of a token.
+//! the limits of rule R12; [`jwks`] decides when, and holds; [`introspection`] asks about tokens
+//! that only their issuer can read; [`authenticator`] walks the path of a token.
 
 #![cfg_attr(
     not(test),
@@ -53,6 +54,7 @@ mod discovery;
 pub mod env;
 pub mod error;
 mod http;
+pub mod introspection;
 pub mod jwks;
 mod key_settings;
 pub mod key_stores;
@@ -68,6 +70,7 @@ mod testing;
 
 pub use error::ConfigurationError;
 pub use http::FetchHeaders;
+pub use introspection::{IntrospectionCredentials, IntrospectionSettings, IntrospectionStatus};
 pub use jwks::KeyStatus;
 pub use key_settings::{KeySettings, LONGEST_STALE_LIMIT};
 pub use key_stores::KeyStores;

@@ -9,7 +9,12 @@ use oauthgate_core::{
 
 use url::Url;
 
-use crate::{address::fetchable, error::Mistake, key_settings::KeySettings};
+use crate::{
+    address::fetchable,
+    error::Mistake,
+    introspection::{IntrospectionSettings, routing},
+    key_settings::KeySettings,
+};
 
 /// One trusted issuer.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub struct IssuerSettings {
     pub skew: Duration,
     /// Where its keys come from, and how long they are held.
     pub keys: KeySettings,
+    /// How it is asked about tokens, where the profile's `token_mode` says that it is.
+    pub introspection: Option<IntrospectionSettings>,
 }
 
 impl IssuerSettings {
@@ -50,6 +57,7 @@ impl IssuerSettings {
             hs_secret: None,
             skew: Duration::from_secs(60),
             keys: KeySettings::default(),
+            introspection: None,
         }
     }
 
@@ -86,6 +94,7 @@ impl IssuerSettings {
             .filter_map(|(setting, result)| Some(Mistake::new(setting, None, result.err()?)));
         let mut mistakes = self.key_settings().mistakes(&self.issuer);
         mistakes.extend(lists);
+        mistakes.extend(routing::mistakes_of(self));
         mistakes
     }
 }
@@ -162,6 +171,7 @@ impl ProviderSettings {
                 error,
             ))
         }));
+        mistakes.extend(routing::rivals(&self.issuers));
         mistakes
     }
 

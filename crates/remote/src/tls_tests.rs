@@ -32,6 +32,7 @@ async fn refusals(acceptor: TlsAcceptor, outbound: &Outbound) -> [String; 2] {
     let (server, fetcher) = server(acceptor, outbound).await;
     let issuer = Issuer::new(server.name()).unwrap();
     let wanted = Wanted {
+        member: "jwks_uri",
         candidates: discovery::candidates(&issuer, None).unwrap(),
         issuer,
         site: None,

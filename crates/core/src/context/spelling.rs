@@ -53,9 +53,11 @@ words! {
 
 words! {
     /// How the authorization server is asked about an opaque token.
-    IntrospectionForm: "rfc7662, google-tokeninfo or github-application" {
+    IntrospectionForm: "rfc7662, rfc9701, google-tokeninfo or github-application" {
         /// Token introspection (RFC 7662).
         Rfc7662 = "rfc7662",
+        /// The same, with answers that the authorization server signs (RFC 9701), and no others.
+        Rfc9701 = "rfc9701",
         /// Google's `tokeninfo`.
         GoogleTokeninfo = "google-tokeninfo",
         /// GitHub's "check a token" for one OAuth application.

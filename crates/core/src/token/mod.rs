@@ -11,7 +11,7 @@ pub use bearer::BearerToken;
 pub use compact::{CompactJws, Jws, TokenShape};
 pub use header::JoseHeader;
 pub(crate) use header::without_application_prefix;
-pub(crate) use introspection::check_envelope;
 pub use introspection::{
-    IntrospectedClaims, IntrospectionAnswer, RESPONSE_MEDIA_TYPE, SignedIntrospection,
+    IntrospectedClaims, IntrospectionAnswer, RESPONSE_MEDIA_TYPE, SignedAnswerRules,
+    SignedIntrospection,
 };

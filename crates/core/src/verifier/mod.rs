@@ -19,7 +19,7 @@ use crate::{
     UserContext,
     claims::Claims,
     context::mapping,
-    token::{IntrospectedClaims, IntrospectionAnswer, SignedIntrospection, check_envelope, signs},
+    token::{IntrospectedClaims, signs},
 };
 
 /// A token that passed every check. Only [`Verifier::validate`] and [`Verifier::validate_introspected`]
@@ -171,27 +171,6 @@ impl Verifier {
             expires_at: answer.claims().time("exp")?.unwrap_or(ask_again),
             was_introspected: true,
         })
-    }
-
-    /// Verifies a signed answer of the introspection endpoint (RFC 9701): the signature with the keys of
-    /// this issuer, then that it comes from `asked`, is for the client that asked, and is fresh.
-    ///
-    /// # Errors
-    /// `introspection_refused`, whatever is wrong: nothing is then known about the token.
-    pub fn verify_introspection(
-        &self,
-        answer: &SignedIntrospection<'_>,
-        keys: &JwkSet,
-        client_id: &str,
-        now: UnixTime,
-    ) -> Result<IntrospectionAnswer, TokenError> {
-        let verified = SignatureVerified::verify(answer.jws(), keys, &self.rules.algorithms)
-            .map_err(|error| {
-                let detail = format!("the signed answer is refused: {error}");
-                TokenError::new(Reason::IntrospectionRefused, detail)
-            })?;
-        let clock = (now, self.rules.skew);
-        check_envelope(verified.claims(), self.issuer(), client_id, clock)
     }
 
     fn signed<'token>(

@@ -1,10 +1,12 @@
 //! Answers of an introspection endpoint (RFC 7662) in the place of a signature, and signed ones (RFC 9701).
 
+use std::time::Duration;
+
 use oauthgate_core::{
-    Answer, Audience, Denial, IntrospectionAnswer, Profile, ProtectedResource, Reason, TokenError,
-    UnixTime, UserContext, Verifier,
+    Answer, Audience, Denial, IntrospectionAnswer, Profile, ProtectedResource, Reason,
+    SigningAlgorithm, TokenError, UnixTime, UserContext, Verifier,
     claims::ClaimPointer,
-    token::{IntrospectedClaims, SignedIntrospection},
+    token::{IntrospectedClaims, SignedAnswerRules, SignedIntrospection},
 };
 use serde_json::{Value, json};
 
@@ -328,7 +330,14 @@ fn signed_with(header: &Value, more: &Value) -> String {
 
 fn open(text: &str) -> Result<IntrospectionAnswer, TokenError> {
     let signed = SignedIntrospection::parse(text)?;
-    verifier().verify_introspection(&signed, &keys(), CLIENT, UnixTime::from_secs(NOW))
+    let issuer = issuer();
+    let rules = SignedAnswerRules {
+        issuer: &issuer,
+        client_id: CLIENT,
+        algorithms: SigningAlgorithm::ALL,
+        skew: Duration::from_secs(60),
+    };
+    signed.verify(&keys(), &rules, UnixTime::from_secs(NOW))
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! - `Cache-Control`: the shortest life of all lines; `Age`: the longest.
 //! - `Retry-After`: the longest pause. `ETag`, `Location`: two different ones are none.
 //! - `Content-Encoding`: anything but `identity` is refused, since nothing was offered.
-//! - `Content-Type` and `Link` are not read at all.
+//! - `Content-Type`: of the answer to a question; two different ones are none. `Link` is not read at all.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -20,7 +20,7 @@ pub(crate) enum RetryAfter {
 
 impl RetryAfter {
     /// The pause that is left at this time.
-    pub(super) fn seen_from(self, now: UnixTime) -> Duration {
+    pub(crate) fn seen_from(self, now: UnixTime) -> Duration {
         match self {
             Self::In(pause) => pause,
             Self::At(then) => {
@@ -89,6 +89,13 @@ pub(super) fn encoding(headers: &HeaderMap) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .find(|value| !value.trim().eq_ignore_ascii_case("identity") && !value.trim().is_empty())
         .map(|value| Printable(value.trim()).to_string())
+}
+
+/// The media type without its parameters, in lower case, unless two lines differ.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let line = only(headers, &header::CONTENT_TYPE)?;
+    let essence = line.split(';').next().unwrap_or_default().trim();
+    (!essence.is_empty()).then(|| essence.to_ascii_lowercase())
 }
 
 fn only<'headers>(headers: &'headers HeaderMap, name: &HeaderName) -> Option<&'headers str> {

@@ -42,6 +42,7 @@ async fn keys_of(server: &FakeIssuer, hosts: &[&str]) -> Result<HttpAnswer, Fetc
 async fn discovered(server: &FakeIssuer, hosts: &[&str]) -> Result<Url, KeySourceError> {
     let issuer = Issuer::new(server.name()).unwrap();
     let wanted = Wanted {
+        member: "jwks_uri",
         candidates: discovery::candidates(&issuer, None).unwrap(),
         issuer,
         site: None,
@@ -49,7 +50,7 @@ async fn discovered(server: &FakeIssuer, hosts: &[&str]) -> Result<Url, KeySourc
     let http = fetcher(server.name(), hosts);
     discovery::discover(&http, &wanted, None, UnixTime::from_secs(0))
         .await
-        .map(|discovered| discovered.jwks_uri)
+        .map(|discovered| discovered.place)
 }
 
 #[tokio::test]

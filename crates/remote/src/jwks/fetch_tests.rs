@@ -37,6 +37,7 @@ impl Scene {
         let base = discovery::base_of(&issuer).unwrap();
         let http = HttpFetcher::new(AddressRule::new([&base]), &Outbound::default()).unwrap();
         let location = Location::Discovered(Wanted {
+            member: "jwks_uri",
             candidates: discovery::candidates(&issuer, None).unwrap(),
             issuer,
             site: None,
@@ -265,6 +266,7 @@ async fn a_metadata_url_whose_host_is_down_does_not_hide_the_issuers_own_places(
     let dead = Url::parse("http://127.0.0.1:1/metadata").unwrap();
     let http = HttpFetcher::new(AddressRule::new([&dead]), &Outbound::default()).unwrap();
     let wanted = Wanted {
+        member: "jwks_uri",
         candidates: discovery::candidates(&issuer, Some(&dead)).unwrap(),
         issuer,
         site: None,
@@ -303,6 +305,7 @@ async fn a_host_that_is_gone_is_asked_for_one_candidate_only() {
     let base = discovery::base_of(&issuer).unwrap();
     let http = HttpFetcher::new(AddressRule::new([&base]), &Outbound::default()).unwrap();
     let wanted = Wanted {
+        member: "jwks_uri",
         candidates: discovery::candidates(&issuer, None).unwrap(),
         issuer,
         site: None,

@@ -19,7 +19,7 @@ pub(crate) mod file;
 mod flight;
 mod held;
 mod keeping;
-mod place;
+pub(crate) mod place;
 mod renewal;
 mod ring;
 mod rule;

@@ -1,4 +1,4 @@
-//! Where metadata says that the keys are: remembered for an hour, then asked for again.
+//! Where metadata says that the keys are, or the introspection endpoint is: remembered for an hour, then asked for again.
 //!
 //! A look at the metadata belongs to nobody, like a fetch of keys: whoever waits for it may leave, and
 //! what it finds is remembered all the same. There is one look at a time.
@@ -34,11 +34,11 @@ const REST: Duration = Duration::from_secs(60);
 const MOST_IN_VAIN: u32 = 3;
 
 /// What metadata says in the end.
-pub(super) type Look = Shared<BoxFuture<'static, Result<Url, KeySourceError>>>;
+pub(crate) type Look = Shared<BoxFuture<'static, Result<Url, KeySourceError>>>;
 
 /// Where the keys are, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Known {
+pub(crate) enum Known {
     /// Metadata said so within the hour.
     Believed(Url),
     /// Metadata said so once, and is to be asked again.
@@ -48,7 +48,7 @@ pub(super) enum Known {
 
 /// The place that metadata names.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     http: HttpFetcher,
     wanted: Wanted,
     clock: Arc<dyn Clock>,
@@ -81,7 +81,7 @@ struct Found {
 }
 
 impl Place {
-    pub(super) fn new(
+    pub(crate) fn new(
         http: HttpFetcher,
         wanted: Wanted,
         clock: Arc<dyn Clock>,
@@ -98,7 +98,7 @@ impl Place {
 
     /// What was looked up within the hour is good enough for upkeep, and less so for a key that is missing:
     /// perhaps all keys moved. An operator wants to know now.
-    pub(super) fn known(&self, demand: Demand) -> Known {
+    pub(crate) fn known(&self, demand: Demand) -> Known {
         let life = match demand {
             Demand::Upkeep => METADATA_LIFE,
             Demand::Stranger => RENEWAL,
@@ -112,15 +112,15 @@ impl Place {
         let is_believed = now + (METADATA_LIFE - life) < found.believed_until;
         let was_away = state.away_at.is_some_and(|at| now < at + REST);
         if is_believed || (was_away && demand == Demand::Stranger) {
-            Known::Believed(found.at.jwks_uri.clone())
+            Known::Believed(found.at.place.clone())
         } else {
-            Known::Due(found.at.jwks_uri.clone())
+            Known::Due(found.at.place.clone())
         }
     }
 
     /// The look that is under way, or a new one. When nobody waits for it, it goes on by itself, or with
     /// the next fetch where nothing may run by itself.
-    pub(super) fn look(self: &Arc<Self>) -> Look {
+    pub(crate) fn look(self: &Arc<Self>) -> Look {
         let mut state = self.state();
         if let Some(look) = &state.look {
             return look.clone();
@@ -156,7 +156,7 @@ impl Place {
     }
 
     /// The place did not answer: perhaps it moved, so ask metadata again next time.
-    pub(super) fn doubt(&self) {
+    pub(crate) fn doubt(&self) {
         if let Some(found) = self.state().found.as_mut() {
             found.believed_until = Duration::ZERO;
         }
@@ -186,12 +186,12 @@ fn look_with(
         if let Some(place) = place.upgrade() {
             place.end_look(&verdict);
         }
-        verdict.map(|discovered| discovered.jwks_uri)
+        verdict.map(|discovered| discovered.place)
     }
 }
 
 /// Metadata that is merely away does not invalidate what it said before; metadata that now names
 /// another issuer does.
-pub(super) fn is_merely_away(error: &KeySourceError) -> bool {
+pub(crate) fn is_merely_away(error: &KeySourceError) -> bool {
     error.reason() == Reason::MetadataUnavailable
 }

@@ -111,6 +111,7 @@ impl KeyStoresBuilder {
                 preloads: self.preloads,
                 replicas: self.replicas,
                 shelves: std::sync::Mutex::default(),
+                desks: std::sync::Mutex::default(),
                 upkeep: std::sync::Mutex::default(),
                 touch: std::sync::Mutex::default(),
                 upkeep_was_started: AtomicBool::new(false),

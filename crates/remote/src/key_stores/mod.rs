@@ -21,6 +21,7 @@
 //! issuer away is allowed: [`KeyStores::status`] says so, and upkeep goes on trying.
 
 mod builder;
+mod introspectors;
 mod replicas;
 #[cfg(test)]
 mod replicas_tests;
@@ -76,6 +77,8 @@ struct Shared {
     /// What replicas of this program have in common.
     replicas: Option<Arc<dyn SharedKeys>>,
     shelves: Mutex<Vec<Shelf>>,
+    /// Who asks about tokens.
+    desks: Mutex<Vec<introspectors::Desk>>,
     upkeep: Mutex<Vec<AbortHandle>>,
     /// The task that keeps in touch with the other replicas.
     touch: Mutex<Option<AbortHandle>>,
@@ -165,7 +168,8 @@ impl KeyStores {
     pub async fn warm_up(&self) -> Vec<KeyStatus> {
         let stores = self.stores();
         self.exchange(&stores).await;
-        join_all(stores.iter().map(KeyStore::warm)).await;
+        let keys = join_all(stores.iter().map(KeyStore::warm));
+        futures_util::future::join(keys, self.warm_introspectors()).await;
         self.start_upkeep();
         self.status()
     }
@@ -360,6 +364,7 @@ fn location(issuer: &Issuer, settings: &KeySettings) -> Result<Location, Setting
     // An issuer that is no URL has no site; its metadata's stands for it.
     let site = || discovery::base_of(issuer).or_else(|| settings.metadata_url.clone());
     Ok(Location::Discovered(Wanted {
+        member: "jwks_uri",
         candidates: discovery::candidates(issuer, settings.metadata_url.as_ref())?,
         issuer: expected.clone(),
         site: settings.jwks_same_site.then(site).flatten(),

@@ -108,7 +108,10 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
         .checked_add(2)?
         .checked_div(5)?
         .checked_add(day.checked_sub(1)?)?;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let leap_days = year
+        .div_euclid(4)
+        .checked_sub(year.div_euclid(100))?
+        .checked_add(year.div_euclid(400))?;
     year.checked_mul(365)?
         .checked_add(leap_days)?
         .checked_add(of_year)?

@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub(crate) use self::signed::check_envelope;
-pub use self::signed::{RESPONSE_MEDIA_TYPE, SignedIntrospection};
+pub use self::signed::{RESPONSE_MEDIA_TYPE, SignedAnswerRules, SignedIntrospection};
 use crate::{Issuer, Reason, TokenError, claims::Claims, json};
 
 /// What the authorization server says about a token.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{IntrospectionAnswer, refused};
 use crate::{
-    CompactJws, Issuer, KeyHint, TokenError, UnixTime, claims::Claims, text::Printable,
-    token::without_application_prefix,
+    CompactJws, Issuer, JwkSet, KeyHint, SignatureVerified, SigningAlgorithm, TokenError, UnixTime,
+    claims::Claims, text::Printable, token::without_application_prefix,
 };
 
 /// The media type of a signed answer.
@@ -17,8 +17,20 @@ const TOKEN_TYPE: &str = "token-introspection+jwt";
 /// How old a signed answer may be: it was made for this very question.
 const OLDEST: Duration = Duration::from_secs(300);
 
-/// A signed answer whose parts were read strictly; nothing is verified yet. It becomes an
-/// [`IntrospectionAnswer`] by [`crate::Verifier::verify_introspection`].
+/// What a signed answer must satisfy.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedAnswerRules<'rules> {
+    /// The issuer that was asked.
+    pub issuer: &'rules Issuer,
+    /// The client that asked: whom the answer must be for.
+    pub client_id: &'rules str,
+    /// The algorithms allowed.
+    pub algorithms: &'rules [SigningAlgorithm],
+    /// The tolerated clock skew.
+    pub skew: Duration,
+}
+
+/// A signed answer whose parts were read strictly; nothing is verified before [`Self::verify`].
 #[derive(Debug, Clone)]
 pub struct SignedIntrospection<'answer> {
     jws: CompactJws<'answer>,
@@ -53,8 +65,20 @@ impl<'answer> SignedIntrospection<'answer> {
         self.hint.clone()
     }
 
-    pub(crate) fn jws(&self) -> &CompactJws<'answer> {
-        &self.jws
+    /// Verifies the signature with the keys of the issuer that was asked, then that the answer comes from
+    /// it, is for the client that asked, and is fresh.
+    ///
+    /// # Errors
+    /// `introspection_refused`, whatever is wrong: nothing is then known about the token.
+    pub fn verify(
+        &self,
+        keys: &JwkSet,
+        rules: &SignedAnswerRules<'_>,
+        now: UnixTime,
+    ) -> Result<IntrospectionAnswer, TokenError> {
+        let verified = SignatureVerified::verify(&self.jws, keys, rules.algorithms)
+            .map_err(|error| refused(format!("the signed answer is refused: {error}")))?;
+        opened(verified.claims(), rules, now)
     }
 }
 
@@ -62,43 +86,43 @@ fn is_ours(token_type: &str) -> bool {
     without_application_prefix(token_type).eq_ignore_ascii_case(TOKEN_TYPE)
 }
 
-/// What a signed answer says, once its signature was verified: it must come from the issuer that was
-/// asked, be for us, and be fresh (RFC 9701 §5: `iss`, `aud`, `iat` are required).
-pub(crate) fn check_envelope(
+/// RFC 9701 §5: `iss`, `aud` and `iat` are required.
+fn opened(
     claims: &Claims,
-    issuer: &Issuer,
-    client_id: &str,
-    (now, skew): (UnixTime, Duration),
+    rules: &SignedAnswerRules<'_>,
+    now: UnixTime,
 ) -> Result<IntrospectionAnswer, TokenError> {
     let malformed = |error: TokenError| refused(format!("the signed answer: {}", error.detail()));
-    match claims.text("iss").map_err(malformed)? {
-        Some(found) if found == issuer.as_str() => {}
-        found => {
-            return Err(refused(format!(
-                "the signed answer's `iss` is \"{}\", and \"{issuer}\" was asked",
-                Printable(found.unwrap_or_default())
-            )));
-        }
+    let issuer = claims.text("iss").map_err(malformed)?.unwrap_or_default();
+    if issuer != rules.issuer.as_str() {
+        return Err(refused(format!(
+            "the signed answer's `iss` is \"{}\", and \"{}\" was asked",
+            Printable(issuer),
+            rules.issuer
+        )));
     }
     let audiences = claims.texts("aud").map_err(malformed)?.unwrap_or_default();
-    if !audiences.contains(&client_id) {
+    if !audiences.contains(&rules.client_id) {
         return Err(refused(
             "the signed answer's `aud` does not name our client id",
         ));
     }
-    let Some(issued_at) = claims.time("iat").map_err(malformed)? else {
-        return Err(refused("the signed answer has no `iat`"));
-    };
-    if issued_at > now.saturating_add(skew) {
+    let issued_at = claims
+        .time("iat")
+        .map_err(malformed)?
+        .ok_or_else(|| refused("the signed answer has no `iat`"))?;
+    if issued_at > now.saturating_add(rules.skew) {
         return Err(refused("the signed answer was issued in the future"));
     }
-    if issued_at.saturating_add(OLDEST).saturating_add(skew) < now {
+    if issued_at.saturating_add(OLDEST).saturating_add(rules.skew) < now {
         return Err(refused(
             "the signed answer is old: it answers another question",
         ));
     }
     match claims.get("token_introspection") {
-        Some(Value::Object(members)) => IntrospectionAnswer::of_members(members.clone(), issuer),
+        Some(Value::Object(members)) => {
+            IntrospectionAnswer::of_members(members.clone(), rules.issuer)
+        }
         _ => Err(refused(
             "the signed answer has no object `token_introspection`",
         )),
