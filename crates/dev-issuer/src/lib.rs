@@ -13,9 +13,13 @@
 //! - revocation (RFC 7009), introspection (RFC 7662), access tokens as `at+jwt` (RFC 9068) or opaque;
 //! - a control API that rotates keys, forges tokens and makes the server misbehave.
 //!
+//! With [`DevIssuerOptions::emulation`] it passes itself off as somebody else's product: issuer, paths, documents, keys
+//! and tokens are then in that provider's shape ([`Emulation`]). Such keys have the provider's kind of `kid` and are
+//! marked by the member `"oauthgate_dev_key": true`.
+//!
 //! A request without `scope` gets the scopes its client registered, or none; there is no password, only
-//! [`DemoUser`]. The consent page lets the person leave scopes out. Every `kid` starts with `oauthgate-dev-`, so that
-//! a resource server can refuse these keys by name.
+//! [`DemoUser`]. The consent page lets the person leave scopes out. Without an emulation, every `kid` starts with
+//! `oauthgate-dev-`, so that a resource server can refuse these keys by name.
 //!
 //! # The control API
 //! With [`DevIssuerOptions::control_api`], at the root of the host, JSON in and out, closed to web pages:
@@ -27,6 +31,7 @@
 //! | `DELETE /control/faults` | | [`DevIssuer::clear_faults`] |
 //! | `POST /control/resources` | `{"uri": "http://127.0.0.1:8080/mcp", "scopes": ["a"]}` | [`DevIssuer::add_resource`] |
 //! | `POST /control/mint` | a [`TokenSpec`], at least `{"audience": "…"}` | answers `{"access_token": "…", "token_type": "Bearer"}` |
+//! | `POST /control/mint` | `{"kind": "user"}` and the members of [`Changes`] | the same of [`DevIssuer::emulated_token`] |
 //! | `GET /control/counters` | | [`Counters`] |
 //! | `POST /control/reset` | | [`DevIssuer::reset`] |
 //!

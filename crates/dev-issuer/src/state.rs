@@ -47,8 +47,9 @@ impl IssuerState {
         emulated: Option<Emulated>,
         keys: KeyRing,
     ) -> Self {
-        let mut clients = options.clients.clone();
-        clients.extend(emulated.iter().flat_map(Emulated::clients));
+        let usual = emulated.iter().flat_map(Emulated::clients);
+        // The caller's word counts where both know a client.
+        let clients: Vec<_> = usual.chain(options.clients.iter().cloned()).collect();
         Self {
             issuer,
             path,

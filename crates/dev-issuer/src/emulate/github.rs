@@ -52,7 +52,7 @@ impl Provider for GitHub {
     }
 
     fn clients(&self) -> [&'static str; 2] {
-        ["Iv1.8a61f9b3a7aba766", "Iv1.0b1c2d3e4f5a6b7c"]
+        ["Ov23liExampleClientId", "Ov23liAnotherExample0"]
     }
 
     fn login_needs_secret(&self) -> bool {

@@ -56,7 +56,7 @@ impl Provider for Google {
 
     fn clients(&self) -> [&'static str; 2] {
         [
-            "407408718192.apps.googleusercontent.com",
+            "407408718192-example.apps.googleusercontent.com",
             "104128712345678901234",
         ]
     }

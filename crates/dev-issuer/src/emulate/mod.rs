@@ -63,15 +63,15 @@ static TABLE: &[Emulation] = table! {
     "entra-v1", "entra", "Microsoft Entra ID, v1.0 tokens", entra::Entra::V1;
     "entra-organizations", "entra", "Microsoft Entra ID, any tenant", entra::Entra::Organizations;
     "entra-external-id", "entra-external-id", "Microsoft Entra External ID", entra_external_id::EntraExternalId;
-    "b2c", "b2c", "Azure AD B2C", b2c::B2c::Default;
-    "b2c-tfp", "b2c", "Azure AD B2C, policy in the issuer", b2c::B2c::Tfp;
+    "b2c", "b2c", "Azure AD B2C, policy in the issuer", b2c::B2c::Tfp;
+    "b2c-shared-issuer", "b2c", "Azure AD B2C, one issuer for all policies", b2c::B2c::Shared;
     "keycloak", "keycloak", "Keycloak", keycloak::Keycloak;
     "google", "google", "Google", google::Google;
     "github", "github", "GitHub", github::GitHub;
-    "descope", "descope", "Descope, sessions", descope::Descope::Session;
-    "descope-agentic", "descope", "Descope, server of an MCP server", descope::Descope::Agentic;
-    "stytch", "stytch", "Stytch", stytch::Stytch::Project;
-    "stytch-domain", "stytch", "Stytch, project domain", stytch::Stytch::Domain;
+    "descope", "descope", "Descope, server of an MCP server", descope::Descope::Agentic;
+    "descope-session", "descope", "Descope, sessions", descope::Descope::Session;
+    "stytch", "stytch", "Stytch, project domain", stytch::Stytch::Domain;
+    "stytch-project", "stytch", "Stytch, issuer without a scheme", stytch::Stytch::Project;
 };
 
 impl Emulation {
