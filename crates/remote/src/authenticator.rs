@@ -187,30 +187,9 @@ fn resource(settings: &ProviderSettings) -> ProtectedResource {
 }
 
 fn verifier(settings: &ProviderSettings, issuer: &IssuerSettings) -> Result<Verifier, Mistake> {
-    let mistake = |error| Mistake::new("issuer", Some(issuer.issuer.as_str()), error);
-    let [first, more @ ..] = issuer.audiences.as_slice() else {
-        return Err(mistake(oauthgate_core::SettingError::new(
-            "there is no audience",
-            "at least one audience",
-        )));
-    };
-    let builder = match &issuer.issuer_template {
-        Some(template) => Verifier::builder().issuer_template(template.clone()),
-        None => Verifier::builder().issuer(issuer.issuer.clone()),
-    };
-    let builder = builder.audiences(first.clone(), more.iter().cloned());
-    let builder = match &issuer.hs_secret {
-        Some(secret) => builder.shared_secret(secret.clone()),
-        None => builder,
-    };
-    builder
-        .resource(settings.resource.clone())
-        .profile(issuer.profile.clone())
-        .missing_audience_clients(issuer.missing_audience_clients.clone())
-        .algorithms(issuer.algorithms.clone())
-        .skew(issuer.skew)
-        .build()
-        .map_err(mistake)
+    issuer
+        .verifier(&settings.resource)
+        .map_err(|error| Mistake::new("issuer", Some(issuer.issuer.as_str()), error))
 }
 
 fn all<T>(results: impl Iterator<Item = Result<T, Mistake>>) -> Result<Vec<T>, ConfigurationError> {

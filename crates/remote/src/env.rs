@@ -5,9 +5,12 @@
 //! out of either, so the two cannot disagree: a row in [`table`] and a line in `issuer_from` is a
 //! setting that every front door has.
 
+mod audience;
+mod contradictions;
 mod issuer;
 mod lookup;
 mod outbound;
+mod profile;
 mod reader;
 mod secret;
 mod setting;
@@ -67,7 +70,7 @@ pub fn settings_from(
         reader.missing(&table::SERVER_URL, table::SERVER_URL.expected.into());
     }
     let resource = reader.value(&table::SERVER_URL, values::resource);
-    let issuer = issuer_from(&mut reader);
+    let issuer = issuer_from(&mut reader, resource.as_ref());
     match (resource, issuer) {
         (Some(resource), Some(issuer)) if reader.mistakes.is_empty() => {
             Ok(ProviderSettings::new(resource, issuer))

@@ -4,7 +4,9 @@ use std::{collections::HashMap, time::Duration};
 
 use rstest::rstest;
 
-use super::{settings_from, values::issuer_template};
+use oauthgate_core::SettingError;
+
+use super::{Lookup, SecretFile, Setting, SettingReader, settings_from, values::issuer_template};
 use crate::{ConfigurationError, OAuth21Provider, ProviderSettings};
 
 const GOOD: [(&str, &str); 3] = [
@@ -142,6 +144,53 @@ fn audiences_are_separated_by_blanks_or_commas(#[case] text: &str, #[case] expec
         .map(oauthgate_core::Audience::as_str)
         .collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn r18_the_audience_is_the_resource_where_tokens_are_issued_for_it() {
+    let settings = read(&GOOD[..2], &[]).unwrap();
+    let audiences = &settings.issuers[0].audiences;
+    assert_eq!(audiences[0].as_str(), "https://mcp.example.com/mcp");
+    assert_eq!(wrong(&COGNITO[..2], &[]), ["OAUTH_AUDIENCE"]);
+    let error = read(&COGNITO[..2], &[]).unwrap_err().to_string();
+    assert!(error.contains("app client"), "{error}");
+}
+
+#[test]
+fn a_secret_may_lie_in_a_file_but_not_in_two_places() {
+    static SECRET: Setting = Setting::new(
+        ("PIN", "pin"),
+        None,
+        "a number",
+        "",
+        Some(SecretFile::new("PIN_FILE", "pin_file")),
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "1234\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let read = |variables: &[(&str, &str)]| {
+        let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+        let mut reader = Lookup::new(|name| variables.get(name).map(|text| (*text).to_owned()));
+        let value = reader.value(&SECRET, |text| {
+            let number: Result<u32, _> = text.parse();
+            number.map_err(|_| SettingError::new("no number", "a number"))
+        });
+        let error = ConfigurationError {
+            mistakes: reader.mistakes,
+        };
+        (value, error.to_string())
+    };
+    assert_eq!(read(&[("PIN_FILE", path)]).0, Some(1234));
+    assert_eq!(read(&[("PIN", "5")]).0, Some(5));
+    let (none, report) = read(&[("PIN", "5"), ("PIN_FILE", path)]);
+    assert!(
+        none.is_none() && report.contains("PIN is set as well"),
+        "{report}"
+    );
+    let (none, report) = read(&[("PIN_FILE", "/nowhere/pin")]);
+    assert!(none.is_none() && report.contains("PIN_FILE"), "{report}");
+    let (none, report) = read(&[("PIN", "s3cret")]);
+    assert!(none.is_none() && !report.contains("s3cret"), "{report}");
 }
 
 #[test]
@@ -322,10 +371,7 @@ fn c4_h2_credentials_in_an_issuer_are_a_mistake_and_are_not_repeated() {
 
 #[test]
 fn nothing_set_names_everything_that_is_needed() {
-    assert_eq!(
-        wrong(&[], &[]),
-        ["MCP_SERVER_URL", "OAUTH_ISSUER_URL", "OAUTH_AUDIENCE"]
-    );
+    assert_eq!(wrong(&[], &[]), ["MCP_SERVER_URL", "OAUTH_ISSUER_URL"]);
 }
 
 #[test]
@@ -340,11 +386,10 @@ fn all_mistakes_are_reported_at_once_with_what_to_write_instead() {
     )
     .unwrap_err();
     let report = error.to_string();
-    assert_eq!(error.mistakes.len(), 4);
+    assert_eq!(error.mistakes.len(), 3);
     for part in [
         "MCP_SERVER_URL = \"nonsense\"",
         "OAUTH_ISSUER_URL",
-        "OAUTH_AUDIENCE: required and not set",
         "OAUTH_JWKS_CACHE_TTL = \"soon\"",
         "write: ",
     ] {

@@ -59,6 +59,7 @@ pub mod jwks;
 mod key_settings;
 pub mod key_stores;
 pub mod outbound;
+mod preset_choice;
 #[cfg(test)]
 mod promises;
 pub mod provider;
@@ -76,6 +77,7 @@ pub use key_settings::{KeySettings, LONGEST_STALE_LIMIT};
 pub use key_stores::KeyStores;
 pub use oauthgate_core as core;
 pub use outbound::Outbound;
+pub use preset_choice::{PresetChoice, PresetReason};
 pub use provider::{AuthProvider, OAuth21Provider};
 pub use settings::{IssuerSettings, ProviderSettings};
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use oauthgate_core::{
     Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SharedSecret,
-    SigningAlgorithm, claims::IssuerTemplate,
+    SigningAlgorithm, Verifier, claims::IssuerTemplate,
 };
-
 use url::Url;
 
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     error::Mistake,
     introspection::{IntrospectionSettings, routing},
     key_settings::KeySettings,
+    preset_choice::PresetChoice,
 };
 
 /// One trusted issuer.
@@ -25,12 +25,18 @@ pub struct IssuerSettings {
     /// The issuers of a provider that has one for each tenant (rule R5); `issuer` is then only the
     /// name under which the provider is advertised, and where its metadata is looked for.
     pub issuer_template: Option<IssuerTemplate>,
+    /// Which preset the settings are laid over, and why; nothing else is decided by it.
+    pub preset: PresetChoice,
     /// How it writes its tokens.
     pub profile: Profile,
     /// The audiences of which a token must name one; never empty.
     pub audiences: Vec<Audience>,
     /// Clients whose tokens may lack an audience (rule R20).
     pub missing_audience_clients: Vec<String>,
+    /// The only clients whose tokens are taken (rule R19); every client's when there is no list.
+    pub allowed_clients: Option<Vec<String>>,
+    /// The only tenants that get in (rule R28); every tenant when there is no list.
+    pub allowed_tenants: Option<Vec<String>>,
     /// The algorithms allowed.
     pub algorithms: Vec<SigningAlgorithm>,
     /// The secret shared with the issuer, for tokens with HS256, HS384 or HS512; without it they are refused.
@@ -50,9 +56,12 @@ impl IssuerSettings {
         Self {
             issuer,
             issuer_template: None,
+            preset: PresetChoice::UNKNOWN,
             profile: Profile::generic(),
             audiences,
             missing_audience_clients: Vec::new(),
+            allowed_clients: None,
+            allowed_tenants: None,
             algorithms: SigningAlgorithm::ALL.to_vec(),
             hs_secret: None,
             skew: Duration::from_secs(60),
@@ -77,6 +86,40 @@ impl IssuerSettings {
             are_optional: self.keys.are_optional || self.hs_secret.is_some(),
             ..self.keys.clone()
         }
+    }
+
+    /// The rules for this issuer's tokens, at this resource.
+    ///
+    /// # Errors
+    /// When the settings contradict each other, or open the resource to tokens that are not meant for it.
+    pub fn verifier(&self, resource: &ResourceIdentifier) -> Result<Verifier, SettingError> {
+        let [first, more @ ..] = self.audiences.as_slice() else {
+            return Err(SettingError::new(
+                "there is no audience",
+                "at least one audience",
+            ));
+        };
+        let builder = match &self.issuer_template {
+            Some(template) => Verifier::builder().issuer_template(template.clone()),
+            None => Verifier::builder().issuer(self.issuer.clone()),
+        };
+        let mut builder = builder
+            .audiences(first.clone(), more.iter().cloned())
+            .resource(resource.clone())
+            .profile(self.profile.clone())
+            .missing_audience_clients(self.missing_audience_clients.iter().cloned())
+            .algorithms(self.algorithms.clone())
+            .skew(self.skew);
+        if let Some(secret) = &self.hs_secret {
+            builder = builder.shared_secret(secret.clone());
+        }
+        if let Some(clients) = &self.allowed_clients {
+            builder = builder.allowed_clients(clients.iter().cloned());
+        }
+        if let Some(tenants) = &self.allowed_tenants {
+            builder = builder.allowed_tenants(tenants.iter().cloned());
+        }
+        builder.build()
     }
 
     /// What is wrong with these settings, if anything.
@@ -172,6 +215,9 @@ impl ProviderSettings {
             ))
         }));
         mistakes.extend(routing::rivals(&self.issuers));
+        if mistakes.is_empty() {
+            mistakes.extend(self.contradictions());
+        }
         mistakes
     }
 
@@ -187,6 +233,14 @@ impl ProviderSettings {
             twice.first().copied(),
             error,
         ))
+    }
+
+    /// What the rules of an issuer would refuse.
+    fn contradictions(&self) -> impl Iterator<Item = Mistake> {
+        self.issuers.iter().filter_map(|issuer| {
+            let error = issuer.verifier(&self.resource).err()?;
+            Some(Mistake::new("issuer", Some(issuer.name()), error))
+        })
     }
 
     fn repeated_issuer(&self) -> Option<Mistake> {

@@ -51,18 +51,22 @@ impl Reading {
     fn check(self) -> Result<(), Failure> {
         let loaded = self.sources.over(Environment::of_process()).load();
         if self.json {
-            let (mistakes, warnings) = match &loaded {
-                Ok(loaded) => (Vec::new(), loaded.warnings.clone()),
-                Err(error) => (mistakes(error), Vec::new()),
-            };
+            let mistakes = loaded.as_ref().err().map(mistakes).unwrap_or_default();
+            let (warnings, presets) = loaded
+                .as_ref()
+                .map(|loaded| (&loaded.warnings[..], &loaded.presets[..]))
+                .unwrap_or_default();
             output::data(&format!(
                 "{}\n",
-                json!({ "ok": loaded.is_ok(), "mistakes": mistakes, "warnings": warnings })
+                json!({ "ok": loaded.is_ok(), "mistakes": mistakes, "warnings": warnings, "presets": presets })
             ))?;
         }
         let loaded = loaded.map_err(Failure::run)?;
         for warning in &loaded.warnings {
             anstream::eprintln!("warning: {warning}");
+        }
+        for preset in &loaded.presets {
+            anstream::eprintln!("{preset}");
         }
         anstream::eprintln!(
             "the configuration is good: {} resource(s)",

@@ -39,6 +39,9 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    for preset in &loaded.presets {
+        tracing::info!("{preset}");
+    }
     let mut signals = Signals::new().map_err(Failure::run)?;
     let mut again = Signals::new().map_err(Failure::run)?;
     let hangups = Hangups::new().map_err(Failure::run)?;

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use oauthgate_core::SettingError;
 pub(super) use oauthgate_remote::env::Words;
-use oauthgate_remote::{ConfigurationError, error::Mistake};
+use oauthgate_remote::{ConfigurationError, PresetChoice, error::Mistake};
 
 use super::env::PREFIX;
 
@@ -26,6 +26,8 @@ pub enum Origin {
     Default,
     /// It follows from another setting.
     Derived,
+    /// The preset says it.
+    Preset(PresetChoice),
 }
 
 impl fmt::Display for Origin {
@@ -36,6 +38,7 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Default => f.write_str("default"),
             Self::Derived => f.write_str("derived"),
+            Self::Preset(choice) => choice.fmt(f),
         }
     }
 }

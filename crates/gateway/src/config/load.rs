@@ -16,6 +16,7 @@ use super::{
     resolve,
     section::{Section, Sections},
     settings::Settings,
+    trust,
 };
 
 /// Where settings may come from, in the order of precedence.
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub effective: Vec<Effective>,
     /// What is legal and risky, to be said once at start.
     pub warnings: Vec<String>,
+    /// Which preset each issuer's tokens are read with, and why.
+    pub presets: Vec<String>,
 }
 
 /// A file of settings has no business being larger.
@@ -66,6 +69,7 @@ impl Sources {
         });
         match resolved.settings {
             Some(settings) if mistakes.is_empty() && resolved.is_complete => Ok(Loaded {
+                presets: trust::presets(&settings.resources),
                 settings,
                 effective: resolved.effective,
                 warnings,

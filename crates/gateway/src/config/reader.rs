@@ -98,11 +98,13 @@ impl SettingReader for Reader<'_> {
             .add(label, word.as_deref(), error.problem, error.expected);
     }
 
+    fn slip(&self, setting: &'static Setting) -> Option<String> {
+        let slip = self.environment?.nearest_to(setting.name)?;
+        Some(slip.to_owned())
+    }
+
     fn missing(&mut self, setting: &'static Setting, expected: Cow<'static, str>) {
-        let slip = self
-            .environment
-            .and_then(|environment| environment.nearest_to(setting.name));
-        let problem = match slip {
+        let problem = match self.slip(setting) {
             Some(other) => format!("required and not set ({other} is set; is it a slip?)"),
             None => "required and not set".to_owned(),
         };
@@ -114,6 +116,7 @@ impl SettingReader for Reader<'_> {
         let (value, origin) = match (because, self.given(setting)) {
             (Because::Given, Some(given)) => (given.shown(value), given.origin.clone()),
             (Because::Derived, _) => (value.to_owned(), Origin::Derived),
+            (Because::Preset(choice), _) => (value.to_owned(), Origin::Preset(choice)),
             _ => (value.to_owned(), Origin::Default),
         };
         self.record(setting.key, &value, &origin);

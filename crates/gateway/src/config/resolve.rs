@@ -136,7 +136,12 @@ impl ResourceReader<'_> {
         let dressing = self.dressing(&mut reader);
         let issuers = issuer::sections(self.section, mistakes)
             .into_iter()
-            .map(|section| issuer_from(&mut self.reader_of(section, effective, mistakes)))
+            .map(|section| {
+                issuer_from(
+                    &mut self.reader_of(section, effective, mistakes),
+                    identifier.as_ref(),
+                )
+            })
             .collect::<Vec<_>>();
         let mut issuers = issuers.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
         let mut provider = ProviderSettings::new(identifier?, issuers.next()?);

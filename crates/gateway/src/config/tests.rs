@@ -1,5 +1,6 @@
 //! What people write, and what they are told.
 
+mod issuer;
 mod outbound;
 
 use std::fs;
@@ -202,6 +203,24 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_ISSUER_TEMPLATE", TEMPLATE),
         ("OAUTHGATE_ISSUER_TENANTS", TENANT),
         ("OAUTHGATE_JWKS_SAME_SITE", "true"),
+        ("OAUTHGATE_TOKEN_MODE", "jwt"),
+        ("OAUTHGATE_TOKEN_TYPES", "at+jwt"),
+        ("OAUTHGATE_REQUIRED_CLAIMS", "/use=access /scp|/roles"),
+        ("OAUTHGATE_AUDIENCE_CLAIM", "/aud"),
+        ("OAUTHGATE_CLIENT_AUDIENCE", "expected"),
+        ("OAUTHGATE_ALLOWED_CLIENTS", "three four"),
+        ("OAUTHGATE_ALLOWED_TENANTS", "five"),
+        ("OAUTHGATE_SCOPE_CLAIMS", "/scp /scope"),
+        ("OAUTHGATE_SCOPE_PLACES", "all"),
+        ("OAUTHGATE_SCOPE_PREFIX", "tools/"),
+        ("OAUTHGATE_GROUP_CLAIMS", "/tenants/{dct}/roles"),
+        ("OAUTHGATE_GROUP_FORM", "member-names"),
+        ("OAUTHGATE_USER_CLAIMS", "/oid"),
+        ("OAUTHGATE_CLIENT_CLAIMS", "/azp"),
+        ("OAUTHGATE_TENANT_CLAIMS", "/org_id"),
+        ("OAUTHGATE_TIER_CLAIMS", "/plan"),
+        ("OAUTHGATE_EMAIL_CLAIMS", "/upn"),
+        ("OAUTHGATE_SERVICE_SIGNS", "/gty=client-credentials !/sub"),
         ("OAUTHGATE_PRIVATE_NETWORKS", "10.20.0.0/16, fd00::/8"),
         ("OAUTHGATE_REDIRECT_HOSTS", "keys.example.com:8443"),
         ("OAUTHGATE_CA_FILE", authority.path().to_str().unwrap()),
@@ -255,14 +274,54 @@ fn every_variable_takes_effect() {
         ),
         format!("{:?}", issuer.issuer_template),
         format!("{} {:?}", issuer.keys.jwks_same_site, settings.outbound),
+        format!("{:?} {:?}", issuer.allowed_clients, issuer.allowed_tenants),
+        issuer.preset.to_string(),
+        profile_in_words(&issuer.profile),
     ];
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+/// The values as settings would write them.
+fn profile_in_words(profile: &oauthgate_core::Profile) -> String {
+    fn words<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+        let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+        items.join(" ")
+    }
+    [
+        format!("{} {}", profile.token_mode, words(&profile.opaque_prefixes)),
+        format!(
+            "{} / {} / {} {}",
+            profile.token_types,
+            words(profile.requirements()),
+            profile.audience_claim,
+            profile.client_audience
+        ),
+        format!(
+            "{} {} {:?} / {} {}",
+            words(&profile.scopes),
+            profile.scope_places,
+            profile.scope_prefix,
+            words(&profile.groups),
+            profile.group_form
+        ),
+        format!(
+            "{} / {} / {} / {} / {}",
+            words(&profile.user),
+            words(&profile.client),
+            words(&profile.tenant),
+            words(&profile.tier),
+            words(&profile.email)
+        ),
+        words(&profile.machine_signs),
+    ]
+    .join("\n")
 }
 
 #[test]
 fn no_variable_is_read_and_forgotten() {
     let source = concat!(
         include_str!("tests.rs"),
+        include_str!("tests/issuer.rs"),
         include_str!("shared_state_tests.rs")
     );
     for variable in super::env::VARIABLES.iter() {
@@ -375,7 +434,6 @@ fn h7_names_the_variable_and_what_to_write(
 }
 
 #[rstest]
-#[case("OAUTH_AUDIENCE")]
 #[case("MCP_SERVER_URL")]
 #[case("OAUTH_ISSUER_URL")]
 #[case("OAUTHGATE_UPSTREAM")]

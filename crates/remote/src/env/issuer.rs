@@ -1,35 +1,93 @@
 //! One issuer out of its settings, for every front door.
 
-use oauthgate_core::{Audience, Issuer, Profile, SettingError, claims::IssuerTemplate};
+use oauthgate_core::{
+    Issuer, ResourceIdentifier, SettingError,
+    claims::IssuerTemplate,
+    context::{Places, Preset},
+};
 
 use super::{
-    Because, SettingReader, table,
+    Because, Setting, SettingReader, audience, contradictions,
+    profile::profile_from,
+    table,
     user_pool::{UserPool, region},
     values,
 };
-use crate::{IssuerSettings, KeySettings, discovery};
+use crate::{IssuerSettings, KeySettings, discovery, preset_choice::PresetChoice};
 
-/// Reads the settings of one issuer. `None` when there are mistakes, which the reader was told.
-pub fn issuer_from(reader: &mut impl SettingReader) -> Option<IssuerSettings> {
+/// Reads the settings of one issuer, for this resource. `None` when there are mistakes, which the
+/// reader was told.
+pub fn issuer_from(
+    reader: &mut impl SettingReader,
+    resource: Option<&ResourceIdentifier>,
+) -> Option<IssuerSettings> {
     let issuer = issuer(reader);
-    let template = issuer_template(reader);
-    let audiences = audiences(reader);
-    let profile = preset(reader, issuer.as_ref());
-    let keys = keys(reader);
+    let choice = preset(reader, issuer.as_ref()).unwrap_or(PresetChoice::UNKNOWN);
+    let preset = choice.preset()?;
+    let places = Expected {
+        places: issuer
+            .as_ref()
+            .map_or_else(Places::default, |issuer| preset.places(issuer)),
+        because: Because::Preset(choice),
+    };
+    let template = issuer_template(reader, &places);
+    let profile = profile_from(reader, preset.profile(), choice);
+    let audiences = audience::audiences_from(reader, resource, preset, &profile);
+    audience::refuse_loose(reader, &audiences, &profile);
+    let keys = keys(reader, &places);
     let missing_audience_clients = reader.values(&table::MISSING_AUDIENCE_CLIENTS, values::word);
+    let allowed_clients = list(reader, &table::ALLOWED_CLIENTS);
+    let allowed_tenants = list(reader, &table::ALLOWED_TENANTS);
     let algorithms = reader.values(&table::ALGORITHMS, values::algorithm);
     let skew = reader.value(&table::CLOCK_SKEW, values::skew);
+    contradictions::refuse(reader, &profile);
     let (issuer, keys) = (issuer?, keys?);
     refuse_undiscoverable(reader, &issuer, &keys);
 
     let mut settings = IssuerSettings::new(issuer, audiences);
+    settings.preset = choice;
     settings.issuer_template = template;
-    settings.profile = profile?;
+    settings.profile = profile;
     settings.missing_audience_clients = missing_audience_clients;
+    settings.allowed_clients = allowed_clients;
+    settings.allowed_tenants = allowed_tenants;
     settings.algorithms = algorithms;
     settings.skew = skew?;
     settings.keys = keys;
     Some(settings)
+}
+
+/// What follows from the issuer where nobody says otherwise.
+struct Expected {
+    places: Places,
+    because: Because,
+}
+
+impl Expected {
+    /// The value given, or the one that follows from the issuer.
+    fn or_given<T>(
+        &self,
+        reader: &mut impl SettingReader,
+        setting: &'static Setting,
+        place: Option<&String>,
+        parse: impl FnOnce(&str) -> Result<T, SettingError>,
+    ) -> Option<T> {
+        match place {
+            Some(place) if !reader.is_given(setting) => {
+                reader.note(setting, place, self.because);
+                let parsed = parse(place);
+                reader.ok(setting, place, parsed)
+            }
+            _ => reader.value(setting, parse),
+        }
+    }
+}
+
+/// A list that is complete when there is one.
+fn list(reader: &mut impl SettingReader, setting: &'static Setting) -> Option<Vec<String>> {
+    reader
+        .is_given(setting)
+        .then(|| reader.values(setting, values::word))
 }
 
 /// `OAUTH_ISSUER_URL`, or the issuer of a Cognito user pool. Both may be given when they agree.
@@ -71,13 +129,19 @@ fn user_pool(reader: &mut impl SettingReader) -> Option<UserPool> {
 }
 
 /// The template with the tenants that it admits.
-fn issuer_template(reader: &mut impl SettingReader) -> Option<IssuerTemplate> {
-    let template = reader.value(&table::ISSUER_TEMPLATE, values::issuer_template);
+fn issuer_template(reader: &mut impl SettingReader, expected: &Expected) -> Option<IssuerTemplate> {
+    let place = expected.places.issuer_template.as_ref();
+    let template = expected.or_given(
+        reader,
+        &table::ISSUER_TEMPLATE,
+        place,
+        values::issuer_template,
+    );
     if !reader.is_given(&table::ISSUER_TENANTS) {
         return template;
     }
     let tenants = reader.values(&table::ISSUER_TENANTS, values::template_tenant);
-    if reader.is_given(&table::ISSUER_TEMPLATE) {
+    if template.is_some() || reader.is_given(&table::ISSUER_TEMPLATE) {
         return template.map(|template| template.for_tenants(tenants));
     }
     let error = SettingError::new(
@@ -88,28 +152,42 @@ fn issuer_template(reader: &mut impl SettingReader) -> Option<IssuerTemplate> {
     None
 }
 
-fn audiences(reader: &mut impl SettingReader) -> Vec<Audience> {
-    if !reader.is_given(&table::AUDIENCE) {
-        reader.missing(&table::AUDIENCE, table::AUDIENCE.expected.into());
-    }
-    reader.values(&table::AUDIENCE, |text| Audience::new(text))
-}
-
 /// The preset given, or the one that follows from the issuer.
-fn preset(reader: &mut impl SettingReader, issuer: Option<&Issuer>) -> Option<Profile> {
+fn preset(reader: &mut impl SettingReader, issuer: Option<&Issuer>) -> Option<PresetChoice> {
     if reader.is_given(&table::PRESET) {
-        return reader.value(&table::PRESET, values::preset);
+        let preset: Option<&Preset> = reader.value(&table::PRESET, values::preset);
+        return preset.map(PresetChoice::named);
     }
-    let profile = Profile::for_issuer(issuer?);
-    reader.note(&table::PRESET, profile.name(), Because::Derived);
-    Some(profile)
+    let choice = PresetChoice::for_issuer(issuer?);
+    reader.note(&table::PRESET, choice.name, Because::Preset(choice));
+    Some(choice)
 }
 
 /// Where the keys come from, and how long they are held.
-fn keys(reader: &mut impl SettingReader) -> Option<KeySettings> {
-    let jwks_url = reader.value(&table::JWKS_URL, values::fetched_url);
-    let metadata_url = reader.value(&table::METADATA_URL, values::fetched_url);
-    let metadata_issuer = reader.value(&table::METADATA_ISSUER, |text| Issuer::new(text));
+fn keys(reader: &mut impl SettingReader, expected: &Expected) -> Option<KeySettings> {
+    let Places {
+        jwks_url,
+        metadata_url,
+        metadata_issuer,
+        ..
+    } = &expected.places;
+    // Whoever says where one of the two is has said where the keys come from.
+    let is_said = reader.is_given(&table::JWKS_URL) || reader.is_given(&table::METADATA_URL);
+    let place = |place: &Option<String>| place.clone().filter(|_| !is_said);
+    let url = values::fetched_url;
+    let jwks_url = expected.or_given(reader, &table::JWKS_URL, place(jwks_url).as_ref(), url);
+    let metadata_url = expected.or_given(
+        reader,
+        &table::METADATA_URL,
+        place(metadata_url).as_ref(),
+        url,
+    );
+    let metadata_issuer = expected.or_given(
+        reader,
+        &table::METADATA_ISSUER,
+        metadata_issuer.as_ref(),
+        |text| Issuer::new(text),
+    );
     let jwks_same_site = reader.value(&table::JWKS_SAME_SITE, values::boolean);
     let ttl = reader.value(&table::JWKS_CACHE_TTL, values::jwks_ttl);
     let max_prepared = reader.value(&table::JWKS_MAX_KEYS, values::jwks_max_keys);
@@ -132,9 +210,10 @@ fn keys(reader: &mut impl SettingReader) -> Option<KeySettings> {
 }
 
 fn refuse_undiscoverable(reader: &mut impl SettingReader, issuer: &Issuer, keys: &KeySettings) {
-    let is_looked_for =
-        !reader.is_given(&table::JWKS_URL) && !reader.is_given(&table::METADATA_URL);
-    if !is_looked_for || discovery::candidates(issuer, keys.metadata_url.as_ref()).is_ok() {
+    let is_said = reader.is_given(&table::JWKS_URL) || reader.is_given(&table::METADATA_URL);
+    let is_found = keys.jwks_url.is_some()
+        || discovery::candidates(issuer, keys.metadata_url.as_ref()).is_ok();
+    if is_said || is_found {
         return;
     }
     let error = SettingError::new(

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use oauthgate_core::SettingError;
 
 use super::{Setting, plain};
+use crate::preset_choice::PresetChoice;
 
 /// What somebody wrote for a setting; only a file can say which of the two it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Because {
     Default,
     /// It follows from another setting.
     Derived,
+    /// The preset says it.
+    Preset(PresetChoice),
 }
 
 /// A place where settings are written: the environment of a process, a table of a file. The methods
@@ -38,6 +41,11 @@ pub trait SettingReader {
 
     /// Reports a mistake in a setting, and the word that it is in. A secret is not repeated.
     fn refuse(&mut self, setting: &'static Setting, word: Option<&str>, error: SettingError);
+
+    /// A name that somebody set and nobody knows, if it could be meant for the setting.
+    fn slip(&self, _setting: &'static Setting) -> Option<String> {
+        None
+    }
 
     /// Reports that a setting must be given and is not, with what to write.
     fn missing(&mut self, setting: &'static Setting, expected: Cow<'static, str>);

@@ -39,11 +39,11 @@ settings! {
 
     ISSUER_TEMPLATE: "OAUTHGATE_ISSUER_TEMPLATE", "issuer_template", None,
     "an issuer with one claim's name in braces, for example https://login.microsoftonline.com/{tid}/v2.0",
-    "The issuers of a provider that has one for each tenant. A token is taken when this text, with its own value of the claim (a GUID) put in, is its whole `iss`. `OAUTH_ISSUER_URL` is then only advertised, and where metadata is looked for. An issuer that is configured exactly comes before a template.";
+    "The issuers of a provider that has one for each tenant. A token is taken when this text, with its own value of the claim (a GUID) put in, is its whole `iss`. `OAUTH_ISSUER_URL` is then only advertised, and where metadata is looked for. An issuer that is configured exactly comes before a template. For an address that stands for all tenants of a known provider the preset says it unless set.";
 
     ISSUER_TENANTS: "OAUTHGATE_ISSUER_TENANTS", "issuer_tenants", None,
     "the tenants' GUIDs, for example 72f988bf-86f1-41af-91ab-2d7cd011db47",
-    "The only tenants that the template admits, byte for byte. Without it every tenant of the provider gets in whose token names the audience.";
+    "The only tenants that the template admits, byte for byte. Without it, and without `OAUTHGATE_ALLOWED_TENANTS`, every tenant of the provider gets in whose token names the audience.";
 
     USER_POOL_ID: "USER_POOL_ID", "user_pool_id", None,
     "a Cognito user pool, for example us-east-1_AbCdEfGhI",
@@ -55,19 +55,19 @@ settings! {
 
     AUDIENCE: "OAUTH_AUDIENCE", "audience", None,
     "what your authorization server writes into `aud`, for example https://mcp.example.com/mcp",
-    "The audiences of which a token must name one (with the `cognito` preset: the client ids). Several are separated by blanks or commas.";
+    "The audiences of which a token must name one; several are separated by blanks or commas. Where tokens are issued for the resource it is the resource's URL unless set. Where they name the client (`cognito`, `spring`, `dex` and their like) or something of the provider's own (`entra`, `okta`) it is required, and the report of what is missing says what to write.";
 
     PRESET: "OAUTHGATE_PRESET", "preset", None,
-    "generic, cognito, auth0, okta, entra or keycloak",
-    "How the authorization server writes its tokens. The default is `cognito` for a Cognito issuer, else `generic`.";
+    "the name of a known provider, for example keycloak, or generic",
+    "How the authorization server writes its tokens, and where its documents are: the default of every setting of the issuer that says so. Found by the issuer's address where only one provider has such, else `generic`; which one holds is said at start, by `oauthgate config check`, and for each value by `oauthgate config show`.";
 
     JWKS_URL: "OAUTHGATE_JWKS_URL", "jwks_url", None,
     "the key set's URL, for example https://auth.example.com/keys",
-    "The issuer's key set, when its metadata is not to be asked for it.";
+    "The issuer's key set, when its metadata is not to be asked for it. For a known provider without usable metadata the preset says it where it follows from the issuer.";
 
     METADATA_URL: "OAUTHGATE_METADATA_URL", "metadata_url", None,
     "the metadata document's URL, for example https://auth.example.com/.well-known/openid-configuration",
-    "The issuer's metadata document, when it is not at one of the well-known places.";
+    "The issuer's metadata document, when it is not at one of the well-known places. For a known provider the preset says it where it follows from the issuer.";
 
     METADATA_ISSUER: "OAUTHGATE_METADATA_ISSUER", "metadata_issuer", None,
     "the `issuer` member of the metadata document, byte for byte",
@@ -80,6 +80,82 @@ settings! {
     MISSING_AUDIENCE_CLIENTS: "OAUTHGATE_MISSING_AUDIENCE_CLIENTS", "missing_audience_clients", None,
     "client ids, separated by blanks or commas",
     "Clients whose tokens may lack an audience. Everybody else's are refused.";
+
+    TOKEN_MODE: "OAUTHGATE_TOKEN_MODE", "token_mode", None,
+    "jwt, opaque or auto",
+    "How tokens are checked: `jwt` here, with the issuer's keys; `opaque` by asking the issuer about each (introspection), also about those that look like JWTs; `auto` by what they look like. The preset says it unless set.";
+
+    TOKEN_TYPES: "OAUTHGATE_TOKEN_TYPES", "token_types", None,
+    "values of the header's `typ`, and `absent` for none, for example absent JWT at+jwt",
+    "The values of the token header's `typ` that an access token may have, without regard to case, with or without `application/`. `dpop+jwt`, `logout+jwt`, `secevent+jwt`, `token-introspection+jwt` and `kb+jwt` are never access tokens. The preset says it unless set.";
+
+    REQUIRED_CLAIMS: "OAUTHGATE_REQUIRED_CLAIMS", "required_claims", None,
+    "items such as /token_use=access, /typ=Bearer|DPoP (one of the values) or /scp|/roles (one of the claims)",
+    "What every access token says of itself, so that ID tokens and refresh tokens of the same issuer are told from it: all items must hold. The preset says it unless set; a list given here replaces the preset's.";
+
+    AUDIENCE_CLAIM: "OAUTHGATE_AUDIENCE_CLAIM", "audience_claim", None,
+    "a JSON Pointer (RFC 6901), for example /client_id",
+    "The claim that `OAUTH_AUDIENCE` is compared with, for providers that write no `aud`: `/aud` unless the preset says another. Any other claim makes `OAUTH_AUDIENCE` a list of clients, and is warned about: a token of such a client is taken whatever service it was issued for.";
+
+    CLIENT_AUDIENCE: "OAUTHGATE_CLIENT_AUDIENCE", "client_audience", None,
+    "unexpected, expected or stands-in",
+    "How a token's client and its audience belong together. `unexpected`: `aud` names the resource, and a token whose `aud` is its own client and that has no scope is refused as an ID token. `expected`: the provider writes the client's id into `aud` of access tokens. `stands-in`: it writes no `aud` unless a resource was asked for, and the client counts as one. With the last two `OAUTH_AUDIENCE` is a list of clients. The preset says it unless set.";
+
+    ALLOWED_CLIENTS: "OAUTHGATE_ALLOWED_CLIENTS", "allowed_clients", None,
+    "client ids, separated by blanks or commas",
+    "The only clients whose tokens are taken, beside a right audience. Without it those of every client are.";
+
+    SCOPE_CLAIMS: "OAUTHGATE_SCOPE_CLAIMS", "scope_claims", None,
+    "JSON Pointers, for example /scope /scp",
+    "Where the scopes are: text with blanks between, or an array. The first claim that is there counts, or all, see `OAUTHGATE_SCOPE_PLACES`. The preset says it unless set.";
+
+    SCOPE_PLACES: "OAUTHGATE_SCOPE_PLACES", "scope_places", None,
+    "first or all",
+    "Whether the first of the scope claims that is there counts, or all of them together. The preset says it unless set.";
+
+    SCOPE_PREFIX: "OAUTHGATE_SCOPE_PREFIX", "scope_prefix", None,
+    "what the provider writes before each scope, for example tools/",
+    "What is cut from the front of each scope that begins with it, so that `tools/read` in the token is `read` here.";
+
+    GROUP_CLAIMS: "OAUTHGATE_GROUP_CLAIMS", "group_claims", None,
+    "JSON Pointers, for example /groups /realm_access/roles",
+    "Where groups, roles or permissions are; those of all claims that are there are taken together. A segment in braces stands for the value of another claim: `/tenants/{dct}/permissions`. The preset says it unless set.";
+
+    GROUP_FORM: "OAUTHGATE_GROUP_FORM", "group_form", None,
+    "values, value, list, array or member-names",
+    "How groups are written: `values`, a string or an array of strings; `value`, one string that is one group; `list`, a string with blanks between; `array`, an array only; `member-names`, an object whose member names are the groups. The preset says it unless set.";
+
+    USER_CLAIMS: "OAUTHGATE_USER_CLAIMS", "user_claims", None,
+    "JSON Pointers, for example /oid /sub",
+    "Where the user's id is; the first claim that is there counts. It must be one that is never given to another user, and no e-mail address. The preset says it unless set.";
+
+    CLIENT_CLAIMS: "OAUTHGATE_CLIENT_CLAIMS", "client_claims", None,
+    "JSON Pointers, for example /azp /client_id",
+    "Where the id of the client is that the token was issued to; the first claim that is there counts. The preset says it unless set.";
+
+    TENANT_CLAIMS: "OAUTHGATE_TENANT_CLAIMS", "tenant_claims", None,
+    "JSON Pointers, for example /org_id",
+    "Where the user's tenant or organization is; the first claim that is there counts. The preset says it unless set.";
+
+    ALLOWED_TENANTS: "OAUTHGATE_ALLOWED_TENANTS", "allowed_tenants", None,
+    "tenants as your tokens name them, separated by blanks or commas",
+    "The only tenants that get in. A good token of another tenant, or of none, is answered 403.";
+
+    TIER_CLAIMS: "OAUTHGATE_TIER_CLAIMS", "tier_claims", None,
+    "JSON Pointers, for example /plan",
+    "Where the user's tier or plan is; the first claim that is there counts. The preset says it unless set.";
+
+    EMAIL_CLAIMS: "OAUTHGATE_EMAIL_CLAIMS", "email_claims", None,
+    "JSON Pointers, for example /email",
+    "Where the e-mail address is; the first claim that is there counts. It is passed on and never tells users apart. The preset says it unless set.";
+
+    SERVICE_SIGNS: "OAUTHGATE_SERVICE_SIGNS", "service_signs", None,
+    "items such as /gty=client-credentials, /sub^=mch_ (starts), /sub$=@clients (ends), /roles!/scp (first there, second not), !/sub (not there)",
+    "Signs that a program got the token for itself, with no user behind it: one that holds is enough. A missing subject, and one that is the client, are signs always. The preset says it unless set; a list given here replaces the preset's.";
+
+    OPAQUE_PREFIXES: "OAUTHGATE_OPAQUE_PREFIXES", "opaque_prefixes", None,
+    "what the issuer's opaque tokens begin with, for example ory_at_",
+    "Which opaque tokens are this issuer's, when several issuers of a resource have some: no other issuer is ever asked about them. The preset says it unless set.";
 
     ALGORITHMS: "OAUTHGATE_ALGORITHMS", "algorithms", Some("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
     "signature algorithms, for example RS256 ES256",

@@ -4,8 +4,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use oauthgate_core::{
-    Issuer, Profile, ResourceIdentifier, SettingError, SigningAlgorithm, claims::IssuerTemplate,
-    context::providers,
+    Issuer, ResourceIdentifier, SettingError, SigningAlgorithm, claims::IssuerTemplate,
+    context::Preset,
 };
 use url::Url;
 
@@ -50,16 +50,14 @@ pub fn fetched_url(text: &str) -> Result<Url, SettingError> {
     fetchable(&url).map(|()| url)
 }
 
-/// `OAUTHGATE_PRESET`: the name of a profile.
+/// `OAUTHGATE_PRESET`: the name of a known provider.
 ///
 /// # Errors
-/// When no profile has this name; the names that there are.
-pub fn preset(text: &str) -> Result<Profile, SettingError> {
-    Profile::named(text).ok_or_else(|| {
-        SettingError::new(
-            "no preset of this name",
-            providers::names().collect::<Vec<_>>().join(", "),
-        )
+/// When no preset has this name; the names that there are.
+pub fn preset(text: &str) -> Result<&'static Preset, SettingError> {
+    Preset::named(text).ok_or_else(|| {
+        let names: Vec<_> = Preset::all().iter().map(|preset| preset.name).collect();
+        SettingError::new("no preset of this name", names.join(", "))
     })
 }
 
