@@ -5,23 +5,38 @@
 //! each other. To add a provider: a file beside this one with a [`provider::Provider`], and a line in [`TABLE`].
 
 mod auth0;
+mod authentik;
 mod b2c;
+mod casdoor;
+mod clerk;
 mod cognito;
 mod descope;
+mod dex;
+mod duende;
 mod entra;
 mod entra_external_id;
+mod fusionauth;
 mod generic;
 mod github;
 mod google;
+mod hydra;
 mod keycloak;
 mod kind;
+mod logto;
 mod mint;
+mod oidc_provider;
 mod okta;
+mod pingone;
 mod provider;
 mod routes;
+mod scalekit;
 mod shape;
 mod site;
+mod spring;
 mod stytch;
+mod supabase;
+mod workos;
+mod zitadel;
 
 use std::fmt;
 
@@ -72,6 +87,21 @@ static TABLE: &[Emulation] = table! {
     "descope-session", "descope", "Descope, sessions", descope::Descope::Session;
     "stytch", "stytch", "Stytch, project domain", stytch::Stytch::Domain;
     "stytch-project", "stytch", "Stytch, issuer without a scheme", stytch::Stytch::Project;
+    "hydra", "hydra", "Ory Hydra", hydra::Hydra;
+    "zitadel", "zitadel", "ZITADEL", zitadel::Zitadel;
+    "authentik", "authentik", "authentik", authentik::Authentik;
+    "workos", "workos", "WorkOS AuthKit", workos::WorkOs;
+    "scalekit", "scalekit", "Scalekit", scalekit::Scalekit;
+    "duende", "duende", "Duende IdentityServer", duende::Duende;
+    "fusionauth", "fusionauth", "FusionAuth", fusionauth::FusionAuth;
+    "clerk", "clerk", "Clerk", clerk::Clerk;
+    "supabase", "supabase", "Supabase Auth", supabase::Supabase;
+    "logto", "logto", "Logto", logto::Logto;
+    "casdoor", "casdoor", "Casdoor", casdoor::Casdoor;
+    "spring", "spring", "Spring Authorization Server", spring::Spring;
+    "oidc-provider", "oidc-provider", "node oidc-provider", oidc_provider::OidcProvider;
+    "dex", "dex", "Dex", dex::Dex;
+    "pingone", "pingone", "PingOne", pingone::PingOne;
 };
 
 impl Emulation {

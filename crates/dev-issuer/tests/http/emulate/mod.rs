@@ -1,6 +1,7 @@
 //! Each provider's shape, held against its published documentation and samples.
 
 mod auth0;
+mod client_audiences;
 mod cognito;
 mod descope_stytch;
 mod entra;
@@ -10,5 +11,7 @@ mod generic;
 mod google_github;
 mod keycloak;
 mod microsoft_others;
+mod names_of_claims;
 mod okta;
+mod resources;
 mod support;

@@ -12,6 +12,7 @@ pub(crate) const API: &str = "https://mcp.example.com/mcp";
 
 /// The server and its loopback origin.
 pub(crate) struct Emulated {
+    pub(crate) emulation: Emulation,
     pub(crate) server: Server,
     pub(crate) origin: String,
 }
@@ -35,7 +36,11 @@ async fn start(name: &str, real_names: bool) -> Emulated {
     })
     .await;
     let origin = server.root("");
-    Emulated { server, origin }
+    Emulated {
+        emulation,
+        server,
+        origin,
+    }
 }
 
 /// A token taken apart, not verified.
