@@ -7,7 +7,9 @@ use super::{CLIENT, ELSEWHERE, KIND, SCOPES, Scene, USER, gate, identity};
 async fn start(algorithm: &str) -> (Glewlwyd, Scene) {
     let mut server = Glewlwyd::start(algorithm).await;
     let upstream = Recorder::start().await;
-    let gate = gate(&upstream, &server.issuer());
+    let gate = gate(&upstream, &server.issuer())
+        .set("OAUTHGATE_TOKEN_TYPES", "at+jwt")
+        .set("OAUTHGATE_REQUIRED_CLAIMS", "/type=access_token");
     server.protect(&[gate.resource(), ELSEWHERE]).await;
     let gate = gate.start().await;
     (server, Scene { gate, upstream })
@@ -26,7 +28,7 @@ async fn a_person_gets_in_by_the_code_flow_and_only_with_the_access_token() {
         32,
         "a subject that is made up for this server: {user}"
     );
-    scene.refuses(&tokens.id, "wrong_audience").await;
+    scene.refuses(&tokens.id, "wrong_typ").await;
     scene.refuses(&tokens.refresh, "opaque_token").await;
     let tokens = server.log_in(ELSEWHERE).await;
     scene.refuses(&tokens.access, "wrong_audience").await;

@@ -2,6 +2,7 @@
 //! not from us, and are judged by the gate over HTTP.
 
 mod glewlwyd;
+mod moto;
 mod oidc_provider;
 
 use oauthgate_e2e::{Gate, GateBuilder, Recorded, Recorder};
