@@ -70,10 +70,13 @@ pub fn settings_from(
         reader.missing(&table::SERVER_URL, table::SERVER_URL.expected.into());
     }
     let resource = reader.value(&table::SERVER_URL, values::resource);
+    let servers = reader.values(&table::AUTHORIZATION_SERVERS, values::authorization_server);
     let issuer = issuer_from(&mut reader, resource.as_ref());
     match (resource, issuer) {
         (Some(resource), Some(issuer)) if reader.mistakes.is_empty() => {
-            Ok(ProviderSettings::new(resource, issuer))
+            let mut settings = ProviderSettings::new(resource, issuer);
+            settings.advertised_servers = servers;
+            Ok(settings)
         }
         _ => Err(ConfigurationError {
             mistakes: reader.mistakes,

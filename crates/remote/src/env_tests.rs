@@ -451,3 +451,58 @@ fn http_on_loopback_is_fine_for_a_developer() {
         );
     }
 }
+
+#[test]
+fn trap_26_the_environment_of_a_program_says_where_keys_come_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let key = crate::testing::TestKey::new("1");
+    let keys = write(
+        "keys.json",
+        &String::from_utf8(crate::testing::jwks(&[&key])).unwrap(),
+    );
+    let headers = write("headers", "Authorization: Bearer s3cret\n");
+    let secret = write("secret", "1qJ8zvR0x5YtW3uNfH7mKcB2dLgE9sPaVo4iTjXyQwZ\n");
+    let settings = read(&GOOD, &[("OAUTHGATE_JWKS_FILE", &keys)]).unwrap();
+    assert_eq!(settings.issuers[0].keys.place(), format!("file {keys}"));
+    let settings = read(
+        &GOOD,
+        &[
+            ("OAUTHGATE_FETCH_HEADERS_FILE", &headers),
+            ("OAUTHGATE_HS_SECRET_FILE", &secret),
+            (
+                "OAUTHGATE_AUTHORIZATION_SERVERS",
+                "https://a.example/1 https://b.example",
+            ),
+        ],
+    )
+    .unwrap();
+    assert!(!settings.issuers[0].keys.fetch_headers.is_empty());
+    assert!(settings.issuers[0].hs_secret.is_some());
+    assert_eq!(
+        settings.authorization_servers()[0].as_str(),
+        "https://a.example/1"
+    );
+    assert!(!format!("{settings:?}").contains("s3cret"));
+    let provider = OAuth21Provider::new(settings).unwrap();
+    let metadata = format!("{:?}", provider.resource().metadata());
+    assert!(metadata.contains("https://a.example/1") && !metadata.contains("auth.example.com"));
+}
+
+#[test]
+fn h2_secrets_of_the_environment_are_in_no_mistake() {
+    for (name, value) in [
+        ("OAUTHGATE_HS_SECRET", "s3cret"),
+        ("OAUTHGATE_FETCH_HEADERS", "s3cret"),
+        ("OAUTHGATE_FETCH_HEADERS", "Host: s3cret"),
+        ("OAUTHGATE_FETCH_HEADERS", " A: s3cret"),
+    ] {
+        let error = read(&GOOD, &[(name, value)]).unwrap_err();
+        assert_eq!(error.mistakes[0].setting, name);
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+    }
+}

@@ -212,8 +212,8 @@ async fn only_200_brings_a_document() {
 #[tokio::test]
 async fn a_status_says_what_it_means_to_whoever_configured_the_url() {
     for (status, meaning) in [
-        (401, "without credentials"),
-        (403, "without credentials"),
+        (401, "OAUTHGATE_FETCH_HEADERS"),
+        (403, "OAUTHGATE_FETCH_HEADERS"),
         (404, "nothing is there"),
         (410, "nothing is there"),
         (429, "too often"),

@@ -70,7 +70,7 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The URLs that are asked for the keys of an issuer, in their order.
+/// The URLs that are asked for the keys of an issuer, in their order; or the file that they are read from.
 fn asked(report: &Report, resources: &[ResourceSettings]) -> String {
     let mut issuers = resources
         .iter()
@@ -78,6 +78,9 @@ fn asked(report: &Report, resources: &[ResourceSettings]) -> String {
     let issuer = issuers.find(|issuer| {
         issuer.issuer.as_str() == report.issuer && issuer.keys.place() == report.place
     });
+    if let Some(path) = issuer.and_then(|issuer| issuer.keys.jwks_file.as_ref()) {
+        return path.display().to_string();
+    }
     let urls = issuer.map(|issuer| issuer.keys.asked(&issuer.issuer));
     let urls: Vec<_> = urls.iter().flatten().map(Url::as_str).collect();
     urls.join(" ")

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use oauthgate_core::{ResourceIdentifier, Scope, ScopeSet};
 use oauthgate_remote::{
     ProviderSettings,
-    env::{Words, issuer_from, items_of},
+    env::{Words, issuer_from, items_of, values::authorization_server},
 };
 
 use super::{
@@ -133,6 +133,7 @@ impl ResourceReader<'_> {
         let upstream = reader.required("upstream", values::upstream);
         let advertised_scopes = scopes("scopes", &mut reader);
         let resource_name = reader.one("resource_name", values::text);
+        let advertised_servers = reader.many("authorization_servers", authorization_server);
         let dressing = self.dressing(&mut reader);
         let issuers = issuer::sections(self.section, mistakes)
             .into_iter()
@@ -146,6 +147,7 @@ impl ResourceReader<'_> {
         let mut issuers = issuers.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
         let mut provider = ProviderSettings::new(identifier?, issuers.next()?);
         provider.issuers.extend(issuers);
+        provider.advertised_servers = advertised_servers;
         let required_scopes = dressing.as_ref().map(|dressing| &dressing.required_scopes);
         provider.advertised_scopes = match required_scopes {
             Some(required) if advertised_scopes.is_empty() => required.clone(),

@@ -2,6 +2,7 @@
 
 mod issuer;
 mod outbound;
+mod sources;
 
 use std::fs;
 
@@ -322,6 +323,7 @@ fn no_variable_is_read_and_forgotten() {
     let source = concat!(
         include_str!("tests.rs"),
         include_str!("tests/issuer.rs"),
+        include_str!("tests/sources.rs"),
         include_str!("shared_state_tests.rs")
     );
     for variable in super::env::VARIABLES.iter() {

@@ -13,6 +13,7 @@ pub(super) fn warnings(resources: &[ResourceSettings]) -> Vec<String> {
     once(resources, |resource, issuer| {
         let of_issuer = [
             every_tenant(issuer),
+            shared_secret(issuer),
             unknown_provider(issuer),
             pinned(issuer),
             withdrawn(issuer),
@@ -87,6 +88,15 @@ fn unknown_provider(issuer: &IssuerSettings) -> Option<String> {
 fn names_the_kind(issuer: &IssuerSettings) -> bool {
     issuer.profile.requirements().next().is_some()
         || issuer.profile.token_types == TokenTypes::access_token_only()
+}
+
+fn shared_secret(issuer: &IssuerSettings) -> Option<String> {
+    issuer.hs_secret.as_ref().map(|_| {
+        format!(
+            "the secret of {} is shared with this gate: whoever can read it here can mint tokens that every resource of that issuer takes; an asymmetric signing key needs no secret",
+            issuer.name()
+        )
+    })
 }
 
 fn pinned(issuer: &IssuerSettings) -> Option<String> {

@@ -1,5 +1,7 @@
 //! One issuer out of its settings, for every front door.
 
+use std::path::PathBuf;
+
 use oauthgate_core::{
     Issuer, ResourceIdentifier, SettingError,
     claims::IssuerTemplate,
@@ -13,7 +15,7 @@ use super::{
     user_pool::{UserPool, region},
     values,
 };
-use crate::{IssuerSettings, KeySettings, discovery, preset_choice::PresetChoice};
+use crate::{FetchHeaders, IssuerSettings, KeySettings, discovery, preset_choice::PresetChoice};
 
 /// Reads the settings of one issuer, for this resource. `None` when there are mistakes, which the
 /// reader was told.
@@ -39,6 +41,7 @@ pub fn issuer_from(
     let allowed_clients = list(reader, &table::ALLOWED_CLIENTS);
     let allowed_tenants = list(reader, &table::ALLOWED_TENANTS);
     let algorithms = reader.values(&table::ALGORITHMS, values::algorithm);
+    let hs_secret = reader.value(&table::HS_SECRET, values::hs_secret);
     let skew = reader.value(&table::CLOCK_SKEW, values::skew);
     contradictions::refuse(reader, &profile);
     let (issuer, keys) = (issuer?, keys?);
@@ -52,6 +55,7 @@ pub fn issuer_from(
     settings.allowed_clients = allowed_clients;
     settings.allowed_tenants = allowed_tenants;
     settings.algorithms = algorithms;
+    settings.hs_secret = hs_secret;
     settings.skew = skew?;
     settings.keys = keys;
     Some(settings)
@@ -171,8 +175,12 @@ fn keys(reader: &mut impl SettingReader, expected: &Expected) -> Option<KeySetti
         metadata_issuer,
         ..
     } = &expected.places;
-    // Whoever says where one of the two is has said where the keys come from.
-    let is_said = reader.is_given(&table::JWKS_URL) || reader.is_given(&table::METADATA_URL);
+    let jwks_file = jwks_file(reader);
+    let fetch_headers = reader.value(&table::FETCH_HEADERS, FetchHeaders::parse);
+    // Whoever says where one of the three is has said where the keys come from.
+    let is_said = [&table::JWKS_URL, &table::JWKS_FILE, &table::METADATA_URL]
+        .iter()
+        .any(|setting| reader.is_given(setting));
     let place = |place: &Option<String>| place.clone().filter(|_| !is_said);
     let url = values::fetched_url;
     let jwks_url = expected.or_given(reader, &table::JWKS_URL, place(jwks_url).as_ref(), url);
@@ -198,6 +206,8 @@ fn keys(reader: &mut impl SettingReader, expected: &Expected) -> Option<KeySetti
         metadata_url,
         metadata_issuer,
         jwks_url,
+        jwks_file,
+        fetch_headers: fetch_headers.unwrap_or_default(),
         jwks_same_site: jwks_same_site?,
         ttl: ttl?,
         ttl_is_explicit: reader.is_given(&table::JWKS_CACHE_TTL),
@@ -209,8 +219,39 @@ fn keys(reader: &mut impl SettingReader, expected: &Expected) -> Option<KeySetti
     })
 }
 
+/// The file stands alone: two places could disagree about the keys, and headers for none are a slip.
+fn jwks_file(reader: &mut impl SettingReader) -> Option<PathBuf> {
+    let path = reader.value(&table::JWKS_FILE, values::jwks_file);
+    if !reader.is_given(&table::JWKS_FILE) {
+        return None;
+    }
+    for other in [
+        &table::JWKS_URL,
+        &table::METADATA_URL,
+        &table::METADATA_ISSUER,
+        &table::FETCH_HEADERS,
+    ] {
+        if reader.is_given(other) {
+            let error = SettingError::new(
+                "OAUTHGATE_JWKS_FILE (`jwks_file`) is set, so nothing is fetched for this issuer's keys",
+                "one of the two",
+            );
+            reader.refuse(other, None, error);
+        }
+    }
+    path
+}
+
 fn refuse_undiscoverable(reader: &mut impl SettingReader, issuer: &Issuer, keys: &KeySettings) {
-    let is_said = reader.is_given(&table::JWKS_URL) || reader.is_given(&table::METADATA_URL);
+    // With a secret there may be no keys at all; a mistake in either is reported for what it is.
+    let is_said = [
+        &table::JWKS_URL,
+        &table::JWKS_FILE,
+        &table::METADATA_URL,
+        &table::HS_SECRET,
+    ]
+    .iter()
+    .any(|setting| reader.is_given(setting));
     let is_found = keys.jwks_url.is_some()
         || discovery::candidates(issuer, keys.metadata_url.as_ref()).is_ok();
     if is_said || is_found {
@@ -218,7 +259,7 @@ fn refuse_undiscoverable(reader: &mut impl SettingReader, issuer: &Issuer, keys:
     }
     let error = SettingError::new(
         "no metadata can be looked for under this issuer, so its keys cannot be found",
-        "a URL, or set OAUTHGATE_JWKS_URL (`jwks_url`) or OAUTHGATE_METADATA_URL (`metadata_url`) beside it",
+        "a URL, or set OAUTHGATE_JWKS_URL (`jwks_url`), OAUTHGATE_JWKS_FILE (`jwks_file`) or OAUTHGATE_METADATA_URL (`metadata_url`) beside it",
     );
     reader.refuse(&table::ISSUER_URL, Some(issuer.as_str()), error);
 }

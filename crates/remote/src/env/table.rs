@@ -27,6 +27,10 @@ settings! {
     SERVER_URL: "MCP_SERVER_URL", "server_url", None,
     "the resource's public URL, for example https://mcp.example.com/mcp",
     "The canonical URI of the protected resource, exactly as clients call it. Published as `resource` in its metadata.";
+
+    AUTHORIZATION_SERVERS: "OAUTHGATE_AUTHORIZATION_SERVERS", "authorization_servers", None,
+    "https URLs without query, separated by blanks or commas, for example https://acme.scalekit.com/resources/res_123",
+    "Where the resource's metadata sends clients for a token, byte for byte, when that is not the `iss` of the tokens: clients take each for the issuer of the metadata document that they find there. The default are the issuers. Which tokens are taken does not change.";
 }
 
 settings! {
@@ -64,6 +68,20 @@ settings! {
     JWKS_URL: "OAUTHGATE_JWKS_URL", "jwks_url", None,
     "the key set's URL, for example https://auth.example.com/keys",
     "The issuer's key set, when its metadata is not to be asked for it. For a known provider without usable metadata the preset says it where it follows from the issuer.";
+
+    JWKS_FILE: "OAUTHGATE_JWKS_FILE", "jwks_file", None,
+    "the absolute path of a JWK set with public keys, for example /etc/oauthgate/issuer-keys.json",
+    "The issuer's key set in a file, when it cannot be fetched: no metadata is asked. Read at start, every minute, at a hangup and at `oauthgate keys refresh`; a file that breaks later leaves the last good set in use. Stands alone, without `OAUTHGATE_JWKS_URL` and `OAUTHGATE_METADATA_URL`.";
+
+    FETCH_HEADERS: "OAUTHGATE_FETCH_HEADERS", "fetch_headers", None,
+    "`Name: value`, several separated by line breaks or by `\\n`, for example Authorization: Bearer eyJ…",
+    "Headers that are sent along when this issuer's metadata and keys are fetched, where those need a credential. They go to one origin only: that of `OAUTHGATE_JWKS_URL`, else of `OAUTHGATE_METADATA_URL`, else of the issuer. No redirect takes them elsewhere, and a `jwks_uri` on another origin gets none.",
+    secret;
+
+    HS_SECRET: "OAUTHGATE_HS_SECRET", "hs_secret", None,
+    "the secret that the issuer signs with, at least 32 bytes (48 for HS384, 64 for HS512)",
+    "The secret shared with this issuer: the only way in which its tokens with HS256, HS384 or HS512 are taken. The bytes of the text are the key. Whoever can read it can mint tokens: prefer an issuer that signs with an asymmetric key. Its signed tokens are taken as ever, if its keys can be found.",
+    secret;
 
     METADATA_URL: "OAUTHGATE_METADATA_URL", "metadata_url", None,
     "the metadata document's URL, for example https://auth.example.com/.well-known/openid-configuration",
@@ -159,7 +177,7 @@ settings! {
 
     ALGORITHMS: "OAUTHGATE_ALGORITHMS", "algorithms", Some("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
     "signature algorithms, for example RS256 ES256",
-    "The signature algorithms allowed. `none` and the HS family cannot be.";
+    "The signature algorithms allowed. `none` cannot be, and the HS family only by `OAUTHGATE_HS_SECRET`.";
 
     CLOCK_SKEW: "OAUTHGATE_CLOCK_SKEW", "clock_skew", Some("60"),
     "seconds, 0 to 300",

@@ -1,18 +1,20 @@
 //! Text into values: each function maps one text to one value, or says what is wrong and what would be
 //! right.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use oauthgate_core::{
-    Issuer, ResourceIdentifier, SettingError, SigningAlgorithm, claims::IssuerTemplate,
-    context::Preset,
+    Issuer, ResourceIdentifier, SettingError, SharedSecret, SigningAlgorithm,
+    claims::IssuerTemplate, context::Preset,
 };
 use url::Url;
 
 use crate::{
     LONGEST_STALE_LIMIT,
     address::fetchable,
+    jwks::file,
     key_settings::{LONGEST_TTL, can_name_a_key},
+    settings::advertisable,
 };
 
 /// `MCP_SERVER_URL`.
@@ -48,6 +50,32 @@ pub fn fetched_url(text: &str) -> Result<Url, SettingError> {
         )
     })?;
     fetchable(&url).map(|()| url)
+}
+
+/// `OAUTHGATE_JWKS_FILE`: an absolute path, where a key set can be read now.
+///
+/// # Errors
+/// What is wrong with the path, the file or the set in it.
+pub fn jwks_file(text: &str) -> Result<PathBuf, SettingError> {
+    let path = PathBuf::from(text);
+    file::check(&path).map(|()| path)
+}
+
+/// `OAUTHGATE_HS_SECRET`: the bytes of the text.
+///
+/// # Errors
+/// When it is no secret, without repeating it.
+pub fn hs_secret(text: &str) -> Result<SharedSecret, SettingError> {
+    SharedSecret::new(text.as_bytes())
+}
+
+/// One of `OAUTHGATE_AUTHORIZATION_SERVERS`: the text as it is, if clients could look for metadata there.
+///
+/// # Errors
+/// What is wrong with the URL.
+pub fn authorization_server(text: &str) -> Result<Issuer, SettingError> {
+    let server = Issuer::new(text)?;
+    advertisable(&server).map(|()| server)
 }
 
 /// `OAUTHGATE_PRESET`: the name of a known provider.
@@ -131,7 +159,7 @@ pub fn template_tenant(text: &str) -> Result<String, SettingError> {
 pub fn algorithm(text: &str) -> Result<SigningAlgorithm, SettingError> {
     SigningAlgorithm::from_name(text).ok_or_else(|| {
         SettingError::new(
-            "no signature algorithm that can be allowed (`none` and the HS family never can)",
+            "no signature algorithm that can be allowed (`none` and the HS family never can; OAUTHGATE_HS_SECRET alone opens the latter)",
             "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA",
         )
     })
