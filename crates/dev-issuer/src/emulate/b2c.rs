@@ -11,9 +11,9 @@ use super::{
 use crate::keys::SigningKey;
 
 const HOST: &str = "acme.b2clogin.com";
-const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const TENANT: &str = "775527ff-9a37-4307-8b3d-cc311f58d925";
 const POLICY: &str = "b2c_1_signin";
-const API: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+const API: &str = "90c0fe63-bcf2-44d5-8fb7-b8bbc0b29dc6";
 const USER: &str = "884408e1-2918-4c20-b12d-3aa027d7563b";
 const SERVICE_PRINCIPAL: &str = "5c1b2a44-4f5e-4a33-9f5b-7a1d2e3c4b5a";
 
@@ -21,7 +21,7 @@ const SERVICE_PRINCIPAL: &str = "5c1b2a44-4f5e-4a33-9f5b-7a1d2e3c4b5a";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum B2c {
     /// The same issuer for every policy.
-    Shared,
+    Default,
     /// The policy is part of the issuer ("tfp").
     Tfp,
 }
@@ -30,7 +30,7 @@ impl B2c {
     /// What stands before every path.
     fn base(self) -> String {
         match self {
-            Self::Shared => format!("/acme.onmicrosoft.com/{POLICY}"),
+            Self::Default => format!("/acme.onmicrosoft.com/{POLICY}"),
             Self::Tfp => format!("/tfp/{TENANT}/{POLICY}"),
         }
     }
@@ -44,7 +44,7 @@ impl Provider for B2c {
     fn issuer(&self, site: &Site, tenant: Option<&str>) -> String {
         let tenant = tenant.unwrap_or(TENANT);
         match self {
-            Self::Shared => site.url(HOST, &format!("/{tenant}/v2.0/")),
+            Self::Default => site.url(HOST, &format!("/{tenant}/v2.0/")),
             Self::Tfp => site.url(HOST, &format!("/tfp/{tenant}/{POLICY}/v2.0/")),
         }
     }

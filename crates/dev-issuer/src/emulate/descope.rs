@@ -12,10 +12,10 @@ use super::{
 use crate::keys::{Algorithm, SigningKey};
 
 const HOST: &str = "api.descope.com";
-const PROJECT: &str = "P2exampleProjectId0000000000";
-const MCP_SERVER: &str = "MS2exampleServerId";
-const USER: &str = "U2exampleUserId000000000000";
-const TENANT: &str = "T2exampleTenantId0000000000";
+const PROJECT: &str = "P2OkfVnJi5Ht7mpCqHjx17nV5epH";
+const MCP_SERVER: &str = "MS2abcDEF3ghiJKL4mnoPQR5stu";
+const USER: &str = "U2OkfVnJi5Ht7mpCqHjx17nUserA";
+const TENANT: &str = "T2OkfVnJi5Ht7mpCqHjx17nTenA";
 
 /// A project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Provider for Descope {
     }
 
     fn clients(&self) -> [&'static str; 2] {
-        [PROJECT, "K2exampleAccessKeyId0000000"]
+        [PROJECT, "K2OkfVnJi5Ht7mpCqHjx17nAccess"]
     }
 
     fn token(&self, ask: &Ask<'_>) -> Token {

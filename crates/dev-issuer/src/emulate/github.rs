@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     kind::Kind,
-    provider::{Ask, Provider, Token, TokenInfo},
+    provider::{Ask, Provider, Token, TokenInfo, introspection_by},
     shape::{random_name, with},
     site::{Document, Endpoints, Site},
 };
@@ -52,7 +52,7 @@ impl Provider for GitHub {
     }
 
     fn clients(&self) -> [&'static str; 2] {
-        ["Ov23liExampleClientId", "Ov23liAnotherExample0"]
+        ["Iv1.8a61f9b3a7aba766", "Iv1.0b1c2d3e4f5a6b7c"]
     }
 
     fn login_needs_secret(&self) -> bool {
@@ -90,6 +90,12 @@ impl Provider for GitHub {
     fn audience(&self, _resource: &str) -> String {
         let [application, _] = self.clients();
         application.to_owned()
+    }
+
+    fn settings(&self, site: &Site) -> Vec<(&'static str, String)> {
+        let [application, _] = self.clients();
+        let url = ("OAUTHGATE_INTROSPECTION_URL", site.url(API, ""));
+        [vec![url], introspection_by(application)].concat()
     }
 }
 

@@ -56,7 +56,7 @@ impl Provider for Google {
 
     fn clients(&self) -> [&'static str; 2] {
         [
-            "407408718192-example.apps.googleusercontent.com",
+            "407408718192.apps.googleusercontent.com",
             "104128712345678901234",
         ]
     }
@@ -99,6 +99,10 @@ impl Provider for Google {
 
     fn audience(&self, _resource: &str) -> String {
         self.clients().join(" ")
+    }
+
+    fn settings(&self, site: &Site) -> Vec<(&'static str, String)> {
+        vec![("OAUTHGATE_INTROSPECTION_URL", site.url(OAUTH, "/tokeninfo"))]
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     kind::Kind,
-    provider::{Ask, Provider, Token},
+    provider::{Ask, Provider, Token, introspection_by},
     shape::{random_name, with},
     site::{Document, Endpoints, Site},
 };
@@ -144,7 +144,15 @@ impl Provider for Okta {
     fn audience(&self, resource: &str) -> String {
         match self {
             Self::Custom => resource.to_owned(),
-            Self::Org => format!("https://{HOST}"),
+            Self::Org => self.clients().join(" "),
+        }
+    }
+
+    fn settings(&self, _site: &Site) -> Vec<(&'static str, String)> {
+        let [_, machine] = self.clients();
+        match self {
+            Self::Custom => Vec::new(),
+            Self::Org => introspection_by(machine),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{
+    Emulation,
     kind::Kind,
     shape,
     site::{Document, Endpoints, Site},
@@ -222,4 +223,15 @@ impl<'a> Ask<'a> {
         let usual = json!({"iss": self.issuer, "iat": self.issued_at(), "exp": self.expires});
         shape::with(usual, claims)
     }
+}
+
+/// The variables with which our gate asks about tokens as this client.
+pub(crate) fn introspection_by(client: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("OAUTHGATE_INTROSPECTION_CLIENT_ID", client.to_owned()),
+        (
+            "OAUTHGATE_INTROSPECTION_CLIENT_SECRET",
+            Emulation::CLIENT_SECRET.to_owned(),
+        ),
+    ]
 }

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::keys::SigningKey;
 
-const DOMAIN: &str = "acme.customers.stytch.com";
-const API_HOST: &str = "api.stytch.com";
-const PROJECT: &str = "project-live-00000000-0000-4000-8000-000000000001";
-const USER: &str = "member-live-22222222-2222-4222-8222-222222222222";
-const ORGANIZATION: &str = "organization-live-33333333-3333-4333-8333-333333333333";
+const DOMAIN: &str = "acme.customers.stytch.dev";
+const API_HOST: &str = "test.stytch.com";
+const PROJECT: &str = "project-test-11111111-1111-4111-8111-111111111111";
+const USER: &str = "member-test-22222222-2222-4222-8222-222222222222";
+const ORGANIZATION: &str = "organization-test-33333333-3333-4333-8333-333333333333";
 
 /// A project, by the name that was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +63,13 @@ impl Provider for Stytch {
 
     fn clients(&self) -> [&'static str; 2] {
         [
-            "connected-app-live-44444444-4444-4444-8444-444444444444",
-            "m2m-client-live-55555555-5555-4555-8555-555555555555",
+            "connected-app-test-44444444-4444-4444-8444-444444444444",
+            "m2m-client-test-55555555-5555-4555-8555-555555555555",
         ]
     }
 
     fn kid(&self, key: &SigningKey) -> String {
-        format!("jwk-live-{}", uuid(&key.thumbprint))
+        format!("jwk-test-{}", uuid(&key.thumbprint))
     }
 
     fn jwk(&self, _site: &Site, _key: &SigningKey) -> Value {

@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::support::{API, emulate, names, sorted};
 
-const DESCOPE: &str = "P2exampleProjectId0000000000";
-const STYTCH: &str = "project-live-00000000-0000-4000-8000-000000000001";
+const DESCOPE: &str = "P2OkfVnJi5Ht7mpCqHjx17nV5epH";
+const STYTCH: &str = "project-test-11111111-1111-4111-8111-111111111111";
 
 #[tokio::test]
 async fn descopes_session_tokens_name_the_bare_project() {
-    let it = emulate("descope-session").await;
+    let it = emulate("descope").await;
     let token = it.token(Kind::User);
     assert_eq!(it.issuer(), DESCOPE);
     assert_eq!(token.header["kid"], DESCOPE);
@@ -29,7 +29,7 @@ async fn descopes_session_tokens_name_the_bare_project() {
 
 #[tokio::test]
 async fn descopes_refresh_token_is_a_jwt_of_the_same_key() {
-    let it = emulate("descope-session").await;
+    let it = emulate("descope").await;
     let (session, refresh) = (it.token(Kind::User), it.token(Kind::Refresh));
     assert_eq!(refresh.claims["drn"], "DSR");
     assert_eq!(refresh.header["kid"], session.header["kid"]);
@@ -37,7 +37,7 @@ async fn descopes_refresh_token_is_a_jwt_of_the_same_key() {
 
 #[tokio::test]
 async fn descopes_keys_are_at_two_paths_apart_from_the_issuer() {
-    let it = emulate("descope-session").await;
+    let it = emulate("descope").await;
     let keys = it.keys(&format!("/{DESCOPE}/.well-known/jwks.json")).await;
     assert_eq!(keys, it.keys(&format!("/v2/keys/{DESCOPE}")).await);
     assert_eq!(keys[0]["alg"], "RS256");
@@ -51,8 +51,8 @@ async fn descopes_keys_are_at_two_paths_apart_from_the_issuer() {
 
 #[tokio::test]
 async fn descopes_agentic_server_is_an_url_and_honours_the_resource() {
-    let it = emulate("descope").await;
-    let path = format!("/v1/apps/agentic/{DESCOPE}/MS2exampleServerId");
+    let it = emulate("descope-agentic").await;
+    let path = format!("/v1/apps/agentic/{DESCOPE}/MS2abcDEF3ghiJKL4mnoPQR5stu");
     assert_eq!(json!(it.issuer()), it.at(&path));
     assert_eq!(it.token(Kind::User).claims["aud"], API);
     for name in ["openid-configuration", "oauth-authorization-server"] {
@@ -64,12 +64,12 @@ async fn descopes_agentic_server_is_an_url_and_honours_the_resource() {
 
 #[tokio::test]
 async fn stytchs_issuer_has_no_scheme_or_is_the_domain() {
-    let project = emulate("stytch-project").await;
+    let project = emulate("stytch").await;
     assert_eq!(
         project.token(Kind::User).claims["iss"],
         format!("stytch.com/{STYTCH}")
     );
-    let domain = emulate("stytch").await;
+    let domain = emulate("stytch-domain").await;
     assert_eq!(domain.token(Kind::User).claims["iss"], domain.at(""));
     for it in [&project, &domain] {
         let metadata = it.document("/.well-known/oauth-authorization-server").await;
@@ -95,7 +95,7 @@ async fn stytchs_tokens_are_for_client_and_project_in_an_organisation() {
         organization
             .as_str()
             .unwrap()
-            .starts_with("organization-live-")
+            .starts_with("organization-test-")
     );
     let machine = it.token(Kind::Machine).claims;
     assert_eq!(machine["sub"], machine["client_id"]);
@@ -110,6 +110,6 @@ async fn stytchs_keys_say_what_they_are_for() {
     let it = emulate("stytch").await;
     for key in it.keys(&format!("/v1/b2b/sessions/jwks/{STYTCH}")).await {
         assert_eq!(key["key_ops"], json!(["verify"]));
-        assert!(key["kid"].as_str().unwrap().starts_with("jwk-live-"));
+        assert!(key["kid"].as_str().unwrap().starts_with("jwk-test-"));
     }
 }

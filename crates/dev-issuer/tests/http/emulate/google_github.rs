@@ -33,10 +33,7 @@ async fn google_tells_about_its_opaque_tokens_in_strings() {
         names(&info),
         sorted("access_type aud azp email email_verified exp expires_in scope sub")
     );
-    assert_eq!(
-        info["aud"],
-        "407408718192-example.apps.googleusercontent.com"
-    );
+    assert_eq!(info["aud"], "407408718192.apps.googleusercontent.com");
     assert_eq!(info["email_verified"], "true");
     assert!(info["exp"].is_string());
 }

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use super::support::{emulate, emulate_by_name, names, sorted};
 
-const B2C_TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
-const B2C_API: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+const B2C_TENANT: &str = "775527ff-9a37-4307-8b3d-cc311f58d925";
+const B2C_API: &str = "90c0fe63-bcf2-44d5-8fb7-b8bbc0b29dc6";
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
 #[tokio::test]
 async fn b2cs_issuer_is_no_prefix_of_its_documents() {
-    let it = emulate("b2c-shared-issuer").await;
+    let it = emulate("b2c").await;
     let base = "/acme.onmicrosoft.com/b2c_1_signin";
     let metadata = it
         .document(&format!("{base}/v2.0/.well-known/openid-configuration"))
@@ -29,7 +29,7 @@ async fn b2cs_issuer_is_no_prefix_of_its_documents() {
 
 #[tokio::test]
 async fn b2c_can_write_the_policy_into_the_issuer() {
-    let it = emulate("b2c").await;
+    let it = emulate("b2c-tfp").await;
     let base = format!("/tfp/{B2C_TENANT}/b2c_1_signin/v2.0/");
     assert_eq!(it.token(Kind::User).claims["iss"], it.at(&base));
     let metadata = it
@@ -40,7 +40,7 @@ async fn b2c_can_write_the_policy_into_the_issuer() {
 
 #[tokio::test]
 async fn b2cs_tokens_are_for_the_application_and_name_the_policy() {
-    let it = emulate("b2c-shared-issuer").await;
+    let it = emulate("b2c").await;
     let claims = it.token(Kind::User).claims;
     assert_eq!(
         names(&claims),
