@@ -93,7 +93,7 @@ impl MachineSign {
             let place = ClaimPointer::parse(place)?;
             return ClaimPointer::parse(value).map(|other| Self::DiffersFrom(place, other));
         }
-        if value.is_empty() || value == CLIENT {
+        if value.is_empty() || value.starts_with('=') || value == CLIENT {
             return Err(SettingError::new(
                 "a sign without a value",
                 "for example /gty=client-credentials, /sub^=mch_ or /sub$=@clients",

@@ -19,7 +19,6 @@ mod key_choice;
 mod kinds;
 mod machines;
 mod macs;
-mod presets;
 mod scopes;
 mod signatures;
 mod times;

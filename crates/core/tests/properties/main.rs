@@ -4,6 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod callers;
+mod settings;
+
 use std::collections::HashSet;
 
 use http::{HeaderValue, Request};
