@@ -47,6 +47,17 @@
 //! present, must name this very resource. A multi-tenant issuer is bound to the token's own tenant
 //! ([`crate::claims::IssuerTemplate`]), and keys that are marked with an issuer speak for it only.
 //!
+//! A preset is found by an issuer's bytes and never by a part of them, and only an issuer that no other
+//! provider can have finds one ([`crate::context::Preset::for_issuer`]). A claim below another claim's
+//! value is looked up by exactly that value: neither `/` nor `~` in it leads elsewhere.
+//!
+//! # A person who looks like a program, and a program that looks like a person
+//!
+//! RFC 9700 §4.15: a client that may choose its id could choose a user's, and a user that may choose a
+//! name could choose a service account's. `sub` is compared with every claim that names a client; names
+//! that people may choose count only beside what the issuer alone writes; what cannot be told is a
+//! program ([`crate::context::MachineSign`]). Two spellings of the tenant claim are refused.
+//!
 //! # A claim that is missing or mistyped
 //!
 //! A claim of the wrong type is an error, never an absent one. `exp` is required. Numbers never saturate:

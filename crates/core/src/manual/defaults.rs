@@ -17,11 +17,14 @@
 //! | RSA modulus | 2048–8192 bits | RFC 7518 §3.3; verification time grows with the square |
 //! | RSA exponent | odd, 3 to 2^33 | 3 is legal for verification |
 //! | `typ` | absent, `JWT`, `at+jwt` | RFC 9068 is young: most providers write the first two; [`crate::Profile::requiring_at_jwt`] is stricter |
-//! | missing `aud` | refused | only listed clients may lack it, and Cognito, where the client stands in for it |
+//! | missing `aud` | refused | only listed clients may lack it, and Cognito and Clerk, where the client stands in for it |
+//! | shared audiences | refused without a list of clients | what every token of a provider says binds none of them |
 //! | user id, tenant, client, tier | 1024 bytes, no control character, no blank at either end | names come in every script; the gateway refuses those that fit no header |
 //! | tier | `free`, also for one that is no string | the contract of the Python class that this product grew from |
-//! | groups | none | a claim is trusted as a group only where the profile says so |
-//! | e-mail | a label | addresses change hands, and few issuers verify them |
+//! | groups | none | a claim is trusted as a group only where the profile says so; those of all its places are joined |
+//! | person or program | a program, unless a user is named who is no client and no sign of the profile speaks against it | the rights of a person are never given by accident |
+//! | actors | 8 | one acts now, the others acted before; more is no delegation that anybody reads |
+//! | e-mail | a label; verified only if `email_verified` stands beside the claim `email` | addresses change hands, and few issuers verify them |
 //! | `Retry-After` | 60 s on 429, 10 s on 503 | the window of the limit; one cooldown of the key fetcher |
 //!
 //! The order of the checks is that of [`crate::Verifier::explain`]. Everything that is wrong with the

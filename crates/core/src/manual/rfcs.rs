@@ -13,7 +13,7 @@
 //! | 7797 Unencoded payload | refused (§7 forbids it in a JWT) | |
 //! | 7800, 8705, 9449 Bound tokens | recognised by `cnf`, refused | proof of possession by DPoP or mutual TLS |
 //! | 8037, 9864 EdDSA | Ed25519, as `EdDSA` and `Ed25519` | Ed448 |
-//! | 8693 Actor claim | ignored; `sub` is the caller | decisions on `act` |
+//! | 8693 Actor claim | told for the audit record, eight at most; `sub` is the caller | decisions on `act` |
 //! | 8707 Resource indicators | `aud` and `resource` compared with the canonical URI | |
 //! | 8725 JWT best practices | §3.1–§3.12, as far as they speak to a verifier | |
 //! | 9068 JWT access tokens | `typ`, `client_id`, `scope`; strict by profile | `acr`, `amr` and `auth_time` are not looked at |

@@ -60,7 +60,7 @@ impl Sample {
         self
     }
 
-    fn is_refused(mut self, reason: Reason) -> Self {
+    fn refused(mut self, reason: Reason) -> Self {
         self.verdict = Err(reason);
         self
     }
@@ -131,7 +131,7 @@ fn hosted() -> Vec<Sample> {
         .is(&json!({"user": "CS2MNgcX1VZFCJaEzfKw2VPA", "kind": "Service", "client": "CS2MNgcX1VZFCJaEzfKw2VPA", "scopes": "tools:read"})),
         Sample::new("Auth0, RFC 9068 profile, bound to a key", "auth0", auth0_rfc9068)
             .typed(Some("at+jwt"))
-            .is_refused(Reason::SenderProofMissing),
+            .refused(Reason::SenderProofMissing),
         Sample::new("Auth0, RFC 9068 profile", "auth0", auth0_unbound)
             .typed(Some("at+jwt"))
             .is(&json!({"user": "auth0|602c0dcab993d10073daf680", "kind": "User", "client": "ENDmmAJsbwI1hOG1KPJddQ8L", "scopes": "tools:read"})),
@@ -147,7 +147,7 @@ fn hosted() -> Vec<Sample> {
             "workos",
             json!({"iss": "https://api.workos.com", "sub": "user_01HBEQKA6K4QJAS93VPE39W1JT", "org_id": "org_01HRDMC6CM357W30QMHMQ96Q0S", "role": "member", "roles": ["member"], "permissions": ["posts:read"], "entitlements": ["audit-logs"], "sid": "session_01HQSXZGF8", "jti": "01HQSXZXPP", "exp": 1_790_000_300, "iat": 1_790_000_000}),
         )
-        .is_refused(Reason::MissingAudience),
+        .refused(Reason::MissingAudience),
         Sample::new(
             "WorkOS for MCP",
             "workos",
@@ -185,7 +185,7 @@ fn own_servers() -> Vec<Sample> {
             "keycloak",
             json!({"exp": 1_790_000_300, "iat": 1_790_000_000, "auth_time": 1_789_999_900, "jti": "a1b2c3d4-e5f6-4321-9876-fedcba987654", "iss": "https://sso.example.com/realms/acme", "aud": "account", "sub": "11e0e928-7102-45b2-a966-8a7db1233bf7", "typ": "Bearer", "azp": "mcp-client", "sid": "88f81446-79eb-4275-a9e9-2253f346f533", "acr": "1", "realm_access": {"roles": ["offline_access", "ops"]}, "resource_access": {"account": {"roles": ["manage-account", "view-profile"]}}, "scope": "openid email profile", "email_verified": true, "preferred_username": "ana", "email": "ana@example.com"}),
         )
-        .is_refused(Reason::WrongAudience),
+        .refused(Reason::WrongAudience),
         Sample::new(
             "Keycloak user, with an audience mapper",
             "keycloak",
@@ -200,7 +200,7 @@ fn own_servers() -> Vec<Sample> {
         .typed(Some("at+jwt"))
         .is(&json!({"user": "scheduler", "kind": "Service", "client": "scheduler", "scopes": "mcp:tools"})),
         Sample::new("Hydra, no audience asked for", "hydra", hydra(&json!([])))
-            .is_refused(Reason::MissingAudience),
+            .refused(Reason::MissingAudience),
         Sample::new("Hydra", "hydra", hydra(&json!([RESOURCE])))
             .is(&json!({"user": "ana", "kind": "User", "client": "c5a3e3f0-0000-4000-8000-000000000001", "tier": "gold", "scopes": "openid tools.read"})),
         Sample::new(
@@ -228,7 +228,7 @@ fn own_servers() -> Vec<Sample> {
         Sample::new("Duende program, no audience", "duende", duende_program())
             .typed(Some("at+jwt"))
             .expecting(&["mcp"])
-            .is_refused(Reason::MissingAudience),
+            .refused(Reason::MissingAudience),
         Sample::new("Duende program that may lack it", "duende", duende_program())
             .typed(Some("at+jwt"))
             .expecting(&["mcp"])
@@ -275,7 +275,7 @@ fn client_audiences() -> Vec<Sample> {
             "casdoor",
             json!({"owner": "built-in", "name": "ana", "tokenType": "refresh-token", "scope": "openid", "azp": "Xk3example", "iss": "https://door.example.com", "sub": "9f2c", "aud": [RESOURCE], "exp": 1_790_604_800, "nbf": 1_790_000_000, "iat": 1_790_000_000, "jti": "admin/7c0e"}),
         )
-        .is_refused(Reason::WrongTokenUse),
+        .refused(Reason::WrongTokenUse),
         Sample::new("Supabase", "supabase", supabase())
             .expecting(&["authenticated"])
             .of_clients(&["a3f0"])
@@ -283,7 +283,7 @@ fn client_audiences() -> Vec<Sample> {
         Sample::new("Supabase, another client", "supabase", supabase())
             .expecting(&["authenticated"])
             .of_clients(&["b4f0"])
-            .is_refused(Reason::ClientNotAllowed),
+            .refused(Reason::ClientNotAllowed),
     ]
 }
 
@@ -295,7 +295,7 @@ fn short_ones() -> Vec<Sample> {
     let scalekit = || json!({"client_id": "m2morg_69038819013296423", "exp": 1_790_086_400, "iat": 1_790_000_000, "iss": "https://acme.scalekit.com", "jti": "tkn_69041163914445100", "nbf": 1_790_000_000, "oid": "org_59615193906282635", "scopes": ["deploy:applications"], "sub": "m2morg_69038819013296423"});
     vec![
         Sample::new("Scalekit program, no audience", "scalekit", scalekit())
-            .is_refused(Reason::MissingAudience),
+            .refused(Reason::MissingAudience),
         Sample::new("Scalekit program that may lack it", "scalekit", scalekit())
             .taking_without_audience(&["m2morg_69038819013296423"])
             .is(&json!({"user": "m2morg_69038819013296423", "kind": "Service", "client": "m2morg_69038819013296423", "tenant": "org_59615193906282635", "scopes": "deploy:applications"})),
