@@ -4,7 +4,11 @@
 use oauthgate_core::Reason;
 use serde_json::{Value, json};
 
-use crate::{builder, caller, judge, support::RESOURCE, told};
+use crate::{
+    builder, caller, judge,
+    support::{RESOURCE, merged},
+    told,
+};
 
 /// A token, what is configured for its issuer beside the preset, and the verdict.
 struct Sample {
@@ -175,7 +179,21 @@ fn microsoft() -> Vec<Sample> {
         )
         .expecting(&["api://mcp-example"])
         .is(&json!({"user": "75dbe77f-10a3-4e59-85fd-8c127544f17c", "kind": "Service", "client": "75dbe77f-10a3-4e59-85fd-8c127544f17c", "tenant": TENANT, "groups": ["Tools.Read.All"]})),
+        Sample::new("B2C user", "b2c", b2c(&json!({"tfp": "b2c_1_in", "oid": "8844"})))
+            .expecting(&["90c0fe63"])
+            .is(&json!({"user": "8844", "kind": "User", "client": "3333", "scopes": "tools.read"})),
+        Sample::new("B2C program", "b2c", b2c(&json!({})))
+            .expecting(&["90c0fe63"])
+            .is(&json!({"user": "3333", "kind": "Service", "client": "3333", "scopes": "tools.read"})),
     ]
+}
+
+/// A program's token carries `scp` too, and no policy.
+fn b2c(more: &Value) -> Value {
+    merged(
+        json!({"iss": "https://acme.b2clogin.com/775527ff-9a37-4307-8b3d-cc311f58d925/v2.0/", "exp": 1_790_003_600, "nbf": 1_790_000_000, "aud": "90c0fe63", "sub": "8844", "scp": "tools.read", "azp": "3333", "ver": "1.0", "iat": 1_790_000_000}),
+        more,
+    )
 }
 
 fn own_servers() -> Vec<Sample> {
@@ -279,7 +297,7 @@ fn client_audiences() -> Vec<Sample> {
         Sample::new("Supabase", "supabase", supabase())
             .expecting(&["authenticated"])
             .of_clients(&["a3f0"])
-            .is(&json!({"user": "1c9e", "kind": "User", "client": "a3f0", "email": "ana@example.com", "scopes": "email openid"})),
+            .is(&json!({"user": "1c9e", "kind": "User", "client": "a3f0", "groups": ["authenticated"], "email": "ana@example.com", "scopes": "email openid"})),
         Sample::new("Supabase, another client", "supabase", supabase())
             .expecting(&["authenticated"])
             .of_clients(&["b4f0"])

@@ -1,6 +1,6 @@
 //! Azure AD B2C.
 
-use super::signs::equals;
+use super::signs::{absent, all, equals};
 use crate::{
     Profile,
     claims::ClaimPointer,
@@ -24,7 +24,8 @@ pub(super) const PRESET: Preset = Preset {
 
 impl Profile {
     /// Azure AD B2C. As Entra ID, with one difference: `sub` is the user's object id by default, and
-    /// stands in where `oid` is not written. The policy (`tfp`, or `acr` of old) is no tenant.
+    /// stands in where `oid` is not written. The policy (`tfp`, or `acr` of old) is no tenant; a token
+    /// that no policy gave is a program's. Programs' tokens carry `scp` here, so that it tells nothing.
     #[must_use]
     pub fn b2c() -> Self {
         Self {
@@ -38,6 +39,7 @@ impl Profile {
             groups: claims(&["roles"]),
             machine_signs: vec![
                 equals("idtyp", "app"),
+                all(vec![absent("tfp"), absent("acr")]),
                 MachineSign::PresentWithout(
                     ClaimPointer::claim("roles"),
                     ClaimPointer::claim("scp"),

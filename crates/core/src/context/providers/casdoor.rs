@@ -29,7 +29,6 @@ impl Profile {
             client_audience: ClientAudience::Expected,
             client: claims(&["azp"]),
             tenant: claims(&["owner"]),
-            groups: claims(&["groups"]),
             machine_signs: vec![equals("type", "application"), starts_with("sub", "admin/")],
             ..Self::generic()
         }

@@ -47,7 +47,7 @@ impl Profile {
     pub fn descope() -> Self {
         Self {
             name: "descope",
-            client: claims(&["client_id", "azp"]),
+            client: claims(&["azp", "client_id"]),
             tenant: claims(&["dct"]),
             groups: vec![
                 ClaimPointer::claim("permissions"),

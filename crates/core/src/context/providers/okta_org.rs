@@ -33,7 +33,6 @@ impl Profile {
             scopes: claims(&["scope", "scp"]),
             user: claims(&["uid", "sub"]),
             client: claims(&["client_id", "cid"]),
-            groups: claims(&["groups"]),
             machine_signs: vec![absent("uid")],
             ..Self::generic()
         }

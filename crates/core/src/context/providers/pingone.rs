@@ -29,6 +29,7 @@ impl Profile {
             name: "pingone",
             client: claims(&["client_id"]),
             tenant: claims(&["env"]),
+            groups: claims(&["groups"]),
             ..Self::generic()
         }
     }

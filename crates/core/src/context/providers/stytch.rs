@@ -35,7 +35,7 @@ impl Profile {
     pub fn stytch() -> Self {
         Self {
             name: "stytch",
-            client: claims(&["client_id"]),
+            client: claims(&["client_id", "azp"]),
             tenant: vec![
                 ClaimPointer::claim("https://stytch.com/organization").member("organization_id"),
             ],

@@ -24,6 +24,7 @@ impl Profile {
         Self {
             name: "supabase",
             client: claims(&["client_id"]),
+            groups: claims(&["role"]),
             shared_audiences: vec!["authenticated".to_owned()],
             ..Self::generic()
         }

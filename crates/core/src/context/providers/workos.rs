@@ -30,8 +30,9 @@ impl Profile {
     pub fn workos() -> Self {
         Self {
             name: "workos",
+            client: claims(&["client_id"]),
             tenant: claims(&["org_id"]),
-            groups: claims(&["roles", "permissions"]),
+            groups: claims(&["permissions"]),
             machine_signs: vec![starts_with("sub", "client_")],
             ..Self::generic()
         }

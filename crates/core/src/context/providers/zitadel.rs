@@ -30,7 +30,7 @@ impl Profile {
             name: "zitadel",
             token_mode: TokenMode::Auto,
             one_required: vec![claims(&["jti"])],
-            client: claims(&["client_id", "azp"]),
+            client: claims(&["azp", "client_id"]),
             tenant: claims(&["urn:zitadel:iam:user:resourceowner:id"]),
             groups: claims(&["urn:zitadel:iam:org:project:roles"]),
             group_form: GroupForm::MemberNames,
