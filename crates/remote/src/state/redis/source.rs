@@ -135,11 +135,20 @@ impl SharedSource {
         None
     }
 
+    /// The lease comes first: whoever is refused the strangers' turn has seen then what those brought who
+    /// had it.
     async fn turn(&self, question: &Question) -> Result<Turn, NoAnswer> {
-        if question.ask.demand == Demand::Stranger && !self.strangers_may_ask().await? {
-            return self.answer_under_way(question).await;
+        let turn = self.lease(question).await?;
+        let Turn::Ask(lease) = turn else {
+            return Ok(turn);
+        };
+        if question.ask.demand != Demand::Stranger || self.strangers_may_ask().await? {
+            return Ok(Turn::Ask(lease));
         }
-        self.lease(question).await
+        if let Some(lease) = lease {
+            self.give_back(&lease).await;
+        }
+        Ok(Turn::Nobody)
     }
 
     /// What another replica told since the question, or before it and this one did not know.
@@ -198,26 +207,6 @@ impl SharedSource {
     async fn give_back(&self, lease: &str) {
         let key = &self.memory.names.lease;
         let _ = self.link().give_back(key, lease.as_bytes()).await;
-    }
-
-    /// Strangers of another replica had their turn: perhaps its answer is on its way.
-    async fn answer_under_way(&self, question: &Question) -> Result<Turn, NoAnswer> {
-        let pace = self.memory.shared.pace;
-        let begun = self.memory.shared.clock.elapsed();
-        while self.since(begun) < pace.lease && self.is_leased().await? {
-            tokio::time::sleep(pace.look).await;
-            if let Some(fetched) = self.newer(question).await? {
-                return Ok(Turn::Adopt(fetched));
-            }
-        }
-        // Between the look and the claim the other replica may have come to its end.
-        let newer = self.newer(question).await?;
-        Ok(newer.map_or(Turn::Nobody, Turn::Adopt))
-    }
-
-    async fn is_leased(&self) -> Result<bool, NoAnswer> {
-        let lease = self.link().read(&self.memory.names.lease, claim::LONGEST);
-        Ok(lease.await? != Entry::Missing)
     }
 
     /// Claims a key; `None` when another replica has it. What no replica wrote is no claim, and is
