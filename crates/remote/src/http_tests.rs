@@ -76,7 +76,7 @@ async fn d9_a_slow_drip_ends_at_the_time_limit() {
         let cut = answer_to(impatient, reply).await;
         assert!(matches!(cut, Err(FetchError::Timeout(_))), "{cut:?}");
     }
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(30));
 }
 
 /// A server that writes this, and then that again and again until nobody listens. Counts the bytes.
@@ -151,7 +151,7 @@ async fn d9_an_answer_that_takes_for_ever_ends_at_the_time_limit(
     let started = Instant::now();
     let cut = impatient(url.as_str()).get(&url, None).await;
     assert!(matches!(cut, Err(FetchError::Timeout(_))), "{cut:?}");
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < Duration::from_secs(30));
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn full_port() -> (std::net::SocketAddr, TcpListener, Vec<TcpStream>) {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
-    let patience = Duration::from_millis(200);
+    let patience = Duration::from_secs(1);
     while let Ok(connected) = timeout(patience, TcpStream::connect(address)).await {
         waiting.push(connected.unwrap());
     }

@@ -156,7 +156,7 @@ mod without_background_tasks {
         source.now(jwks(&[&old, &new]));
         assert!(gate.validate(&new.token(ISSUER)).await.is_ok());
         let name = WithdrawnName::key("1").unwrap();
-        let ruled = timeout(Duration::from_secs(5), keys.withdraw(None, &name)).await;
+        let ruled = timeout(Duration::from_secs(30), keys.withdraw(None, &name)).await;
         assert_eq!(ruled.unwrap().unwrap()[0].saved, Saved::Saved);
     }
 }

@@ -5,10 +5,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::server::RedisServer;
+use tokio::time::Instant;
+
+use super::{PATIENCE, patient, server::RedisServer};
 use crate::{
     clock::SystemClock,
     state::redis::{
@@ -16,17 +18,23 @@ use crate::{
         commands::{Claim, Entry},
         link::{Limits, Link, NoAnswer},
     },
+    testing::FakeClock,
 };
 
 pub(super) fn link(url: &str) -> Arc<Link> {
-    link_with(RedisAddress::parse(url).unwrap())
+    link_with(RedisAddress::parse(url).unwrap(), patient())
 }
 
-fn link_with(address: RedisAddress) -> Arc<Link> {
+/// As patient as in life.
+fn lively_link(url: &str) -> Arc<Link> {
+    link_with(RedisAddress::parse(url).unwrap(), Limits::default())
+}
+
+fn link_with(address: RedisAddress, limits: Limits) -> Arc<Link> {
     let limits = Limits {
         first_pause: Duration::from_millis(20),
         longest_pause: Duration::from_millis(100),
-        ..Limits::default()
+        ..limits
     };
     let clock = Arc::new(SystemClock::new());
     Arc::new(Link::new(address, "oauthgate:1:probe:test".into(), limits, clock).unwrap())
@@ -36,15 +44,18 @@ fn trouble(link: &Link) -> &'static str {
     link.status().trouble.map_or("none", |trouble| trouble.code)
 }
 
+/// Timers are rounded up to whole milliseconds.
+fn is_about(waited: Duration, expected: Duration) -> bool {
+    (expected..expected + Duration::from_millis(5)).contains(&waited)
+}
+
 /// Asks until there is an answer.
 async fn answered(link: &Arc<Link>) {
-    for _ in 0..500 {
-        if link.read("key", 10).await.is_ok() {
-            return;
-        }
+    let begun = std::time::Instant::now();
+    while link.read("key", 10).await.is_err() {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", link.status());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("no answer: {:?}", link.status());
 }
 
 #[tokio::test]
@@ -54,7 +65,10 @@ async fn a_value_is_set_claimed_replaced_and_given_back() {
     assert_eq!(link.read("key", 5).await, Ok(Entry::Missing));
     let claim = |value: &'static [u8], most| {
         let link = Arc::clone(&link);
-        async move { link.claim("key", value, Duration::from_secs(9), most).await }
+        async move {
+            link.claim("key", value, Duration::from_secs(9_999), most)
+                .await
+        }
     };
     let held = Ok(Claim::Held(Entry::Text(b"mine".to_vec())));
     assert_eq!(claim(b"mine", 9).await, Ok(Claim::Ours));
@@ -62,7 +76,7 @@ async fn a_value_is_set_claimed_replaced_and_given_back() {
     assert_eq!(claim(b"other", 4).await, held);
     assert_eq!(claim(b"other", 3).await, Ok(Claim::Held(Entry::Oversize)));
     let remaining = server.command(&[b"PTTL", b"key"]);
-    assert!(remaining.starts_with(b":8"), "{remaining:?}");
+    assert!(remaining.starts_with(b":9"), "{remaining:?}");
     assert_eq!(link.replace("key", b"", b"other", None).await, Ok(false));
     assert_eq!(link.replace("key", b"mine", b"later", None).await, Ok(true));
     assert_eq!(
@@ -73,7 +87,7 @@ async fn a_value_is_set_claimed_replaced_and_given_back() {
     assert_eq!(link.head("key").await, Ok(Entry::Text(b"later".to_vec())));
     assert_eq!(link.give_back("key", b"mine").await, Ok(false));
     assert_eq!(link.give_back("key", b"later").await, Ok(true));
-    let life = Some(Duration::from_millis(1500));
+    let life = Some(Duration::from_secs(1_999));
     assert_eq!(link.replace("key", b"", b"first", life).await, Ok(true));
     assert_eq!(link.put("key", b"over", life).await, Ok(()));
     assert!(link.status().connected);
@@ -127,40 +141,37 @@ async fn a_server_that_is_away_at_the_start_is_found_later() {
 #[tokio::test]
 async fn a_server_that_hangs_costs_one_command_its_time_and_the_next_ones_nothing() {
     let server = RedisServer::start();
-    let link = link(&server.url());
+    let clock = Arc::new(FakeClock::default());
+    let address = RedisAddress::parse(&server.url()).unwrap();
+    let link = Link::new(address, "probe".into(), Limits::default(), clock.clone()).unwrap();
+    let link = Arc::new(link);
     answered(&link).await;
     server.hang();
+    // From here on only timers make time pass: what is measured is what was waited for.
+    tokio::time::pause();
     let begun = Instant::now();
     assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
-    assert!(
-        begun.elapsed() < Duration::from_millis(250),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(is_about(begun.elapsed(), Limits::default().command));
     assert_eq!(trouble(&link), "too_slow");
     let begun = Instant::now();
     assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
-    assert!(
-        begun.elapsed() < Duration::from_millis(15),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    tokio::time::resume();
     server.go_on();
+    clock.advance(Limits::default().first_pause);
     answered(&link).await;
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_at_the_start_costs_a_caller_the_time_of_one_command() {
     let server = RedisServer::start();
-    let link = link(&server.url());
+    let link = lively_link(&server.url());
     server.hang();
+    tokio::time::pause();
     let begun = Instant::now();
     assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
-    assert!(
-        begun.elapsed() < Duration::from_millis(250),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(is_about(begun.elapsed(), Limits::default().command));
+    tokio::time::resume();
     server.go_on();
     answered(&link).await;
 }
@@ -270,11 +281,11 @@ async fn e9_what_no_redis_says_is_not_believed() {
         b"$99999999999999999999\r\n",
     ] {
         let (url, lying) = pretending(|_| nonsense.to_vec()).await;
-        let link = link(&url);
+        let link = lively_link(&url);
         let begun = Instant::now();
         let answer = link.read("key", 10).await;
         assert_eq!(answer, Err(NoAnswer::Away), "{}", nonsense.escape_ascii());
-        assert!(begun.elapsed() < Duration::from_millis(300));
+        assert!(begun.elapsed() < PATIENCE, "it is not waited for");
         lying.abort();
     }
 }
@@ -333,7 +344,7 @@ async fn e9_a_server_that_talks_without_end_is_not_listened_to() {
     let (url, said, talking) = endless().await;
     let link = link(&url);
     assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
-    tokio::time::timeout(Duration::from_secs(10), talking)
+    tokio::time::timeout(PATIENCE, talking)
         .await
         .expect("the connection is closed")
         .unwrap();

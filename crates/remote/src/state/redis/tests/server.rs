@@ -73,9 +73,7 @@ impl RedisServer {
     /// One command as a foreign client sends it, and the raw answer.
     pub(crate) fn command(&self, words: &[&[u8]]) -> Vec<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
+        stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
         let mut request = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
             request.extend(format!("${}\r\n", word.len()).into_bytes());
@@ -145,7 +143,7 @@ fn launch(port: u16, arguments: &[String]) -> Option<Child> {
         .spawn()
         .expect("redis-server is installed: `cargo xtask setup` does it");
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(20) {
+    while begun.elapsed() < super::PATIENCE {
         if process.try_wait().unwrap().is_some() {
             return None;
         }

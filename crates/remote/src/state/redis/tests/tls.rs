@@ -1,14 +1,11 @@
 //! `rediss://`: the server is checked, and there is no switch for it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::server::RedisServer;
+use super::{PATIENCE, patient, server::RedisServer};
 use crate::{
     clock::SystemClock,
     state::redis::{
@@ -40,14 +37,14 @@ async fn in_front_of(server: &RedisServer, acceptor: TlsAcceptor) -> u16 {
 
 /// What became of a connection to this address: the code of the trouble, or `connected`.
 async fn outcome(address: RedisAddress) -> &'static str {
-    let limits = Limits {
-        command: Duration::from_millis(500),
-        ..Limits::default()
-    };
+    outcome_with(patient(), address).await
+}
+
+async fn outcome_with(limits: Limits, address: RedisAddress) -> &'static str {
     let clock = Arc::new(SystemClock::new());
     let link = Arc::new(Link::new(address, "probe".into(), limits, clock).unwrap());
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(10) {
+    while begun.elapsed() < PATIENCE {
         let _ = link.read("key", 1).await;
         let status = link.status();
         if let Some(trouble) = status.trouble {
@@ -103,12 +100,17 @@ async fn there_is_no_way_from_one_to_the_other() {
     let server = RedisServer::start();
     let authority = TestAuthority::new("redis authority");
     let encrypted = trusting(&authority, address("rediss", "localhost", server.port()));
+    let hasty = Limits::default();
     assert_ne!(
-        outcome(encrypted).await,
+        outcome_with(hasty, encrypted).await,
         "connected",
         "a server without TLS"
     );
     let port = in_front_of(&server, authority.acceptor(&["localhost"])).await;
     let plain = address("redis", "localhost", port);
-    assert_ne!(outcome(plain).await, "connected", "a server with TLS");
+    assert_ne!(
+        outcome_with(hasty, plain).await,
+        "connected",
+        "a server with TLS"
+    );
 }
