@@ -7,6 +7,7 @@
 
 mod audience;
 mod contradictions;
+mod introspection;
 mod issuer;
 mod lookup;
 mod outbound;

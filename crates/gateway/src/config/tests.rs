@@ -201,10 +201,18 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_JWKS_STALE_LIMIT", "12"),
         ("OAUTHGATE_PINNED_KIDS", "a b/c"),
         ("OAUTHGATE_WITHDRAWN_KIDS", "d"),
-        ("OAUTHGATE_ISSUER_TEMPLATE", TEMPLATE),
-        ("OAUTHGATE_ISSUER_TENANTS", TENANT),
         ("OAUTHGATE_JWKS_SAME_SITE", "true"),
-        ("OAUTHGATE_TOKEN_MODE", "jwt"),
+        ("OAUTHGATE_TOKEN_MODE", "auto"),
+        ("OAUTHGATE_OPAQUE_PREFIXES", "ory_at_ ory_rt_"),
+        ("OAUTHGATE_INTROSPECTION_AUTH", "post"),
+        ("OAUTHGATE_INTROSPECTION_CLIENT_ID", "gate"),
+        ("OAUTHGATE_INTROSPECTION_CLIENT_SECRET", "s3cret"),
+        ("OAUTHGATE_INTROSPECTION_CACHE_TTL", "13"),
+        ("OAUTHGATE_INTROSPECTION_FORM", "rfc9701"),
+        (
+            "OAUTHGATE_INTROSPECTION_URL",
+            "https://auth.example.com/introspect",
+        ),
         ("OAUTHGATE_TOKEN_TYPES", "at+jwt"),
         ("OAUTHGATE_REQUIRED_CLAIMS", "/use=access /scp|/roles"),
         ("OAUTHGATE_AUDIENCE_CLAIM", "/aud"),
@@ -273,11 +281,11 @@ fn every_variable_takes_effect() {
             "{:?} {:?} {:?}",
             issuer.keys.stale_limit, issuer.keys.pinned_kids, issuer.keys.withdrawn_kids
         ),
-        format!("{:?}", issuer.issuer_template),
         format!("{} {:?}", issuer.keys.jwks_same_site, settings.outbound),
         format!("{:?} {:?}", issuer.allowed_clients, issuer.allowed_tenants),
         issuer.preset.to_string(),
         profile_in_words(&issuer.profile),
+        format!("{:?}", issuer.introspection),
     ];
     insta::assert_snapshot!(shown.join("\n"));
 }
@@ -289,7 +297,12 @@ fn profile_in_words(profile: &oauthgate_core::Profile) -> String {
         items.join(" ")
     }
     [
-        format!("{} {}", profile.token_mode, words(&profile.opaque_prefixes)),
+        format!(
+            "{} {} {}",
+            profile.token_mode,
+            profile.introspection_form,
+            words(&profile.opaque_prefixes)
+        ),
         format!(
             "{} / {} / {} {}",
             profile.token_types,
@@ -326,9 +339,10 @@ fn no_variable_is_read_and_forgotten() {
         include_str!("tests/sources.rs"),
         include_str!("shared_state_tests.rs")
     );
+    let source: String = source.chars().filter(|c| !c.is_whitespace()).collect();
     for variable in super::env::VARIABLES.iter() {
         assert!(
-            source.contains(&format!("(\"{}\", ", variable.name)),
+            source.contains(&format!("(\"{}\",", variable.name)),
             "{} has no test",
             variable.name
         );

@@ -10,6 +10,7 @@ use oauthgate_core::{
 
 use super::{
     Because, Setting, SettingReader, audience, contradictions,
+    introspection::introspection_from,
     profile::profile_from,
     table,
     user_pool::{UserPool, region},
@@ -40,6 +41,7 @@ pub fn issuer_from(
     let missing_audience_clients = reader.values(&table::MISSING_AUDIENCE_CLIENTS, values::word);
     let allowed_clients = list(reader, &table::ALLOWED_CLIENTS);
     let allowed_tenants = list(reader, &table::ALLOWED_TENANTS);
+    let introspection = introspection_from(reader, &profile);
     let algorithms = reader.values(&table::ALGORITHMS, values::algorithm);
     let hs_secret = reader.value(&table::HS_SECRET, values::hs_secret);
     let skew = reader.value(&table::CLOCK_SKEW, values::skew);
@@ -58,6 +60,7 @@ pub fn issuer_from(
     settings.hs_secret = hs_secret;
     settings.skew = skew?;
     settings.keys = keys;
+    settings.introspection = introspection;
     Some(settings)
 }
 
@@ -190,12 +193,11 @@ fn keys(reader: &mut impl SettingReader, expected: &Expected) -> Option<KeySetti
         place(metadata_url).as_ref(),
         url,
     );
-    let metadata_issuer = expected.or_given(
-        reader,
-        &table::METADATA_ISSUER,
-        metadata_issuer.as_ref(),
-        |text| Issuer::new(text),
-    );
+    let metadata_issuer = metadata_issuer.as_ref().filter(|_| jwks_file.is_none());
+    let metadata_issuer =
+        expected.or_given(reader, &table::METADATA_ISSUER, metadata_issuer, |text| {
+            Issuer::new(text)
+        });
     let jwks_same_site = reader.value(&table::JWKS_SAME_SITE, values::boolean);
     let ttl = reader.value(&table::JWKS_CACHE_TTL, values::jwks_ttl);
     let max_prepared = reader.value(&table::JWKS_MAX_KEYS, values::jwks_max_keys);

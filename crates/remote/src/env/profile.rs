@@ -6,12 +6,12 @@ use oauthgate_core::{
     Profile, SettingError,
     claims::ClaimPointer,
     context::{
-        ClaimRequirement, ClientAudience, GroupForm, MachineSign, ScopePlaces, TokenMode,
-        TokenTypes,
+        ClaimRequirement, ClientAudience, GroupForm, IntrospectionForm, MachineSign, ScopePlaces,
+        TokenMode, TokenTypes,
     },
 };
 
-use super::{Because, Setting, SettingReader, table, values};
+use super::{Because, Setting, SettingReader, introspection, table, values};
 use crate::preset_choice::PresetChoice;
 
 /// The profile of the preset, with every setting that was given in place of what the preset says.
@@ -24,11 +24,7 @@ pub(super) fn profile_from(
         reader,
         otherwise: Because::Preset(choice),
     };
-    over.one(
-        &table::TOKEN_MODE,
-        &mut profile.token_mode,
-        TokenMode::parse,
-    );
+    over.token_mode(&mut profile.token_mode);
     over.token_types(&mut profile.token_types);
     over.requirements(&mut profile);
     over.one(
@@ -52,6 +48,7 @@ pub(super) fn profile_from(
         &mut profile.opaque_prefixes,
         values::word,
     );
+    over.introspection_form(&mut profile);
     profile
 }
 
@@ -113,6 +110,29 @@ impl<R: SettingReader> Overlay<'_, R> {
     fn held(&mut self, setting: &'static Setting, items: impl Iterator<Item = impl Display>) {
         let items: Vec<_> = items.map(|item| item.to_string()).collect();
         self.reader.note(setting, &items.join(" "), self.otherwise);
+    }
+
+    /// Of a provider whose tokens are of both kinds those that are JWTs are taken without more ado; the
+    /// others need somebody who can be asked.
+    fn token_mode(&mut self, held: &mut TokenMode) {
+        let setting = &table::TOKEN_MODE;
+        let nobody_is_asked =
+            !self.reader.is_given(setting) && !introspection::is_given(self.reader);
+        if *held == TokenMode::Auto && nobody_is_asked {
+            *held = TokenMode::Jwt;
+            self.reader
+                .note(setting, &held.to_string(), Because::Derived);
+        } else {
+            self.one(setting, held, TokenMode::parse);
+        }
+    }
+
+    /// Where nobody is asked, nothing is said about how; a setting about it is refused elsewhere.
+    fn introspection_form(&mut self, profile: &mut Profile) {
+        if profile.token_mode != TokenMode::Jwt {
+            let held = &mut profile.introspection_form;
+            self.one(&table::INTROSPECTION_FORM, held, IntrospectionForm::parse);
+        }
     }
 
     /// Each item is judged on its own, so that every wrong one is told.

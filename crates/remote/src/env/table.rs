@@ -101,7 +101,7 @@ settings! {
 
     TOKEN_MODE: "OAUTHGATE_TOKEN_MODE", "token_mode", None,
     "jwt, opaque or auto",
-    "How tokens are checked: `jwt` here, with the issuer's keys; `opaque` by asking the issuer about each (introspection), also about those that look like JWTs; `auto` by what they look like. The preset says it unless set.";
+    "How tokens are checked: `jwt` here, with the issuer's keys; `opaque` by asking the issuer about each (introspection), also about those that look like JWTs; `auto` by what they look like. The preset says it unless set; where it says `auto` and no `OAUTHGATE_INTROSPECTION_…` is set, `jwt` holds.";
 
     TOKEN_TYPES: "OAUTHGATE_TOKEN_TYPES", "token_types", None,
     "values of the header's `typ`, and `absent` for none, for example absent JWT at+jwt",
@@ -174,6 +174,40 @@ settings! {
     OPAQUE_PREFIXES: "OAUTHGATE_OPAQUE_PREFIXES", "opaque_prefixes", None,
     "what the issuer's opaque tokens begin with, for example ory_at_",
     "Which opaque tokens are this issuer's, when several issuers of a resource have some: no other issuer is ever asked about them. The preset says it unless set.";
+
+    INTROSPECTION_URL: "OAUTHGATE_INTROSPECTION_URL", "introspection_url", None,
+    "the introspection endpoint's URL, for example https://auth.example.com/oauth2/introspect",
+    "Where the authorization server is asked about a token (RFC 7662), when its metadata does not name the place or names one on another origin. For GitHub and Google the preset knows it.";
+
+    INTROSPECTION_AUTH: "OAUTHGATE_INTROSPECTION_AUTH", "introspection_auth", None,
+    "basic, post, bearer or private_key_jwt",
+    "How the gate proves who is asking. Unless set it follows from the credentials: a bearer token, a private key, or else client id and secret in a Basic header.";
+
+    INTROSPECTION_CLIENT_ID: "OAUTHGATE_INTROSPECTION_CLIENT_ID", "introspection_client_id", None,
+    "the client id under which the gate is registered",
+    "The client that asks, for `basic`, `post` and `private_key_jwt`; a signed answer (RFC 9701) names it with every method.";
+
+    INTROSPECTION_CLIENT_SECRET: "OAUTHGATE_INTROSPECTION_CLIENT_SECRET", "introspection_client_secret", None,
+    "that client's secret",
+    "The secret of the client that asks, for `basic` and `post`.",
+    secret;
+
+    INTROSPECTION_BEARER_TOKEN: "OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "introspection_bearer_token", None,
+    "a token that the authorization server gave for this",
+    "The token that the gate shows when it asks, for `bearer`.",
+    secret;
+
+    INTROSPECTION_PRIVATE_KEY_FILE: "OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE", "introspection_private_key_file", None,
+    "the path of a private key, PEM (PKCS#8) or one JWK, for example /run/secrets/introspection.pem",
+    "The key with which the gate signs who it is, for `private_key_jwt`. Read once, at start.";
+
+    INTROSPECTION_CACHE_TTL: "OAUTHGATE_INTROSPECTION_CACHE_TTL", "introspection_cache_ttl", Some("60"),
+    "seconds, 0 to 3600",
+    "How long an answer is believed, in seconds, and never beyond the token's end: a revoked token is good for so long. With 0 every request asks.";
+
+    INTROSPECTION_FORM: "OAUTHGATE_INTROSPECTION_FORM", "introspection_form", None,
+    "rfc7662, rfc9701, google-tokeninfo or github-application",
+    "How the question is put and the answer read: token introspection, the same with a signed answer, Google's `tokeninfo`, GitHub's check of an application's token. The preset says it unless set.";
 
     ALGORITHMS: "OAUTHGATE_ALGORITHMS", "algorithms", Some("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
     "signature algorithms, for example RS256 ES256",
