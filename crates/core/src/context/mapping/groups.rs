@@ -1,5 +1,7 @@
 //! Groups and roles, of the places that the profile names and of no other.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::says_true;
@@ -11,13 +13,13 @@ use crate::{
 
 /// Those of all places together, each once, in the order of the token.
 pub(super) fn groups(claims: &Claims, profile: &Profile) -> Result<Vec<String>, TokenError> {
-    let mut groups: Vec<String> = Vec::new();
+    let (mut groups, mut known) = (Vec::new(), HashSet::new());
     for place in &profile.groups {
         let Some(value) = claims.find(place) else {
             continue;
         };
         for group in groups_of(value, place, profile.group_form)? {
-            if !groups.iter().any(|known| known == group) {
+            if known.insert(group) {
                 groups.push(checked(group, place)?.to_owned());
             }
         }
