@@ -168,7 +168,7 @@ settings! {
     "Where the e-mail address is; the first claim that is there counts. It is passed on and never tells users apart. The preset says it unless set.";
 
     SERVICE_SIGNS: "OAUTHGATE_SERVICE_SIGNS", "service_signs", None,
-    "items such as /gty=client-credentials, /sub^=mch_ (starts), /sub$=@clients (ends), /roles!/scp (first there, second not), !/sub (not there)",
+    "items such as /gty=client-credentials, /sub^=mch_ (starts), /sub$=@clients (ends), /sub==/aud (is the other), /azp!=/aud (is none of the other), /cid (there), !/sub (not there), /roles!/scp (first there, second not); & joins several, {client} stands for the client",
     "Signs that a program got the token for itself, with no user behind it: one that holds is enough. A missing subject, and one that is the client, are signs always. The preset says it unless set; a list given here replaces the preset's.";
 
     OPAQUE_PREFIXES: "OAUTHGATE_OPAQUE_PREFIXES", "opaque_prefixes", None,
