@@ -25,6 +25,8 @@ pub(super) struct Issuer {
     key: EcdsaKeyPair,
     kid: &'static str,
     is_away: Arc<AtomicBool>,
+    /// The key set that it serves.
+    pub(super) key_set: String,
     /// `http://127.0.0.1:PORT`
     pub(super) base: String,
 }
@@ -39,11 +41,13 @@ impl Issuer {
         }] });
         let is_away = Arc::new(AtomicBool::new(false));
         let away = Arc::clone(&is_away);
-        let address = serve(move |_| (!away.load(Ordering::SeqCst)).then(|| keys.to_string()));
+        let (keys, key_set) = (keys.to_string(), keys.to_string());
+        let address = serve(move |_| (!away.load(Ordering::SeqCst)).then(|| keys.clone()));
         Self {
             key,
             kid,
             is_away,
+            key_set,
             base: format!("http://{address}"),
         }
     }

@@ -5,3 +5,4 @@ mod issuer;
 mod issuers;
 mod keys;
 mod lifecycle;
+mod sources;
