@@ -94,6 +94,12 @@ const SAMPLES: &[(&str, &str, &[(&str, &str)])] = &[
     ("OAUTH_JWKS_MAX_KEYS", "11", &[]),
     ("OAUTHGATE_JWKS_STALE_LIMIT", "12", &[]),
     ("OAUTHGATE_PINNED_KIDS", "a b/c", &[]),
+    ("OAUTHGATE_FETCH_HEADERS", "X-Key: value", &[]),
+    (
+        "OAUTHGATE_HS_SECRET",
+        "1qJ8zvR0x5YtW3uNfH7mKcB2dLgE9sPa",
+        &[],
+    ),
     ("OAUTHGATE_WITHDRAWN_KIDS", "d", &[]),
 ];
 
@@ -106,6 +112,7 @@ const ASKED_AUTO: &[(&str, &str)] = &[
 /// Settings that have tests of their own, because they need more than words beside them.
 const ELSEWHERE: &[&str] = &[
     "AWS_REGION",
+    "OAUTHGATE_JWKS_FILE",
     "OAUTHGATE_INTROSPECTION_BEARER_TOKEN",
     "OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE",
     "OAUTHGATE_JWKS_FILE",
