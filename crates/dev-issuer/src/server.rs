@@ -223,7 +223,7 @@ async fn make_keys(
     let make = move || {
         let keys = match &emulated {
             Some(emulated) => emulated.keys()?,
-            None => KeyRing::generate(&algorithms, |key| key)?,
+            None => KeyRing::generate(&algorithms, |key, _| key)?,
         };
         Ok::<_, aws_lc_rs::error::Unspecified>((emulated, keys))
     };

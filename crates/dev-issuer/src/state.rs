@@ -109,7 +109,7 @@ impl IssuerState {
         active.unwrap_or_else(|| {
             let key = SigningKey::generate(algorithm.unwrap_or(Algorithm::Rs256))
                 .expect("the crypto library makes keys");
-            let key = self.dress(key);
+            let key = self.dress(key, 0);
             self.keys
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -137,16 +137,16 @@ impl IssuerState {
         Value::Object(claims)
     }
 
-    fn dress(&self, key: SigningKey) -> SigningKey {
+    fn dress(&self, key: SigningKey, place: usize) -> SigningKey {
         match &self.emulated {
-            Some(emulated) => emulated.dress(key),
+            Some(emulated) => emulated.dress(key, place),
             None => key,
         }
     }
 
     /// Replaces every active key. Blocks while RSA keys are made.
     pub(crate) fn rotate_keys(&self, keep_old: bool) {
-        let successor = KeyRing::generate(&self.algorithms(), |key| self.dress(key))
+        let successor = KeyRing::generate(&self.algorithms(), |key, place| self.dress(key, place))
             .expect("the crypto library makes keys");
         self.keys
             .write()

@@ -78,7 +78,11 @@ pub(super) fn consent(
         on_this_machine: destination
             .as_ref()
             .is_some_and(crate::loopback::is_loopback_url),
-        resource: &request.target.uri,
+        resource: match request.target.uri.as_str() {
+            // Not every provider that is emulated knows resources.
+            "" => &state.issuer,
+            uri => uri,
+        },
         user: &state.options.user.name,
         email: &state.options.user.email,
         scopes: request

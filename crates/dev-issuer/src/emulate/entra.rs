@@ -9,12 +9,14 @@ use super::{
     shape::{random_name, with, x5c, x5t},
     site::{Document, Endpoints, Site},
 };
-use crate::keys::SigningKey;
+use crate::keys::{Algorithm, SigningKey};
 
 const HOST: &str = "login.microsoftonline.com";
 /// Names v1.0 tokens, and serves nothing that we ask for.
 const V1_ISSUER_HOST: &str = "sts.windows.net";
 pub(super) const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+/// Where private accounts are; it has a key of its own.
+const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 /// Whose documents are for every tenant.
 const ALIASES: [&str; 2] = ["organizations", "common"];
 /// The API: in v2.0 tokens its client id, in v1.0 tokens its App ID URI.
@@ -91,17 +93,27 @@ impl Provider for Entra {
         }
     }
 
+    /// One for all tenants, one for private accounts.
+    fn algorithms(&self) -> &'static [Algorithm] {
+        &[Algorithm::Rs256, Algorithm::Rs256]
+    }
+
+    fn signer_of(&self, ask: &Ask<'_>) -> usize {
+        usize::from(ask.tenant == Some(CONSUMERS))
+    }
+
     fn kid(&self, key: &SigningKey) -> String {
         x5t(key)
     }
 
-    /// `issuer` binds the key to a cloud's tenants.
-    fn jwk(&self, site: &Site, key: &SigningKey) -> Value {
+    /// `issuer` binds the key to a cloud's tenants, or to the one of private accounts.
+    fn jwk_at(&self, site: &Site, key: &SigningKey, place: usize) -> Value {
+        let tenants = ["{tenantid}", CONSUMERS][place.min(1)];
         json!({
             "alg": null,
             "x5t": x5t(key),
             "x5c": x5c(key),
-            "issuer": self.issuer(site, Some("{tenantid}")),
+            "issuer": self.issuer(site, Some(tenants)),
             "cloud_instance_name": "microsoftonline.com",
         })
     }

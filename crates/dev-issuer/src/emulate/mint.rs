@@ -68,19 +68,22 @@ impl Emulated {
 
     /// The provider's keys, and those that only lie beside them.
     pub(crate) fn keys(&self) -> Result<KeyRing, aws_lc_rs::error::Unspecified> {
-        let ring = KeyRing::generate(self.provider().algorithms(), |key| self.dress(key))?;
+        let ring = KeyRing::generate(self.provider().algorithms(), |key, place| {
+            self.dress(key, place)
+        })?;
         let Some(algorithm) = self.provider().encryption_key() else {
             return Ok(ring);
         };
-        let mut key = self.dress(SigningKey::generate(Algorithm::Rs256)?);
+        let mut key = self.dress(SigningKey::generate(Algorithm::Rs256)?, 0);
         key.jwk = with(key.jwk, json!({"use": "enc", "alg": algorithm}));
         Ok(ring.with_others(vec![key.jwk]))
     }
 
     /// Names a key as the provider would, writes its members, and marks it as one that nobody should trust.
-    pub(crate) fn dress(&self, mut key: SigningKey) -> SigningKey {
+    /// `place` is the key's in the provider's list.
+    pub(crate) fn dress(&self, mut key: SigningKey, place: usize) -> SigningKey {
         key.kid = self.provider().kid(&key);
-        let members = self.provider().jwk(&self.site, &key);
+        let members = self.provider().jwk_at(&self.site, &key, place);
         let jwk = with(key.jwk.clone(), json!({"kid": key.kid}));
         key.jwk = with(with(jwk, members), json!({DEV_KEY_MEMBER: true}));
         key
@@ -179,7 +182,7 @@ impl IssuerState {
             },
             Token::Signed(claims) => {
                 let claims = changed(claims, &changes.claims);
-                let key = self.emulated_key(provider.signer(wanted.kind), changes.alg);
+                let key = self.emulated_key(provider.signer_of(&ask), changes.alg);
                 let usual = json!({"alg": key.algorithm.name(), "kid": key.kid});
                 let header = with(usual, provider.header(&ask, &key));
                 let header = changed(header, &changes.header);

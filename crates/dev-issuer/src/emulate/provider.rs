@@ -67,6 +67,11 @@ pub(crate) trait Provider: fmt::Debug + Sync {
         0
     }
 
+    /// The same for a token of a tenant that has a key of its own.
+    fn signer_of(&self, ask: &Ask<'_>) -> usize {
+        self.signer(ask.kind)
+    }
+
     /// The `alg` of a key in the set that signs nothing.
     fn encryption_key(&self) -> Option<&'static str> {
         None
@@ -80,6 +85,11 @@ pub(crate) trait Provider: fmt::Debug + Sync {
     /// Members of a published key beside `kty`, its numbers, `kid`, `use` and `alg`; a `null` removes one of those.
     fn jwk(&self, _site: &Site, _key: &SigningKey) -> Value {
         json!({})
+    }
+
+    /// The same for the key at this place of the provider's list.
+    fn jwk_at(&self, site: &Site, key: &SigningKey, _place: usize) -> Value {
+        self.jwk(site, key)
     }
 
     /// The document at one of the key set's paths.

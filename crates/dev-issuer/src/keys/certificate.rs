@@ -111,3 +111,44 @@ fn element(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
     encoded.extend(value);
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256,
+        UnparsedPublicKey, VerificationAlgorithm,
+    };
+    use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+    use super::*;
+    use crate::keys::SigningKey;
+
+    #[test]
+    fn an_independent_parser_finds_the_key_and_the_key_signed_it() {
+        let pairs: [(Algorithm, &'static dyn VerificationAlgorithm); 3] = [
+            (Algorithm::Rs256, &RSA_PKCS1_2048_8192_SHA256),
+            (Algorithm::Es256, &ECDSA_P256_SHA256_ASN1),
+            (Algorithm::Es384, &ECDSA_P384_SHA384_ASN1),
+        ];
+        for (algorithm, verification) in pairs {
+            let key = SigningKey::generate(algorithm).unwrap();
+            let der = key.certificate().unwrap();
+            let (rest, certificate) = X509Certificate::from_der(der).unwrap();
+            assert!(rest.is_empty() && certificate.subject() == certificate.issuer());
+            let public_key = &certificate.public_key().subject_public_key.data;
+            UnparsedPublicKey::new(verification, public_key)
+                .verify(
+                    certificate.tbs_certificate.as_ref(),
+                    &certificate.signature_value.data,
+                )
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn numbers_are_never_negative_and_never_padded() {
+        assert_eq!(integer(&[0, 0, 0x7f]), [INTEGER, 1, 0x7f]);
+        assert_eq!(integer(&[0x80]), [INTEGER, 2, 0, 0x80]);
+        assert_eq!(integer(&[0]), [INTEGER, 1, 0]);
+    }
+}

@@ -20,17 +20,19 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// Makes one key per algorithm and has it named and dressed. Blocks for as long as RSA keys take.
+    /// Makes one key per algorithm and has it named and dressed for its place in that list. Blocks for as long as RSA
+    /// keys take.
     pub(crate) fn generate(
         algorithms: &[Algorithm],
-        dress: impl Fn(SigningKey) -> SigningKey,
+        dress: impl Fn(SigningKey, usize) -> SigningKey,
     ) -> Result<Self, Unspecified> {
-        let make = |algorithm: &Algorithm| SigningKey::generate(*algorithm).map(&dress);
+        let mut active = Vec::new();
+        for (place, algorithm) in algorithms.iter().enumerate() {
+            let key = SigningKey::generate(*algorithm)?;
+            active.push(Arc::new(dress(key, place)));
+        }
         Ok(Self {
-            active: algorithms
-                .iter()
-                .map(|algorithm| make(algorithm).map(Arc::new))
-                .collect::<Result<_, _>>()?,
+            active,
             retired: Vec::new(),
             others: Vec::new(),
         })
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     fn ring() -> KeyRing {
-        KeyRing::generate(&[Algorithm::Es256], |key| key).unwrap()
+        KeyRing::generate(&[Algorithm::Es256], |key, _| key).unwrap()
     }
 
     #[test]

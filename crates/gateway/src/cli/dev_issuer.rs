@@ -136,6 +136,33 @@ mod tests {
         assert!(mistake.contains("--help"), "{mistake}");
     }
 
+    #[tokio::test]
+    async fn what_is_printed_can_be_copied() {
+        let emulation = Emulation::named("entra-v1").unwrap();
+        let options = DevIssuerOptions {
+            emulation: Some(emulation),
+            ..DevIssuerOptions::default()
+        };
+        let issuer = DevIssuer::start(options).await.unwrap();
+        let text = instructions(&issuer, emulation);
+        for line in text.lines() {
+            let is_fit = line.is_empty()
+                || ["# ", "export ", "curl "]
+                    .iter()
+                    .any(|start| line.starts_with(start));
+            assert!(is_fit, "{line}");
+        }
+        for part in [
+            format!("export OAUTH_ISSUER_URL='{}'\n", issuer.issuer()),
+            "export OAUTHGATE_PRESET='entra'\n".to_owned(),
+            "export OAUTHGATE_METADATA_URL='http://127.0.0.1:".to_owned(),
+            format!("curl -s http://{}/control/mint ", issuer.address()),
+            emulation.clients()[1].to_owned(),
+        ] {
+            assert!(text.contains(&part), "{part}: {text}");
+        }
+    }
+
     #[test]
     fn help_lists_every_provider() {
         for emulation in Emulation::all() {

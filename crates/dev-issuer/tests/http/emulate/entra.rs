@@ -4,6 +4,7 @@ use serde_json::json;
 use super::support::{emulate, emulate_by_name, names, sorted};
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 const OTHER: &str = "0b53d2c1-7aa0-4a53-bb1b-6d4d3a4f0001";
 
 fn of_other_tenant() -> Changes {
@@ -58,8 +59,23 @@ async fn keys_have_no_alg_but_an_issuer_and_are_the_same_everywhere() {
             sorted("cloud_instance_name e issuer kid kty n oauthgate_dev_key use x5c x5t")
         );
         assert_eq!(key["kid"], key["x5t"]);
-        assert_eq!(key["issuer"], it.at("/{tenantid}/v2.0"));
     }
+    assert_eq!(keys[0]["issuer"], it.at("/{tenantid}/v2.0"));
+    assert_eq!(keys[1]["issuer"], it.at(&format!("/{CONSUMERS}/v2.0")));
+}
+
+#[tokio::test]
+async fn private_accounts_have_a_key_of_their_own() {
+    let it = emulate("entra-organizations").await;
+    let changes = Changes {
+        tenant: Some(CONSUMERS.to_owned()),
+        ..Changes::default()
+    };
+    let keys = it.keys("/organizations/discovery/v2.0/keys").await;
+    let private = it.changed(Kind::User, changes);
+    assert_eq!(private.header["kid"], keys[1]["kid"]);
+    assert_eq!(private.claims["iss"], keys[1]["issuer"]);
+    assert_eq!(it.token(Kind::User).header["kid"], keys[0]["kid"]);
 }
 
 #[tokio::test]
