@@ -265,3 +265,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     element.extend_from_slice(content);
     element
 }
+
+#[cfg(test)]
+#[path = "assertion_tests.rs"]
+mod tests;

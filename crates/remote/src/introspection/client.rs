@@ -259,3 +259,7 @@ fn is_invalid_token(body: &[u8]) -> bool {
         error.get("error").and_then(|error| error.as_str()) == Some("invalid_token")
     })
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -157,3 +157,7 @@ fn weight(length: usize) -> u64 {
     let parsed = u64::try_from(length).unwrap_or(u64::MAX).saturating_mul(4);
     parsed.saturating_add(512).max(CAPACITY / MOST_GOOD as u64)
 }
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

@@ -24,6 +24,13 @@ mod settings;
 mod status;
 mod trouble;
 
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod promise_tests;
+#[cfg(test)]
+mod testing;
+
 use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;

@@ -202,3 +202,7 @@ pub(crate) fn rivals(issuers: &[IssuerSettings]) -> Option<Mistake> {
     }
     None
 }
+
+#[cfg(test)]
+#[path = "routing_tests.rs"]
+mod tests;
