@@ -36,12 +36,7 @@ fn a_bad_configuration_is_told_in_full_on_stderr_and_ends_with_78() {
         let output = oauthgate(command, &[]);
         assert_eq!(output.status.code(), Some(78), "{command:?}");
         assert_eq!(stdout(&output), "");
-        for name in [
-            "MCP_SERVER_URL",
-            "OAUTH_ISSUER_URL",
-            "OAUTH_AUDIENCE",
-            "OAUTHGATE_UPSTREAM",
-        ] {
+        for name in ["MCP_SERVER_URL", "OAUTH_ISSUER_URL", "OAUTHGATE_UPSTREAM"] {
             assert!(stderr(&output).contains(name), "{}", stderr(&output));
         }
     }
@@ -68,6 +63,8 @@ fn a_way_out_that_cannot_be_taken_ends_with_78() {
 fn config_check_ends_with_0_or_1() {
     let good = oauthgate(&["config", "check"], &GOOD);
     assert_eq!((good.status.code(), stdout(&good).as_str()), (Some(0), ""));
+    let told = "the tokens of https://auth.example.com are read with the preset generic";
+    assert!(stderr(&good).contains(told), "{}", stderr(&good));
     let bad = oauthgate(&["config", "check", "--json"], &GOOD[..3]);
     assert_eq!(bad.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_str(&stdout(&bad)).unwrap();
@@ -75,6 +72,17 @@ fn config_check_ends_with_0_or_1() {
         (&report["ok"], &report["mistakes"][0]["setting"]),
         (&false.into(), &"OAUTHGATE_UPSTREAM".into())
     );
+}
+
+#[test]
+fn config_check_says_which_preset_holds_and_why() {
+    let issuer = ("OAUTH_ISSUER_URL", "https://sso.example.com/realms/acme");
+    let realm: Vec<_> = GOOD.into_iter().chain([issuer]).collect();
+    let output = oauthgate(&["config", "check", "--json"], &realm);
+    assert_eq!(output.status.code(), Some(0));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let told = report["presets"][0].as_str().unwrap();
+    assert!(told.contains("preset keycloak (found by"), "{told}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What people write, and what they are told.
 
+mod introspection;
 mod issuer;
 mod outbound;
 mod sources;
@@ -335,6 +336,7 @@ fn profile_in_words(profile: &oauthgate_core::Profile) -> String {
 fn no_variable_is_read_and_forgotten() {
     let source = concat!(
         include_str!("tests.rs"),
+        include_str!("tests/introspection.rs"),
         include_str!("tests/issuer.rs"),
         include_str!("tests/sources.rs"),
         include_str!("shared_state_tests.rs")

@@ -3,11 +3,12 @@
 
 use oauthgate_core::{Profile, SettingError, context::TokenMode};
 
-use super::{Setting, SettingReader, audience::is_elsewhere, table};
+use super::{Setting, SettingReader, Words, audience::is_elsewhere, table, values};
 
 /// Reports every setting that could have no effect.
 pub(super) fn refuse(reader: &mut impl SettingReader, profile: &Profile) {
-    let without_effect: [(bool, &'static Setting, &str, &str); 5] = [
+    let mode = is_mode_known(reader).then_some(profile.token_mode);
+    let without_effect: [(bool, &'static Setting, &str, &str); 6] = [
         (
             is_elsewhere(profile),
             &table::MISSING_AUDIENCE_CLIENTS,
@@ -33,7 +34,13 @@ pub(super) fn refuse(reader: &mut impl SettingReader, profile: &Profile) {
             "OAUTHGATE_GROUP_CLAIMS (`group_claims`) beside it, for example /groups",
         ),
         (
-            profile.token_mode == TokenMode::Jwt,
+            mode == Some(TokenMode::Opaque),
+            &table::HS_SECRET,
+            "every token of this issuer is asked about (`token_mode` is opaque), so none is verified here",
+            "OAUTHGATE_TOKEN_MODE=auto or jwt (`token_mode`) beside it, or leave the setting out",
+        ),
+        (
+            mode == Some(TokenMode::Jwt),
             &table::OPAQUE_PREFIXES,
             "no opaque token of this issuer is taken",
             "OAUTHGATE_TOKEN_MODE=auto or opaque (`token_mode`) beside it, or leave the setting out",
@@ -44,4 +51,22 @@ pub(super) fn refuse(reader: &mut impl SettingReader, profile: &Profile) {
             reader.refuse(setting, None, SettingError::new(problem, expected));
         }
     }
+}
+
+/// Whether it is known how tokens are checked. With a mistake in what says so nothing is without effect
+/// for certain.
+pub(super) fn is_mode_known(reader: &mut impl SettingReader) -> bool {
+    is_sound(reader, &table::PRESET, values::preset)
+        && is_sound(reader, &table::TOKEN_MODE, TokenMode::parse)
+}
+
+fn is_sound<T>(
+    reader: &mut impl SettingReader,
+    setting: &'static Setting,
+    parse: fn(&str) -> Result<T, SettingError>,
+) -> bool {
+    if !reader.is_given(setting) {
+        return true;
+    }
+    matches!(reader.words(setting), Some(Words::One(word)) if parse(&word).is_ok())
 }

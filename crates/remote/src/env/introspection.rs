@@ -7,7 +7,9 @@ use oauthgate_core::{
     context::{IntrospectionForm, TokenMode},
 };
 
-use super::{Because, Setting, SettingReader, secret_file, table, values};
+use super::{
+    Because, Setting, SettingReader, contradictions::is_mode_known, secret_file, table, values,
+};
 use crate::introspection::{
     AssertionKey, IntrospectionCredentials, IntrospectionSettings, LONGEST_ANSWER_TTL, Secret,
 };
@@ -92,7 +94,9 @@ pub(super) fn introspection_from(
     profile: &Profile,
 ) -> Option<IntrospectionSettings> {
     if profile.token_mode == TokenMode::Jwt {
-        refuse_all(reader);
+        if is_mode_known(reader) {
+            refuse_all(reader);
+        }
         return None;
     }
     let url = reader.value(&table::INTROSPECTION_URL, values::fetched_url);
