@@ -80,6 +80,9 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
     if !about.is_file() {
         return Err("this is no regular file".to_owned());
     }
+    if may_be_written_by_anybody(&about) {
+        return Err("every user of this machine may write the file, and so choose whose tokens are taken (chmod o-w)".to_owned());
+    }
     let most = u64::try_from(JwkSet::MAX_LENGTH).unwrap_or(u64::MAX);
     let mut body = Vec::new();
     File::open(path)
@@ -89,6 +92,17 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
         return Err("the file is larger than 512 KiB".to_owned());
     }
     Ok(body)
+}
+
+#[cfg(unix)]
+fn may_be_written_by_anybody(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    about.mode() & 0o002 != 0
+}
+
+#[cfg(not(unix))]
+fn may_be_written_by_anybody(_: &fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -194,6 +194,19 @@ fn only_a_regular_file_at_an_absolute_path_is_read() {
 
 #[cfg(unix)]
 #[test]
+fn a_file_that_everybody_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    fs::write(&path, jwks(&[&TestKey::new("1")])).unwrap();
+    for (mode, is_taken) in [(0o644, true), (0o664, true), (0o666, false), (0o602, false)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(check(&path).is_ok(), is_taken, "{mode:o}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_pipe_is_refused_without_waiting_for_a_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
