@@ -277,3 +277,125 @@ fn r28_a_tenant_that_is_not_served_is_refused_last() {
         .allowed_tenants(["a".to_owned()]);
     assert!(nowhere.build().is_err(), "no claim holds a tenant");
 }
+
+/// Rule R27: a program's and a person's token of each provider.
+#[test]
+fn r27_programs_and_people_of_each_preset_are_told_apart() {
+    let cases = [
+        ("generic", json!({"sub": "client-1"}), json!({})),
+        (
+            "cognito",
+            json!({"token_use": "access"}),
+            json!({"token_use": "access", "username": "ana"}),
+        ),
+        (
+            "auth0",
+            json!({"sub": "client-1@clients"}),
+            json!({"gty": "password"}),
+        ),
+        (
+            "auth0",
+            json!({"sub_profile": "ai_agent"}),
+            json!({"sub_profile": "user"}),
+        ),
+        (
+            "okta",
+            json!({"cid": "x"}),
+            json!({"cid": "x", "uid": "00u"}),
+        ),
+        ("okta-org", json!({}), json!({"uid": "00u"})),
+        (
+            "entra",
+            json!({"azp": "x", "oid": "1", "roles": ["a"], "scp": ""}),
+            json!({"azp": "x", "oid": "1", "roles": ["a"], "scp": "b"}),
+        ),
+        (
+            "entra-external-id",
+            json!({"azp": "x", "scp": "a"}),
+            json!({"azp": "x", "scp": "a", "oid": "1"}),
+        ),
+        (
+            "keycloak",
+            json!({"typ": "Bearer", "clientHost": "10.0.0.8"}),
+            json!({"typ": "Bearer"}),
+        ),
+        (
+            "google",
+            json!({"email": "a@b.iam.gserviceaccount.com"}),
+            json!({"email": "a@b.example"}),
+        ),
+        ("hydra", json!({"sub": "client-1"}), json!({})),
+        (
+            "zitadel",
+            json!({"jti": "1"}),
+            json!({"jti": "1", "aud": [RESOURCE, "client-1"]}),
+        ),
+        (
+            "zitadel",
+            json!({"jti": "1", "client_id": null}),
+            json!({"jti": "1", "azp": "p", "client_id": null, "aud": [RESOURCE, "p"]}),
+        ),
+        (
+            "authentik",
+            json!({"azp": "x", "uid": "r", "preferred_username": "ak-mcp-client_credentials"}),
+            json!({"azp": "x", "uid": "r", "preferred_username": "ak-mcp-client_credentials", "sid": "1"}),
+        ),
+        (
+            "workos",
+            json!({"sub": "client_01"}),
+            json!({"sub": "user_01"}),
+        ),
+        (
+            "descope",
+            json!({"drn": "DS", "sub": "K2x"}),
+            json!({"drn": "DS", "sub": "U2x"}),
+        ),
+        (
+            "stytch",
+            json!({"sub": "m2m-client-test-1"}),
+            json!({"sub": "user-test-1"}),
+        ),
+        (
+            "scalekit",
+            json!({"sub": "m2morg_1"}),
+            json!({"sub": "usr_1"}),
+        ),
+        ("duende", json!({"sub": null}), json!({})),
+        (
+            "fusionauth",
+            json!({"permissions": {}}),
+            json!({"roles": [], "applicationId": "x"}),
+        ),
+        ("clerk", json!({"sub": "mch_1"}), json!({"sub": "user_1"})),
+        ("supabase", json!({"sub": "client-1"}), json!({})),
+        ("logto", json!({"sub": "client-1"}), json!({})),
+        (
+            "casdoor",
+            json!({"tokenType": "access-token", "sub": "admin/app"}),
+            json!({"tokenType": "access-token", "sub": "9f2c"}),
+        ),
+        (
+            "casdoor",
+            json!({"tokenType": "access-token", "type": "application"}),
+            json!({"tokenType": "access-token", "type": "normal-user"}),
+        ),
+        (
+            "spring",
+            json!({"nbf": NOW, "aud": ["user-1", RESOURCE]}),
+            json!({"nbf": NOW}),
+        ),
+        ("oidc-provider", json!({"sub": "client-1"}), json!({})),
+        ("dex", json!({"aud": ["user-1", RESOURCE]}), json!({})),
+        ("pingone", json!({"sub": null}), json!({})),
+        ("github", json!({"sub": "client-1"}), json!({})),
+    ];
+    for (preset, program, person) in cases {
+        let kind = |more: &Value| user_of_preset(preset, more).map(|user| user.kind());
+        assert_eq!(
+            kind(&program),
+            Ok(PrincipalKind::Service),
+            "{preset} {program}"
+        );
+        assert_eq!(kind(&person), Ok(PrincipalKind::User), "{preset} {person}");
+    }
+}
