@@ -13,6 +13,9 @@ use crate::keys::SigningKey;
 
 const HOST: &str = "door.example.com";
 const OWNER: &str = "built-in";
+/// Who owns every application.
+const ADMIN: &str = "admin";
+const APPLICATION: &str = "app-mcp";
 const USER: &str = "9f2c1d7e-4b6a-4c58-8e03-1a2b3c4d5e6f";
 const KEYS: &str = "/.well-known/jwks";
 
@@ -96,18 +99,28 @@ impl Provider for Casdoor {
 }
 
 fn token(ask: &Ask<'_>, token_type: &str, api: Option<&str>) -> Value {
-    let owner = ask.tenant_or(OWNER);
-    let (subject, name) = match ask.for_client {
-        true => (format!("{owner}/{}", ask.client), ask.client),
-        false => (USER.to_owned(), "ana"),
-    };
+    if ask.for_client {
+        let application = json!({
+            "owner": ADMIN,
+            "name": APPLICATION,
+            "type": "application",
+            "sub": ask.subject_or(&format!("{ADMIN}/{APPLICATION}")),
+        });
+        return with(common(ask, token_type, api), application);
+    }
+    let person = json!({
+        "owner": ask.tenant_or(OWNER),
+        "name": "ana",
+        "sub": ask.subject_or(USER),
+    });
+    with(common(ask, token_type, api), person)
+}
+
+fn common(ask: &Ask<'_>, token_type: &str, api: Option<&str>) -> Value {
     ask.claims(json!({
-        "owner": owner,
-        "name": name,
         "tokenType": token_type,
         "scope": ask.scope,
         "azp": ask.client,
-        "sub": ask.subject_or(&subject),
         "aud": [api.unwrap_or(ask.client)],
         "nbf": ask.issued_at(),
         "nonce": ask.nonce,
