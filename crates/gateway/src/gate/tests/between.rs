@@ -1,7 +1,5 @@
 //! A gate whose client and whose upstream are both played by the test, byte by byte.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,7 +9,7 @@ use tokio::{
 
 use super::{
     recorder::head,
-    support::{Running, loopback},
+    support::{PATIENCE, Running, loopback},
 };
 use crate::config::Settings;
 
@@ -45,7 +43,7 @@ impl Between {
             &format!("{lines}Host: mcp.example.com\r\n{bearer}\r\n\r\n"),
         )
         .await;
-        let (mut upstream, _) = timeout(Duration::from_secs(5), self.upstream.accept())
+        let (mut upstream, _) = timeout(PATIENCE, self.upstream.accept())
             .await
             .expect("a request")
             .unwrap();
@@ -67,7 +65,7 @@ pub(super) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
         let mut buffer = [0; 4096];
-        let count = timeout(Duration::from_secs(5), stream.read(&mut buffer))
+        let count = timeout(PATIENCE, stream.read(&mut buffer))
             .await
             .unwrap_or_else(|_| panic!("no {end:?} after {text:?}"))
             .unwrap();
@@ -80,14 +78,14 @@ pub(super) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
 /// Everything until the other side ends, well or badly.
 pub(super) async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let end = timeout(Duration::from_secs(5), stream.read_to_end(&mut bytes)).await;
+    let end = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
     let _ = end.expect("an end");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The other side is gone before a second is over.
-pub(super) async fn ends_within_a_second(stream: &mut TcpStream) {
+/// The other side is gone, though nobody says anything any more.
+pub(super) async fn ends_soon(stream: &mut TcpStream) {
     let mut bytes = Vec::new();
-    let end = timeout(Duration::from_secs(1), stream.read_to_end(&mut bytes)).await;
-    let _ = end.expect("the client's leave reaches the upstream within a second");
+    let end = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
+    let _ = end.expect("the client's leave reaches the upstream");
 }

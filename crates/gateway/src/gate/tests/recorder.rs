@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use tokio::{
@@ -16,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::support::loopback;
+use super::support::{PATIENCE, loopback};
 
 /// An answer without a body.
 pub(super) const NOTHING: &str = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
@@ -68,7 +67,7 @@ impl Recorder {
 
     /// What the next request began with, in lower case.
     pub(super) async fn head(&mut self) -> String {
-        let head = timeout(Duration::from_secs(5), self.heads.recv()).await;
+        let head = timeout(PATIENCE, self.heads.recv()).await;
         head.expect("a request").unwrap().to_ascii_lowercase()
     }
 }
@@ -77,7 +76,7 @@ impl Recorder {
 pub(super) async fn head(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
-        match timeout(Duration::from_secs(5), stream.read_u8()).await {
+        match timeout(PATIENCE, stream.read_u8()).await {
             Ok(Ok(byte)) => bytes.push(byte),
             _ => break,
         }

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     recorder::{Recorder, head},
-    support::{Answer, Running, exchange, loopback},
+    support::{Answer, PATIENCE, Running, exchange, loopback},
 };
 
 async fn answered(gate: &Running, request_line: &str) -> Answer {
@@ -105,7 +105,7 @@ async fn a_head_without_end_is_502() {
         while stream.write_all(line.as_bytes()).await.is_ok() {}
     });
     let gate = Running::before(&url, |_| {}).await;
-    let answer = timeout(Duration::from_secs(5), answered(&gate, "GET /mcp HTTP/1.1"));
+    let answer = timeout(PATIENCE, answered(&gate, "GET /mcp HTTP/1.1"));
     assert_eq!(answer.await.expect("an end").status, 502);
 }
 

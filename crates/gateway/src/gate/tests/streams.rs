@@ -13,8 +13,9 @@ use tokio::{
 };
 
 use super::{
-    between::{Between, ends_within_a_second, read_until, rest, write, write_chunk},
+    between::{Between, ends_soon, read_until, rest, write, write_chunk},
     recorder::head,
+    support::PATIENCE,
 };
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
@@ -82,7 +83,7 @@ async fn a_client_that_leaves_before_the_answer_takes_its_request_along() {
     let between = Between::start().await;
     let (client, mut upstream, _) = between.request(DOWNLOAD).await;
     drop(client);
-    ends_within_a_second(&mut upstream).await;
+    ends_soon(&mut upstream).await;
 }
 
 #[tokio::test]
@@ -92,7 +93,7 @@ async fn a_client_that_leaves_a_silent_stream_ends_it_at_the_upstream() {
     write(&mut upstream, &format!("{EVENTS}\r\n")).await;
     read_until(&mut client, "\r\n\r\n").await;
     drop(client);
-    ends_within_a_second(&mut upstream).await;
+    ends_soon(&mut upstream).await;
 }
 
 #[tokio::test]
@@ -102,8 +103,8 @@ async fn an_upload_that_breaks_off_never_looks_whole() {
     write_chunk(&mut client, "half").await;
     read_until(&mut upstream, "half").await;
     drop(client);
-    let rest = timeout(Duration::from_secs(1), rest(&mut upstream)).await;
-    let rest = rest.expect("the upstream learns it within a second");
+    let rest = timeout(PATIENCE, rest(&mut upstream)).await;
+    let rest = rest.expect("the upstream learns it");
     assert!(!rest.contains("0\r\n"), "{rest:?}");
 }
 
@@ -240,5 +241,5 @@ async fn an_http2_client_that_resets_its_stream_ends_it_at_the_upstream() {
     let event = body.frame().await.unwrap().unwrap();
     assert_eq!(event.into_data().unwrap(), "data: 1\n\n");
     drop(body);
-    ends_within_a_second(&mut upstream).await;
+    ends_soon(&mut upstream).await;
 }

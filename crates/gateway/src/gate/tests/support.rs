@@ -214,7 +214,7 @@ impl Running {
     }
 
     pub(super) async fn ready(&self) {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if self.ask_admin("/readyz").await.status == 200 {
                 return;
             }
@@ -223,6 +223,9 @@ impl Running {
         panic!("not ready: {}", self.ask_admin("/readyz").await.body);
     }
 }
+
+/// How long something is waited for that happens at once, unless the machine is busy.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn loopback() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
@@ -257,7 +260,7 @@ fn serve_keys(listener: TcpListener, signer: &Signer) {
     tokio::spawn(async move { axum::serve(listener, app).await });
 }
 
-/// Stands behind the gate: says what reached it; `/mcp/slow` takes a second, `/mcp/stream` never ends.
+/// Stands behind the gate: says what reached it; `/mcp/slow` takes a second, `/mcp/slower` five, `/mcp/stream` never ends.
 fn upstream<B: Send + 'static>(
     reached: Arc<AtomicUsize>,
 ) -> impl tower::Service<Request<B>, Response = Response<GateBody>, Error = Infallible, Future: Send>
@@ -272,6 +275,7 @@ fn upstream<B: Send + 'static>(
         async move {
             match path.as_str() {
                 "/mcp/slow" => sleep(Duration::from_secs(1)).await,
+                "/mcp/slower" => sleep(Duration::from_secs(5)).await,
                 "/mcp/stream" => return Ok(endless()),
                 _ => {}
             }
@@ -328,9 +332,9 @@ pub(super) async fn exchange(
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
-    timeout(Duration::from_secs(10), stream.read_to_end(&mut bytes))
+    timeout(PATIENCE, stream.read_to_end(&mut bytes))
         .await
-        .expect("an answer within ten seconds")
+        .expect("an answer")
         .unwrap();
     parse(&String::from_utf8(bytes).unwrap())
 }

@@ -25,7 +25,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::support::{Running, exchange, loopback};
+use super::support::{PATIENCE, Running, exchange, loopback};
 
 /// What the upstream saw; counts the streams that somebody still reads.
 #[derive(Clone, Default)]
@@ -207,7 +207,7 @@ async fn pieces(gate: &Running, head: &str) -> (TcpStream, String) {
 
 async fn piece(stream: &mut TcpStream) -> String {
     let mut buffer = [0; 4096];
-    let count = timeout(Duration::from_secs(5), stream.read(&mut buffer))
+    let count = timeout(PATIENCE, stream.read(&mut buffer))
         .await
         .expect("a piece")
         .unwrap();
@@ -229,7 +229,7 @@ async fn events_arrive_one_by_one_and_a_client_that_leaves_ends_the_upstreams_st
     }
     assert_eq!(seen.streams.load(Ordering::SeqCst), 1);
     drop(stream);
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if seen.streams.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -392,11 +392,11 @@ async fn a_tunnel_keeps_its_place_and_a_drain_waits_for_it() {
     assert_eq!(piece(&mut stream).await, "still");
     assert!(!gate.ended.is_finished());
     gate.cut();
-    timeout(Duration::from_secs(5), &mut gate.ended)
+    timeout(PATIENCE, &mut gate.ended)
         .await
         .expect("the gate ends")
         .unwrap();
-    let end = timeout(Duration::from_secs(5), stream.read(&mut [0; 16]))
+    let end = timeout(PATIENCE, stream.read(&mut [0; 16]))
         .await
         .expect("the tunnel was cut");
     assert!(matches!(end, Ok(0) | Err(_)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 use tokio::{io::AsyncReadExt, time::timeout};
 
-use super::between::{Between, ends_within_a_second, read_until, write};
+use super::between::{Between, ends_soon, read_until, write};
 
 const ASKED: &str =
     "GET /mcp HTTP/1.1\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n";
@@ -28,7 +28,7 @@ async fn bytes_pass_both_ways_until_one_side_leaves() {
         read_until(&mut client, &format!("pong {number}")).await;
     }
     drop(client);
-    ends_within_a_second(&mut upstream).await;
+    ends_soon(&mut upstream).await;
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn an_upstream_that_leaves_ends_the_tunnel() {
     write(&mut upstream, AGREED).await;
     read_until(&mut client, "\r\n\r\n").await;
     drop(upstream);
-    ends_within_a_second(&mut client).await;
+    ends_soon(&mut client).await;
 }
 
 /// After a refusal, what the client sends is the next request, and needs a token again.
