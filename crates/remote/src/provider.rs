@@ -6,7 +6,8 @@ use http::request::Parts;
 use oauthgate_core::{BearerToken, Blame, Denial, ProtectedResource, UserContext};
 
 use crate::{
-    ConfigurationError, KeyStatus, KeyStores, ProviderSettings, authenticator::Authenticator, env,
+    ConfigurationError, IntrospectionStatus, KeyStatus, KeyStores, ProviderSettings,
+    authenticator::Authenticator, env, introspection::Introspector,
 };
 
 /// Decides who is calling. `OAuth21Provider` and `danger::NoAuth` are the two implementations.
@@ -115,6 +116,13 @@ impl OAuth21Provider {
     #[must_use]
     pub fn key_status(&self) -> Vec<KeyStatus> {
         self.shared.authenticator.key_status()
+    }
+
+    /// How asking about tokens is doing now: one status for each issuer that is asked.
+    #[must_use]
+    pub fn introspection_status(&self) -> Vec<IntrospectionStatus> {
+        let introspectors = self.shared.authenticator.introspectors();
+        introspectors.map(Introspector::status).collect()
     }
 
     /// Validates a bare token: for callers that hold no HTTP request. The first token that needs keys

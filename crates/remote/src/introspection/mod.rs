@@ -31,7 +31,10 @@ mod promise_tests;
 #[cfg(test)]
 mod testing;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use oauthgate_core::{Denial, Issuer, Reason, token::IntrospectionAnswer};
@@ -59,6 +62,9 @@ use crate::clock::Clock;
 const WAIT_FOR_TURN: Duration = Duration::from_secs(2);
 /// How long a request waits for its answer, turn and metadata included.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Between two looks for the endpoint, while nothing is known of it.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 /// What is known about a token, for all who asked.
 #[derive(Debug, Clone)]
@@ -124,10 +130,14 @@ impl Introspector {
         Arc::ptr_eq(&self.engine, &other.engine)
     }
 
-    /// Finds out where to ask, so that a mistake shows before the first token comes.
+    /// Finds out where to ask, so that a mistake shows before the first token comes. In vain, it is tried
+    /// again in the background: who is not ready gets no token that would make it try.
     pub(crate) async fn warm(&self) {
         if let Err(trouble) = self.engine.server.prepare().await {
             self.engine.failed(&trouble);
+            if self.engine.in_background {
+                tokio::spawn(find_at_last(Arc::downgrade(&self.engine)));
+            }
         }
     }
 
@@ -186,6 +196,19 @@ impl Known {
     }
 }
 
+/// Looks until it is known where to ask, or nobody wants to know.
+async fn find_at_last(engine: Weak<Engine>) {
+    loop {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        if engine.server.prepare().await.is_ok() {
+            return engine.well();
+        }
+    }
+}
+
 /// One question, from the wait for its turn to what is remembered of the answer. The token lives as long.
 fn fly(engine: Arc<Engine>, token: String, digest: Digest, slot: Slot<Known>) -> Flight<Known> {
     async move {
@@ -235,9 +258,7 @@ impl Engine {
                 return Err(trouble);
             }
         };
-        if self.tally.well() {
-            tracing::info!(target: "oauthgate::introspection", issuer = %self.issuer, "introspection works again");
-        }
+        self.well();
         match answer {
             IntrospectionAnswer::Active(claims) => {
                 Tally::count(&self.tally.active);
@@ -253,6 +274,12 @@ impl Engine {
     }
 
     /// Said once for each kind of trouble, until it ends.
+    fn well(&self) {
+        if self.tally.well() {
+            tracing::info!(target: "oauthgate::introspection", issuer = %self.issuer, "introspection works again");
+        }
+    }
+
     fn failed(&self, trouble: &Trouble) {
         if self.tally.failed(trouble) {
             let detail = oauthgate_core::text::Printable(trouble.detail());
