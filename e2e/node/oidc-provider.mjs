@@ -81,7 +81,7 @@ function makeProvider(issuer, keys, introspectionKey) {
       }),
     ],
     pkce: { required: () => true },
-    ttl: { AccessToken: 300, AuthorizationCode: 60, ClientCredentials: 300, Grant: 3600, IdToken: 300, Interaction: 300, RefreshToken: 3600, Session: 3600 },
+    ttl: { AuthorizationCode: 60, Grant: 3600, IdToken: 300, Interaction: 300, RefreshToken: 3600, Session: 3600 },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com` }) }),
     extraTokenClaims: () => ({ tenant_id: 'acme', tier: 'pro', email: 'alice@example.com' }),
     interactions: { url: (_, interaction) => `/auto/${interaction.uid}` },

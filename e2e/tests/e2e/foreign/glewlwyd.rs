@@ -1,18 +1,25 @@
 //! Debian's `glewlwyd`, in C.
 
-use oauthgate_e2e::{Glewlwyd, Recorder};
+use oauthgate_e2e::{GateBuilder, Glewlwyd, Recorder};
 
-use super::{CLIENT, ELSEWHERE, KIND, SCOPES, Scene, USER, gate, identity};
+use super::{ANSWER_TTL, CLIENT, ELSEWHERE, KIND, SCOPES, Scene, USER, gate, identity};
 
 async fn start(algorithm: &str) -> (Glewlwyd, Scene) {
     let mut server = Glewlwyd::start(algorithm).await;
+    let scene = guard(&mut server, |gate| {
+        gate.set("OAUTHGATE_TOKEN_TYPES", "at+jwt")
+            .set("OAUTHGATE_REQUIRED_CLAIMS", "/type=access_token")
+    })
+    .await;
+    (server, scene)
+}
+
+async fn guard(server: &mut Glewlwyd, adapt: impl FnOnce(GateBuilder) -> GateBuilder) -> Scene {
     let upstream = Recorder::start().await;
-    let gate = gate(&upstream, &server.issuer())
-        .set("OAUTHGATE_TOKEN_TYPES", "at+jwt")
-        .set("OAUTHGATE_REQUIRED_CLAIMS", "/type=access_token");
+    let gate = gate(&upstream, &server.issuer());
     server.protect(&[gate.resource(), ELSEWHERE]).await;
-    let gate = gate.start().await;
-    (server, Scene { gate, upstream })
+    let gate = adapt(gate).start().await;
+    Scene { gate, upstream }
 }
 
 #[tokio::test]
@@ -50,6 +57,30 @@ async fn an_encrypted_access_token_is_called_so() {
     let (server, scene) = start("RS256").await;
     let token = server.encrypted_token(&scene.gate.resource).await;
     scene.refuses(&token, "encrypted_token").await;
+}
+
+/// It tells a client about that client's own tokens and no others.
+#[tokio::test]
+async fn a_revoked_token_is_refused_where_the_server_is_asked_about_each() {
+    let mut server = Glewlwyd::start("RS256").await;
+    let (client_id, secret) = server.machine();
+    let scene = guard(&mut server, |gate| {
+        gate.set("OAUTHGATE_TOKEN_MODE", "opaque")
+            .set("OAUTHGATE_INTROSPECTION_CLIENT_ID", client_id)
+            .set("OAUTHGATE_INTROSPECTION_CLIENT_SECRET", secret)
+            .set("OAUTHGATE_INTROSPECTION_CACHE_TTL", ANSWER_TTL.to_string())
+    })
+    .await;
+    let token = server.machine_token(&scene.gate.resource).await;
+    let request = scene.passes(&token).await;
+    let found = identity(&request, [KIND, CLIENT, SCOPES]);
+    assert_eq!(found, ["service", "machine", "mcp:read"]);
+    server.revoke(&token).await;
+    assert_eq!(scene.refuses_at_last(&token).await, "inactive_token");
+    let token = server.machine_token(ELSEWHERE).await;
+    scene.refuses(&token, "wrong_audience").await;
+    let tokens = server.log_in(&scene.gate.resource).await;
+    scene.refuses(&tokens.access, "inactive_token").await;
 }
 
 /// Keys of one algorithm give way to a key of another while the gate runs; at first they stay published,

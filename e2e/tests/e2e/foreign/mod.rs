@@ -4,11 +4,19 @@
 mod glewlwyd;
 mod moto;
 mod oidc_provider;
+mod opaque;
+
+use std::time::{Duration, Instant};
 
 use oauthgate_e2e::{Gate, GateBuilder, Recorded, Recorder};
 
 /// A resource that is not the gate's.
 const ELSEWHERE: &str = "http://localhost:1/elsewhere";
+
+/// How long an answer of introspection is believed where a test waits for its end, in seconds.
+const ANSWER_TTL: u64 = 2;
+/// By then everything must have been noticed that takes as long as an answer is believed.
+const PATIENCE: Duration = Duration::from_secs(ANSWER_TTL + 8);
 
 /// A gate that trusts one foreign server.
 struct Scene {
@@ -32,6 +40,22 @@ impl Scene {
         assert_eq!((status, reason.as_str()), (401, expected));
         let passed = self.upstream.take();
         assert!(passed.is_empty(), "{expected}: {passed:?}");
+    }
+
+    /// Why the token is refused that was good a moment ago: the gate may believe the last answer about it
+    /// for a while, and no longer.
+    async fn refuses_at_last(&self, token: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let (status, reason) = self.gate.verdict(token).await;
+            if status == 401 {
+                drop(self.upstream.take());
+                return reason;
+            }
+            assert_eq!(status, 200, "{reason}");
+            assert!(begin.elapsed() < PATIENCE, "still good after {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 

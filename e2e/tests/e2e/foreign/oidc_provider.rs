@@ -12,7 +12,8 @@ async fn start(algorithm: &str) -> (OidcProvider, Scene) {
 
 async fn guard(server: &OidcProvider, adapt: impl FnOnce(GateBuilder) -> GateBuilder) -> Scene {
     let upstream = Recorder::start().await;
-    let gate = adapt(gate(&upstream, server.issuer())).start().await;
+    let gate = gate(&upstream, server.issuer()).set("OAUTHGATE_PRESET", "oidc-provider");
+    let gate = adapt(gate).start().await;
     Scene { gate, upstream }
 }
 
@@ -23,7 +24,7 @@ async fn a_person_gets_in_by_the_code_flow_and_only_with_the_access_token() {
     let request = scene.passes(&tokens.access).await;
     let found = identity(&request, [KIND, USER, CLIENT, SCOPES]);
     assert_eq!(found, ["user", "alice", "person", "mcp:read"]);
-    scene.refuses(&tokens.id, "wrong_audience").await;
+    scene.refuses(&tokens.id, "wrong_typ").await;
     scene.refuses(&tokens.refresh, "opaque_token").await;
     let tokens = server.log_in(Form::Jwt, ELSEWHERE).await;
     scene.refuses(&tokens.access, "wrong_audience").await;
@@ -67,4 +68,22 @@ async fn a_key_for_rs256_joins_one_for_eddsa() {
 #[tokio::test]
 async fn a_key_for_eddsa_takes_the_place_of_one_for_es256() {
     rotate("ES256", "EdDSA", false).await;
+}
+
+#[tokio::test]
+async fn a_token_by_a_shared_secret_gets_in_only_where_that_is_set() {
+    let (server, scene) = start("RS256").await;
+    let token = server
+        .machine_token(Form::Shared, &scene.gate.resource, "mcp:read")
+        .await;
+    scene.refuses(&token, "alg_not_allowed").await;
+    let scene = guard(&server, |gate| {
+        gate.set("OAUTHGATE_HS_SECRET", OidcProvider::SHARED_SECRET)
+    })
+    .await;
+    let token = server
+        .machine_token(Form::Shared, &scene.gate.resource, "mcp:read")
+        .await;
+    let request = scene.passes(&token).await;
+    assert_eq!(identity(&request, [CLIENT]), ["shared-machine"]);
 }
