@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use oauthgate::{
-    config::{ResourceSettings, Settings},
+    config::{Environment, ResourceSettings, Settings, Sources},
     gate::Gate,
 };
 use oauthgate_core::{Audience, Issuer, ResourceIdentifier};
@@ -28,11 +28,7 @@ async fn dev_issuer() -> DevIssuer {
 
 /// A gate before an upstream that says yes to everything; its keys come through discovery.
 async fn gate(issuer: &DevIssuer, accept_dev_issuer: bool) -> SocketAddr {
-    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", upstream.local_addr().unwrap());
-    let app = Router::new().fallback(|| async { "yes" });
-    tokio::spawn(async move { axum::serve(upstream, app).await });
-
+    let url = upstream().await;
     let trusted = IssuerSettings::new(
         Issuer::new(issuer.issuer()).unwrap(),
         vec![Audience::new(RESOURCE).unwrap()],
@@ -42,19 +38,37 @@ async fn gate(issuer: &DevIssuer, accept_dev_issuer: bool) -> SocketAddr {
     settings.listen = "127.0.0.1:0".parse().unwrap();
     settings.admin_listen = "127.0.0.1:0".parse().unwrap();
     settings.accept_dev_issuer = accept_dev_issuer;
+    run(settings).await
+}
+
+async fn run(settings: Settings) -> SocketAddr {
     let gate = Gate::bind(settings).await.unwrap();
     let address = gate.public_addr();
     tokio::spawn(gate.run(std::future::pending()));
     address
 }
 
+/// Says yes to everything.
+async fn upstream() -> String {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", upstream.local_addr().unwrap());
+    let app = Router::new().fallback(|| async { "yes" });
+    tokio::spawn(async move { axum::serve(upstream, app).await });
+    url
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a client of the test, not of the gate"
 )]
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 async fn status(gate: SocketAddr, token: &str) -> u16 {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = client.get(format!("http://{gate}/mcp")).bearer_auth(token);
+    let request = client()
+        .get(format!("http://{gate}/mcp"))
+        .bearer_auth(token);
     request.send().await.unwrap().status().as_u16()
 }
 
@@ -83,6 +97,56 @@ async fn a16_a_gate_refuses_the_keys_of_a_dev_issuer_that_passes_itself_off_as_s
         };
         let token = issuer.emulated_token(Kind::User, changes);
         assert_eq!(status(gate, &token).await, answer);
+    }
+}
+
+/// A gate with these variables and none beside them but where it listens.
+async fn gate_of(variables: Vec<(&'static str, String)>) -> SocketAddr {
+    let own = [
+        ("OAUTHGATE_UPSTREAM", upstream().await),
+        ("OAUTHGATE_LISTEN", "127.0.0.1:0".to_owned()),
+        ("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let sources = Sources {
+        environment: Environment::of(variables.into_iter().chain(own)),
+        directory: directory.path().to_owned(),
+        ..Sources::default()
+    };
+    let loaded = sources.load().unwrap_or_else(|error| panic!("{error}"));
+    run(loaded.settings).await
+}
+
+/// Asks as a proxy before the gate does: under the name of the resource.
+async fn status_at_its_name(gate: SocketAddr, token: &str) -> u16 {
+    let client = client();
+    let request = client.get(format!("http://{gate}/mcp"));
+    let request = request.header("host", "mcp.example.com");
+    let answer = request.bearer_auth(token).send().await.unwrap();
+    answer.status().as_u16()
+}
+
+#[tokio::test]
+async fn the_variables_of_an_emulation_let_its_tokens_in_while_they_are_good() {
+    for emulation in Emulation::all() {
+        let options = DevIssuerOptions {
+            emulation: Some(*emulation),
+            ..DevIssuerOptions::default()
+        };
+        let issuer = DevIssuer::start(options).await.unwrap();
+        let gate = gate_of(issuer.gate_settings()).await;
+        let user = issuer.emulated_token(Kind::User, Changes::default());
+        assert_eq!(status_at_its_name(gate, &user).await, 200, "{emulation:?}");
+        let expired = Changes {
+            expires_in: Some(-3600),
+            ..Changes::default()
+        };
+        let expired = issuer.emulated_token(Kind::User, expired);
+        assert_eq!(
+            status_at_its_name(gate, &expired).await,
+            401,
+            "{emulation:?}"
+        );
     }
 }
 

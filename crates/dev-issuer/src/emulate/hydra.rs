@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     kind::Kind,
-    provider::{Ask, Provider, Token},
+    provider::{Ask, Provider, Token, introspection_by},
     shape::{random_uuid, uuid, with},
     site::{Document, Endpoints, Site},
 };
@@ -99,7 +99,12 @@ impl Provider for Hydra {
 
     fn settings(&self, site: &Site) -> Vec<(&'static str, String)> {
         let url = site.url(ADMIN, "/admin/oauth2/introspect");
-        vec![("OAUTHGATE_INTROSPECTION_URL", url)]
+        let [_, machine] = self.clients();
+        [
+            vec![("OAUTHGATE_INTROSPECTION_URL", url)],
+            introspection_by(machine),
+        ]
+        .concat()
     }
 }
 

@@ -49,7 +49,8 @@ pub(crate) struct Wanted<'a> {
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) token: String,
-    pub(crate) claims: Claims,
+    /// `None`: the provider has no such token, and nobody knows this one.
+    pub(crate) claims: Option<Claims>,
 }
 
 impl Emulated {
@@ -120,7 +121,9 @@ impl Emulated {
             ("OAUTH_ISSUER_URL", self.issuer()),
             ("OAUTH_AUDIENCE", self.provider().audience(resource)),
         ];
-        settings.extend(self.provider().settings(&self.site));
+        let own = self.provider().settings(&self.site);
+        settings.retain(|(name, _)| own.iter().all(|(own, _)| own != name));
+        settings.extend(own);
         settings.push(("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true".to_owned()));
         settings
     }
@@ -155,10 +158,10 @@ impl IssuerState {
         };
         let made = self.make_emulated(emulated, &wanted, changes);
         let is_good = changes.signature == crate::SignatureForgery::None;
-        if kind.is_access_token() && is_good {
+        if let Some(claims) = made.claims.filter(|_| kind.is_access_token() && is_good) {
             let expires = clock::now().saturating_add(self.lifetime(changes));
             self.grants()
-                .remember_minted(&made.token, made.claims, wanted.client, expires);
+                .remember_minted(&made.token, claims, wanted.client, expires);
         }
         Some(made.token)
     }
@@ -174,11 +177,11 @@ impl IssuerState {
         match provider.token(&ask) {
             Token::Nothing => Made {
                 token: random_token(),
-                claims: Map::new(),
+                claims: None,
             },
             Token::Opaque { text, claims } => Made {
                 token: text,
-                claims: changed(claims, &changes.claims),
+                claims: Some(changed(claims, &changes.claims)),
             },
             Token::Signed(claims) => {
                 let claims = changed(claims, &changes.claims);
@@ -188,7 +191,7 @@ impl IssuerState {
                 let header = changed(header, &changes.header);
                 Made {
                     token: forge(&header, &claims, &key, changes.signature),
-                    claims,
+                    claims: Some(claims),
                 }
             }
         }

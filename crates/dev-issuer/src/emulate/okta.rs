@@ -141,19 +141,16 @@ impl Provider for Okta {
         with(Value::Object(claims), own)
     }
 
-    fn audience(&self, resource: &str) -> String {
-        match self {
-            Self::Custom => resource.to_owned(),
-            Self::Org => self.clients().join(" "),
+    /// Every token of the org server is for the organisation: only the client tells which API it is meant for.
+    fn settings(&self, site: &Site) -> Vec<(&'static str, String)> {
+        if *self == Self::Custom {
+            return Vec::new();
         }
-    }
-
-    fn settings(&self, _site: &Site) -> Vec<(&'static str, String)> {
         let [_, machine] = self.clients();
-        match self {
-            Self::Custom => Vec::new(),
-            Self::Org => introspection_by(machine),
-        }
+        let mut settings = introspection_by(machine);
+        settings.push(("OAUTH_AUDIENCE", self.issuer(site, None)));
+        settings.push(("OAUTHGATE_ALLOWED_CLIENTS", self.clients().join(" ")));
+        settings
     }
 }
 

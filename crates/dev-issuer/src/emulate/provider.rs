@@ -130,7 +130,7 @@ pub(crate) trait Provider: fmt::Debug + Sync {
         resource.to_owned()
     }
 
-    /// What our gate must be told beside preset, issuer and audience, on loopback.
+    /// What our gate must be told beside preset, issuer and audience, on loopback; or instead of those.
     fn settings(&self, _site: &Site) -> Vec<(&'static str, String)> {
         Vec::new()
     }

@@ -68,13 +68,12 @@ fn bearer_answer(
 ) -> Value {
     let (token, claims) = access_token(state, client, wanted);
     let lifetime = state.options.access_token_lifetime;
-    state.grants().remember_access_token(
-        &token,
-        claims,
-        &client.client_id,
-        family,
-        clock::now() + lifetime,
-    );
+    let expires_at = clock::now() + lifetime;
+    if let Some(claims) = claims {
+        state
+            .grants()
+            .remember_access_token(&token, claims, wanted.client, family, expires_at);
+    }
     let mut answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
     if !wanted.scope.is_empty() {
         answer["scope"] = json!(wanted.scope);
@@ -82,8 +81,12 @@ fn bearer_answer(
     answer
 }
 
-/// An access token and what introspection says about it.
-fn access_token(state: &IssuerState, client: &Client, wanted: &Wanted<'_>) -> (String, Claims) {
+/// An access token and what introspection says about it; nothing where an emulated provider has no such token.
+fn access_token(
+    state: &IssuerState,
+    client: &Client,
+    wanted: &Wanted<'_>,
+) -> (String, Option<Claims>) {
     let is_opaque = state.options.token_format == TokenFormat::Opaque;
     if let Some(emulated) = &state.emulated {
         let kind = if is_opaque { Kind::Opaque } else { wanted.kind };
@@ -104,12 +107,12 @@ fn access_token(state: &IssuerState, client: &Client, wanted: &Wanted<'_>) -> (S
         user: (!wanted.for_client).then_some(user),
     });
     if is_opaque {
-        return (random_token(), claims);
+        return (random_token(), Some(claims));
     }
     let key = state.signing_key(client.access_token_algorithm);
     let header = jose_header(&key, "at+jwt");
     let token = compact(&header, &claims, |input| key.sign(input));
-    (token, claims)
+    (token, Some(claims))
 }
 
 /// A random string, except at providers that sign them.

@@ -1,12 +1,12 @@
 //! What holds for every provider.
 
 use oauthgate_dev_issuer::{
-    Changes, Emulation, Endpoint, Fault, FaultAnswer, Kind, SignatureForgery,
+    Algorithm, Changes, Emulation, Endpoint, Fault, FaultAnswer, Kind, SignatureForgery,
 };
 use serde_json::{Value, json};
 
 use super::support::{Emulated, Parts, emulate, emulate_by_name};
-use crate::support::Server;
+use crate::support::{Server, text};
 
 const SIGNED: [Kind; 4] = [Kind::User, Kind::Machine, Kind::Id, Kind::Refresh];
 
@@ -35,16 +35,32 @@ async fn every_signed_token_verifies_with_the_published_keys() {
 async fn every_published_key_says_that_it_is_thrown_away() {
     for emulation in Emulation::all() {
         let it = emulate(emulation.name()).await;
-        for keep_old in [true, false] {
-            let set = it.server.issuer.jwk_set();
-            let keys = set["keys"].as_array().unwrap();
-            assert!(!keys.is_empty());
-            for key in keys {
-                assert_eq!(key["oauthgate_dev_key"], json!(true), "{emulation:?}");
-                assert!(!key["kid"].as_str().unwrap().starts_with("oauthgate-dev-"));
-            }
-            it.server.issuer.rotate_keys(keep_old);
-        }
+        assert_thrown_away(&it.server.issuer.jwk_set());
+    }
+}
+
+#[tokio::test]
+async fn keys_of_a_rotation_and_of_other_algorithms_say_it_too() {
+    let it = emulate("keycloak").await;
+    let other = Changes {
+        alg: Some(Algorithm::Es384),
+        ..Changes::default()
+    };
+    it.changed(Kind::User, other);
+    for (keep_old, count) in [(true, 5), (false, 3)] {
+        it.server.issuer.rotate_keys(keep_old);
+        let set = it.server.issuer.jwk_set();
+        assert_eq!(set["keys"].as_array().unwrap().len(), count);
+        assert_thrown_away(&set);
+    }
+}
+
+fn assert_thrown_away(set: &Value) {
+    let keys = set["keys"].as_array().unwrap();
+    assert!(!keys.is_empty());
+    for key in keys {
+        assert_eq!(key["oauthgate_dev_key"], json!(true), "{key}");
+        assert!(!text(&key["kid"]).starts_with("oauthgate-dev-"));
     }
 }
 
@@ -97,6 +113,21 @@ async fn tokens_are_known_to_introspection_only_if_they_are_good() {
             .unwrap();
         assert_eq!(answer["active"], json!(active));
     }
+}
+
+#[tokio::test]
+async fn a_kind_that_a_provider_does_not_have_is_known_to_nobody() {
+    let it = emulate("okta").await;
+    let token = it
+        .server
+        .issuer
+        .emulated_token(Kind::Opaque, Changes::default());
+    let introspect = "/oauth2/aus9o8wzkhckw9TLa0h7/v1/introspect";
+    let request = it.server.http.post(it.server.root(introspect));
+    let request = request.basic_auth("service", Some("service-secret"));
+    let response = request.form(&[("token", &token)]).send().await.unwrap();
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer, json!({"active": false}));
 }
 
 #[tokio::test]
