@@ -225,7 +225,12 @@ fn state(issuer: &Value) -> String {
             .map(|it| time(Duration::from_secs(it)))
     };
     let (Some(age), Some(remaining)) = (since("age_seconds"), since("remaining_seconds")) else {
-        return "no keys were ever loaded".to_owned();
+        let state = match (&issuer["suspended"], &issuer["shares_secret"]) {
+            (Value::Bool(true), Value::Bool(true)) => "suspended; no keys were ever loaded",
+            (_, Value::Bool(true)) => "no keys were ever loaded, and the shared secret needs none",
+            _ => "no keys were ever loaded",
+        };
+        return state.to_owned();
     };
     let state = match (&issuer["suspended"], &issuer["usable"], &issuer["stale"]) {
         (Value::Bool(true), ..) => "suspended",

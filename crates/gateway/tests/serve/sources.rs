@@ -1,6 +1,6 @@
 //! Keys out of a file, secrets that are shared, tokens that nobody can verify: with the real program.
 
-use std::{fs, net::SocketAddr, time::SystemTime};
+use std::{fs, net::SocketAddr, process::Command, time::SystemTime};
 
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
@@ -68,6 +68,34 @@ fn trap_26_a_key_file_is_read_at_start_and_at_a_hangup() {
 }
 
 #[test]
+fn trap_25_a_key_with_a_short_coordinate_is_named_in_the_log() {
+    let issuer = Issuer::start("key-1");
+    let mut set: Value = serde_json::from_str(&issuer.key_set).unwrap();
+    let mut short = set["keys"][0].clone();
+    short["kid"] = json!("cut");
+    short["y"] = json!(BASE64.encode([7; 31]));
+    set["keys"].as_array_mut().unwrap().push(short);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    fs::write(&path, set.to_string()).unwrap();
+    let mut gate = Gate::start(&[
+        ("OAUTH_ISSUER_URL", &issuer.base),
+        ("OAUTHGATE_JWKS_FILE", path.to_str().unwrap()),
+        ("OAUTHGATE_UPSTREAM", &upstream()),
+    ]);
+    let line = gate.line("key not used");
+    assert_eq!(
+        (&line["kid"], &line["position"]),
+        (&json!("cut"), &json!(1)),
+        "{line}"
+    );
+    assert!(
+        line["why"].as_str().unwrap().contains("leading zeros"),
+        "{line}"
+    );
+}
+
+#[test]
 fn trap_23_an_issuer_that_shares_a_secret_is_served_and_ready_without_a_key() {
     let mut gate = Gate::start(&[
         ("OAUTH_ISSUER_URL", "acme.com"),
@@ -88,6 +116,13 @@ fn trap_23_an_issuer_that_shares_a_secret_is_served_and_ready_without_a_key() {
     );
     assert_eq!(report["warnings"], json!([]));
     assert!(!report.to_string().contains(SECRET));
+    let listed = Command::new(env!("CARGO_BIN_EXE_oauthgate"))
+        .args(["keys", "--admin", &format!("http://{admin}"), "list"])
+        .env_clear()
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("the shared secret needs none"), "{listed}");
     let other = with_mac("acme.com").replace('.', ".e");
     assert_eq!(present(public, &other).0, 401);
 }
