@@ -240,3 +240,48 @@ async fn a_suspension_outlives_the_process_for_macs_too(#[case] is_away: bool) {
         Some(Reason::IssuerSuspended)
     );
 }
+
+/// What another replica took away, and keys that never come.
+#[derive(Debug)]
+struct Neighbour(crate::jwks::Withdrawals);
+
+impl JwksSource for Neighbour {
+    fn fetch(
+        &self,
+        _: crate::jwks::Ask,
+    ) -> BoxFuture<'_, Result<crate::jwks::Fetched, crate::jwks::KeySourceError>> {
+        let error = crate::jwks::KeySourceError::jwks_unavailable("scripted");
+        async move { Err(error) }.boxed()
+    }
+
+    fn withdrawals(&self) -> BoxFuture<'_, crate::jwks::Withdrawals> {
+        let theirs = self.0.clone();
+        async move { theirs }.boxed()
+    }
+
+    fn shares_withdrawals(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspension_by_another_replica_holds_from_the_first_token_on() {
+    for is_suspended in [true, false] {
+        let mut theirs = crate::jwks::Withdrawals::new();
+        if is_suspended {
+            theirs.withdraw(&WithdrawnName::Issuer, 1).unwrap();
+        }
+        let source = Arc::new(Neighbour(theirs)) as Arc<dyn JwksSource>;
+        let stores = KeyStores::builder()
+            .source(Issuer::new(ISSUER).unwrap(), source)
+            .build();
+        let gate =
+            OAuth21Provider::with_key_stores(settings(issuer(ISSUER, Some(SECRET))), &stores)
+                .unwrap();
+        let expected = is_suspended.then_some(Reason::IssuerSuspended);
+        assert_eq!(
+            refusal(&gate, &with_mac(ISSUER, &json!({}))).await,
+            expected
+        );
+    }
+}

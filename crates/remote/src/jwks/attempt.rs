@@ -155,7 +155,7 @@ impl RunningAttempt {
         let Some(store) = self.store.upgrade() else {
             return;
         };
-        store.overhear(&withdrawals);
+        store.hear_all(&withdrawals);
         let is_news = store.finish(self.number, answer);
         drop(store);
         if let (true, Some(keeping)) = (is_news, &self.keeping) {

@@ -73,6 +73,13 @@ impl KeyStore {
         merged.changed
     }
 
+    /// As [`Self::overhear`], of all that the other replicas have to say by now.
+    pub(crate) fn hear_all(&self, theirs: &Withdrawals) -> bool {
+        let changed = self.overhear(theirs);
+        self.has_heard.store(true, Ordering::Relaxed);
+        changed
+    }
+
     /// As [`Self::hear`], and leaves the saving to others.
     pub(crate) fn overhear(&self, theirs: &Withdrawals) -> bool {
         // Whatever found no room is in the log.

@@ -31,6 +31,11 @@ pub trait JwksSource: fmt::Debug + Send + Sync + 'static {
     fn withdrawals(&self) -> BoxFuture<'_, Withdrawals> {
         ready(Withdrawals::new()).boxed()
     }
+
+    /// Whether [`Self::withdrawals`] may know of any, so that tokens wait for its first word.
+    fn shares_withdrawals(&self) -> bool {
+        false
+    }
 }
 
 /// There is no place where keys could be, and that is fine: the issuer shares a secret, and is no URL from

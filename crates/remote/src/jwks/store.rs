@@ -51,6 +51,8 @@ pub struct KeyStore {
     pub(super) keeping: Option<Arc<Keeping>>,
     /// Read on every request, so kept outside the lock.
     pub(super) is_suspended: AtomicBool,
+    /// Whether the other replicas were asked what they took away.
+    pub(super) has_heard: AtomicBool,
     place: String,
     /// Whether a secret shared with the issuer verifies its tokens as well.
     pub(super) are_optional: bool,
@@ -109,6 +111,7 @@ impl KeyStore {
             runner: Runner::new(surroundings.in_background),
             keeping: surroundings.keeper.clone().map(Keeping::new).map(Arc::new),
             is_suspended: AtomicBool::new(false),
+            has_heard: AtomicBool::new(false),
             place: settings.place(),
             are_optional: settings.are_optional,
             surroundings,
@@ -180,27 +183,42 @@ impl KeyStore {
     }
 
     /// Whether tokens of this issuer that need no key of its set may be let in: the operator did not suspend
-    /// the issuer. Nothing is fetched for them. Only where suspensions outlive the process, the first such
-    /// tokens wait until it is known what an earlier process saved, which the first upkeep asks.
+    /// the issuer. Nothing is fetched for them. Only where suspensions outlive the process or come
+    /// from other replicas, the first such tokens wait until those had their say, which upkeep asks.
     ///
     /// # Errors
     /// When the issuer is suspended, or nobody knows yet whether it is.
     pub async fn admits_macs(self: &Arc<Self>) -> Result<(), KeySourceError> {
-        if let Some(keeping) = self.keeping.as_ref().filter(|keeping| !keeping.was_asked()) {
+        if !self.knows_withdrawals() {
             let Ok(_waiting) = self.first_requests.try_acquire() else {
                 return Err(self.unavailable());
             };
-            if let Some(attempt) = self.demand(Demand::Upkeep) {
-                self.wait(attempt, FIRST_WAIT).await;
-            }
-            if !keeping.was_asked() {
-                return Err(self.unavailable());
-            }
+            self.learn_withdrawals().await?;
         }
         match self.is_suspended.load(Ordering::Relaxed) {
             true => Err(KeySourceError::issuer_suspended()),
             false => Ok(()),
         }
+    }
+
+    /// The first attempt may end with what an earlier process saved; the next asks the other replicas.
+    async fn learn_withdrawals(self: &Arc<Self>) -> Result<(), KeySourceError> {
+        for _ in 0..2 {
+            if let Some(attempt) = self.demand(Demand::Upkeep) {
+                self.wait(attempt, FIRST_WAIT).await;
+            }
+            if self.knows_withdrawals() {
+                return Ok(());
+            }
+        }
+        Err(self.unavailable())
+    }
+
+    /// Whether an earlier process and the other replicas, if there are any, have had their say.
+    fn knows_withdrawals(&self) -> bool {
+        let keeping = self.keeping.as_ref();
+        keeping.is_none_or(|keeping| keeping.was_asked())
+            && (!self.source.shares_withdrawals() || self.has_heard.load(Ordering::Relaxed))
     }
 
     /// Whether the operator withdrew this `kid`, by the configuration or since. Pins speak of keys only.

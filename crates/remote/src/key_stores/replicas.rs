@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use oauthgate_core::Issuer;
 use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{KeyStores, Shared};
 use crate::{
     KeySettings,
-    jwks::{JwksSource, KeyStore, Withdrawals, schedule::Timing},
+    jwks::{Ask, Fetched, JwksSource, KeySourceError, KeyStore, Withdrawals, schedule::Timing},
     state::{SharedKeys, SharedSet, SharedStatus},
 };
 
@@ -69,15 +69,19 @@ impl KeyStores {
         let Some(replicas) = &self.shared.replicas else {
             return source;
         };
-        if settings.jwks_file.is_some() {
-            return source;
-        }
         let set = SharedSet {
             issuer: issuer.clone(),
             place: settings.place(),
             timing: Timing::of(settings),
         };
-        replicas.before(set, source)
+        let shared = replicas.before(set, Arc::clone(&source));
+        match settings.jwks_file {
+            Some(_) => Arc::new(OwnKeys {
+                own: source,
+                shared,
+            }),
+            None => shared,
+        }
     }
 
     /// Starts the task that keeps in touch, unless it runs. It ends with the stores.
@@ -97,6 +101,27 @@ impl KeyStores {
     }
 }
 
+/// Keys of this machine's own, less what any replica took away.
+#[derive(Debug)]
+struct OwnKeys {
+    own: Arc<dyn JwksSource>,
+    shared: Arc<dyn JwksSource>,
+}
+
+impl JwksSource for OwnKeys {
+    fn fetch(&self, ask: Ask) -> BoxFuture<'_, Result<Fetched, KeySourceError>> {
+        self.own.fetch(ask)
+    }
+
+    fn withdrawals(&self) -> BoxFuture<'_, Withdrawals> {
+        self.shared.withdrawals()
+    }
+
+    fn shares_withdrawals(&self) -> bool {
+        self.shared.shares_withdrawals()
+    }
+}
+
 /// Returns the stores that heard something new.
 async fn exchange(
     replicas: &dyn SharedKeys,
@@ -111,7 +136,7 @@ async fn exchange(
     }
     let theirs = replicas.exchange(issuer, &all).await;
     let _ = all.merge(&theirs);
-    let changed = of_issuer().filter(|store| store.overhear(&all));
+    let changed = of_issuer().filter(|store| store.hear_all(&all));
     changed.map(Arc::clone).collect()
 }
 

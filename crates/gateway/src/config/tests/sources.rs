@@ -137,7 +137,9 @@ fn a2_a_shared_secret_is_read_warned_about_and_never_shown() {
         let issuer = &loaded.settings.resources[0].provider.issuers[0];
         let algorithms = issuer.hs_secret.as_ref().unwrap().algorithms();
         assert_eq!(
-            algorithms.map(|one| one.name()).collect::<Vec<_>>(),
+            algorithms
+                .map(oauthgate_core::keys::MacAlgorithm::name)
+                .collect::<Vec<_>>(),
             ["HS256", "HS384"]
         );
         assert!(
@@ -211,7 +213,10 @@ fn trap_34_authorization_servers_are_advertised_byte_for_byte() {
         let loaded = Setup::new(&changes).load();
         let provider = &loaded.settings.resources[0].provider;
         let advertised: Vec<_> = provider.authorization_servers();
-        let advertised: Vec<_> = advertised.iter().map(|server| server.as_str()).collect();
+        let advertised: Vec<_> = advertised
+            .iter()
+            .map(oauthgate_core::Issuer::as_str)
+            .collect();
         let expected = changes
             .first()
             .map_or("https://auth.example.com", |(_, value)| value);

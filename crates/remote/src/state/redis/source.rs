@@ -73,6 +73,10 @@ impl JwksSource for SharedSource {
     fn withdrawals(&self) -> BoxFuture<'_, Withdrawals> {
         self.exchange.theirs().boxed()
     }
+
+    fn shares_withdrawals(&self) -> bool {
+        true
+    }
 }
 
 impl SharedSource {
