@@ -40,8 +40,10 @@ pub struct Example {
 pub struct Promise {
     /// Such as `X-Auth-Request-User`.
     pub header: String,
-    /// Pointers of which the first that is present counts; none if the header never comes.
+    /// Pointers; none if the header never comes.
     pub claims: Vec<String>,
+    /// Whether all that are present count together, and not the first alone.
+    pub together: bool,
 }
 
 impl Page {
@@ -153,9 +155,12 @@ impl Page {
         let rows = self.section("Who is calling").lines();
         rows.filter_map(|row| {
             let mut cells = row.strip_prefix("| `X-")?.split('|');
+            let header = format!("X-{}", cells.next()?.trim().trim_end_matches('`'));
+            let claims = cells.next()?;
             Some(Promise {
-                header: format!("X-{}", cells.next()?.trim().trim_end_matches('`')),
-                claims: quoted(cells.next()?),
+                header,
+                claims: quoted(claims),
+                together: claims.contains("` and `"),
             })
         })
         .collect()
@@ -220,7 +225,7 @@ mod tests {
             preset: "some".to_owned(),
             text: "# Some\n\n## Variables\n\n```sh\nA=1\n# why\nexport B=\"2 3\"\n```\ntext\n\n\
                    ## The token\n\n```json\n{\"alg\": \"RS256\"}\n```\n```json\n{\"sub\": \"a\"}\n```\n\n\
-                   ## Who is calling\n\n| Header | Claim |\n|---|---|\n| `X-A` | `/a`, else `/b` |\n| `X-B` | never |\n\n\
+                   ## Who is calling\n\n| Header | Claim |\n|---|---|\n| `X-A` | `/a`, else `/b` |\n| `X-B` | never |\n| `X-C` | `/a` and `/b` |\n\n\
                    ## Try it without an account\n\n```sh\noauthgate dev-issuer --emulate some\n```\n"
                 .to_owned(),
         }
@@ -237,14 +242,17 @@ mod tests {
         let example = page.example();
         assert_eq!(example.header.expect("a header")["alg"], "RS256");
         assert_eq!(example.claims["sub"], "a");
-        let promise = |header: &str, claims: &[&str]| Promise {
+        let promise = |header: &str, claims: &[&str], together| Promise {
             header: header.to_owned(),
             claims: claims.iter().copied().map(str::to_owned).collect(),
+            together,
         };
-        assert_eq!(
-            page.promises(),
-            [promise("X-A", &["/a", "/b"]), promise("X-B", &[])]
-        );
+        let expected = [
+            promise("X-A", &["/a", "/b"], false),
+            promise("X-B", &[], false),
+            promise("X-C", &["/a", "/b"], true),
+        ];
+        assert_eq!(page.promises(), expected);
         assert_eq!(page.emulations(), ["some"]);
         assert_eq!(page.sections().len(), 4);
     }

@@ -3,7 +3,10 @@
 use super::signs::absent;
 use crate::{
     Profile,
-    context::{AudienceKind, Preset, TokenMode, preset::KnownIssuer, profile::claims},
+    claims::ClaimPointer,
+    context::{
+        AudienceKind, ClientAudience, Preset, TokenMode, preset::KnownIssuer, profile::claims,
+    },
 };
 
 /// The issuer has no path. A domain of one's own tells nothing: name the preset there.
@@ -15,21 +18,22 @@ pub(super) const PRESET: Preset = Preset {
         KnownIssuer::new("https://*.oktapreview.com"),
         KnownIssuer::new("https://*.okta-emea.com"),
     ],
-    audience: AudienceKind::Named(
-        "the URL of your Okta organization, as its tokens carry it; list the clients too",
-    ),
+    audience: AudienceKind::Clients,
     profile: Profile::okta_org,
 };
 
 impl Profile {
     /// The tokens of an Okta organization's own server look like JWTs, and Okta says to treat them as
     /// opaque: their keys were long not published. They are asked about, whatever they look like; the
-    /// answer names the client `client_id` and the scopes `scope`.
+    /// answer names the client `client_id` and the scopes `scope`. Their `aud` is Okta itself, the same for
+    /// all of the organization's applications, so only the client ties one to a service (rule R19).
     #[must_use]
     pub fn okta_org() -> Self {
         Self {
             name: "okta-org",
             token_mode: TokenMode::Opaque,
+            audience_claim: ClaimPointer::claim("client_id"),
+            client_audience: ClientAudience::Expected,
             scopes: claims(&["scope", "scp"]),
             user: claims(&["uid", "sub"]),
             client: claims(&["client_id", "cid"]),
