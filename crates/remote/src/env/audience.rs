@@ -21,6 +21,9 @@ pub(super) fn audiences_from(
     if reader.is_given(setting) {
         return reader.values(setting, |text| Audience::new(text));
     }
+    if reader.is_given(&table::ALLOWED_CLIENTS) && !profile.shared_audiences.is_empty() {
+        return shared(reader, profile);
+    }
     let kind = kind(reader, preset, profile);
     if reader.slip(setting).is_some() || !matches!(kind, AudienceKind::Resource) {
         reader.missing(setting, expected(kind, preset, profile).into());
@@ -32,6 +35,16 @@ pub(super) fn audiences_from(
         reader.note(setting, resource.as_str(), Because::Derived);
     }
     resource.into_iter().collect()
+}
+
+/// What the provider writes into everybody's tokens, where the clients are listed that may use theirs here.
+fn shared(reader: &mut impl SettingReader, profile: &Profile) -> Vec<Audience> {
+    let names = profile.shared_audiences.iter();
+    let audiences: Vec<_> = names.filter_map(|name| Audience::new(name).ok()).collect();
+    for audience in &audiences {
+        reader.note(&table::AUDIENCE, audience.as_str(), Because::Derived);
+    }
+    audiences
 }
 
 /// What is expected there: the preset's kind, unless a setting says that clients are.

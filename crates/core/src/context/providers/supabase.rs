@@ -10,7 +10,7 @@ pub(super) const PRESET: Preset = Preset {
     title: "Supabase Auth",
     issuers: &[KnownIssuer::new("https://*.supabase.co/auth/v1")],
     audience: AudienceKind::Named(
-        "`authenticated`, and beside it the list of your OAuth clients as allowed clients",
+        "nothing, once OAUTHGATE_ALLOWED_CLIENTS (`allowed_clients`) lists your OAuth clients: everybody's audience is `authenticated`",
     ),
     profile: Profile::supabase,
 };

@@ -280,7 +280,19 @@ fn r18_the_resource_is_the_audience_where_tokens_are_issued_for_it() {
     assert_eq!(origin(&loaded.effective, "audience"), "derived");
 }
 
-pub(super) fn origin(settings: &[effective::Effective], name: &str) -> String {
+#[test]
+fn r21_the_audience_of_everybody_is_expected_beside_a_list_of_clients_only() {
+    let supabase = [("OAUTHGATE_PRESET", "supabase"), ("-OAUTH_AUDIENCE", "")];
+    let listed = [&supabase[..], &[("OAUTHGATE_ALLOWED_CLIENTS", "app")]].concat();
+    for settings in [by_gateway(&listed), by_library(&listed)] {
+        assert_eq!(settings.unwrap().audiences[0].as_str(), "authenticated");
+    }
+    for mistakes in [by_gateway(&supabase), by_library(&supabase)] {
+        assert_eq!(mistakes.unwrap_err().len(), 1);
+    }
+}
+
+fn origin(settings: &[effective::Effective], name: &str) -> String {
     let found = settings.iter().find(|setting| setting.name == name);
     found.map_or_else(String::new, |setting| setting.origin.to_string())
 }
