@@ -119,7 +119,7 @@ impl Provider for Okta {
         }
     }
 
-    /// RFC 7662's words in place of the token's own.
+    /// RFC 7662's words in place of the token's own, of which Okta tells only the user.
     fn introspected(&self, claims: Claims) -> Value {
         let scopes: Vec<_> = claims
             .get("scp")
@@ -137,6 +137,8 @@ impl Provider for Okta {
             "cid": null,
             "scp": null,
             "ver": null,
+            "auth_time": null,
+            "groups": null,
         });
         with(Value::Object(claims), own)
     }

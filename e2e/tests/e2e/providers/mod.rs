@@ -1,3 +1,4 @@
 //! Known providers, each emulated under its real names.
 
+mod follow;
 mod pages;

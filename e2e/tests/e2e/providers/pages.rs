@@ -1,6 +1,10 @@
 //! The pages of `docs/providers`, taken at their word.
 
-use oauthgate_e2e::{Page, SECTIONS};
+use std::{collections::BTreeSet, process::Command};
+
+use oauthgate_core::context::Preset;
+use oauthgate_dev_issuer::Emulation;
+use oauthgate_e2e::{Page, SECTIONS, binary};
 
 /// What a page may set beside its four variables: which preset, and how the gate itself logs in.
 fn is_extra(name: &str) -> bool {
@@ -11,6 +15,30 @@ fn pages() -> impl Iterator<Item = Page> {
     Page::presets()
         .into_iter()
         .map(|preset| Page::named(&preset))
+}
+
+#[test]
+fn every_preset_has_a_page_and_every_page_a_preset() {
+    let presets = Preset::all().iter().map(|preset| preset.name.to_owned());
+    // The one for whatever has no page of its own.
+    let presets: BTreeSet<_> = presets.filter(|name| name != "generic").collect();
+    assert_eq!(presets, Page::presets());
+}
+
+#[test]
+fn every_block_of_variables_is_a_whole_configuration() {
+    for page in pages() {
+        for block in page.variables() {
+            let check = Command::new(binary("oauthgate").path())
+                .args(["config", "check"])
+                .env_clear()
+                .envs(block)
+                .output()
+                .expect("the binary starts");
+            let said = String::from_utf8_lossy(&check.stdout);
+            assert!(check.status.success(), "{}: {said}", page.preset);
+        }
+    }
 }
 
 #[test]
@@ -37,7 +65,10 @@ fn every_block_of_variables_has_its_emulation() {
     for page in pages() {
         let emulations = page.emulations();
         assert_eq!(emulations.len(), page.variables().len(), "{}", page.preset);
-        assert_eq!(emulations[0], page.preset);
+        for name in emulations {
+            let emulation = Emulation::named(&name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(emulation.preset(), page.preset, "{name}");
+        }
     }
 }
 

@@ -292,7 +292,7 @@ fn r21_the_audience_of_everybody_is_expected_beside_a_list_of_clients_only() {
     }
 }
 
-fn origin(settings: &[effective::Effective], name: &str) -> String {
+pub(super) fn origin(settings: &[effective::Effective], name: &str) -> String {
     let found = settings.iter().find(|setting| setting.name == name);
     found.map_or_else(String::new, |setting| setting.origin.to_string())
 }
