@@ -137,11 +137,13 @@ impl ResourceReader<'_> {
         let dressing = self.dressing(&mut reader);
         let issuers = issuer::sections(self.section, mistakes)
             .into_iter()
-            .map(|section| {
-                issuer_from(
-                    &mut self.reader_of(section, effective, mistakes),
-                    identifier.as_ref(),
-                )
+            .enumerate()
+            .map(|(number, section)| {
+                let mut reader = self.reader_of(section, effective, mistakes);
+                if !self.section.issuers.is_empty() {
+                    reader.prefix = format!("{}issuer[{number}].", reader.prefix);
+                }
+                issuer_from(&mut reader, identifier.as_ref())
             })
             .collect::<Vec<_>>();
         let mut issuers = issuers.into_iter().collect::<Option<Vec<_>>>()?.into_iter();

@@ -325,6 +325,15 @@ fn show_tells_what_the_preset_says_and_what_is_laid_over_it() {
 }
 
 #[test]
+fn show_tells_the_issuers_of_a_resource_apart() {
+    let loaded = Setup::of_file(super::TWO_RESOURCES).load();
+    let show = |name| origin(&loaded.effective, name);
+    assert_eq!(show("resource[1].issuer[0].clock_skew"), "default");
+    assert!(show("resource[1].issuer[1].clock_skew").starts_with('/'));
+    assert_eq!(show("resource[0].clock_skew"), "default");
+}
+
+#[test]
 fn a_preset_that_is_named_says_so() {
     let loaded = Setup::new(&[("OAUTHGATE_PRESET", "keycloak")]).load();
     assert_eq!(
