@@ -131,6 +131,7 @@ struct Identity {
     tenant: Option<String>,
     tier: String,
     groups: Vec<String>,
+    groups_truncated: bool,
     scopes: String,
 }
 
@@ -149,6 +150,7 @@ impl Identity {
             tenant: user.tenant_id().map(str::to_owned),
             tier: user.tier().to_owned(),
             groups: user.groups().to_vec(),
+            groups_truncated: user.groups_truncated(),
             scopes: user.scopes().to_string(),
         }
     }
@@ -162,6 +164,11 @@ impl Identity {
             .collect();
         optional(&encoded.join(","))
     }
+}
+
+/// Said wherever somebody may be in a group that is not told: the issuer left some out, or they fit no header.
+fn groups_are_truncated(identity: &Identity, groups: Option<&HeaderValue>) -> bool {
+    identity.groups_truncated || (groups.is_none() && !identity.groups.is_empty())
 }
 
 fn write_identity(
@@ -200,7 +207,13 @@ fn write_auth_request(headers: &mut HeaderMap, identity: &Identity) -> Result<()
         "x-auth-request-email",
         identity.email.as_deref().and_then(optional),
     );
-    write("x-auth-request-groups", identity.groups());
+    let groups = identity.groups();
+    let truncated = groups_are_truncated(identity, groups.as_ref());
+    write("x-auth-request-groups", groups);
+    write(
+        "x-auth-groups-truncated",
+        truncated.then(|| HeaderValue::from_static("true")),
+    );
     Ok(())
 }
 

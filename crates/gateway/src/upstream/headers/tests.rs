@@ -13,6 +13,7 @@ fn alice() -> Identity {
         tenant: Some("acme".to_owned()),
         tier: "gold".to_owned(),
         groups: vec!["staff".to_owned(), "ops".to_owned()],
+        groups_truncated: false,
         scopes: "a b".to_owned(),
     }
 }
@@ -339,4 +340,30 @@ fn f12_trailers_carry_no_identity_either() {
     strip_trailers(&mut trailers);
     let left: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
     assert_eq!(left, ["x-checksum"]);
+}
+
+/// Rule R30: an upstream that decides by groups must know that there are more of them than it reads.
+#[test]
+fn r30_groups_that_are_not_told_are_said_to_be_missing() {
+    let truncated = |groups: Vec<String>, groups_truncated: bool| {
+        let identity = Identity {
+            groups,
+            groups_truncated,
+            ..alice()
+        };
+        let sent = [("x-auth-groups-truncated", "false")];
+        let headers = forwarded(&sent, &identity, IdentityHeaders::AuthRequest);
+        headers
+            .get("x-auth-groups-truncated")
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    let some = || vec!["ops".to_owned()];
+    assert_eq!(truncated(some(), false), None);
+    assert_eq!(truncated(Vec::new(), false), None);
+    assert_eq!(truncated(some(), true).as_deref(), Some("true"));
+    assert_eq!(truncated(Vec::new(), true).as_deref(), Some("true"));
+    let many = (0..10_000)
+        .map(|number| format!("group-{number}"))
+        .collect();
+    assert_eq!(truncated(many, false).as_deref(), Some("true"));
 }
