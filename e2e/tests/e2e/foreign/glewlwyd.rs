@@ -59,18 +59,37 @@ async fn an_encrypted_access_token_is_called_so() {
     scene.refuses(&token, "encrypted_token").await;
 }
 
-/// It tells a client about that client's own tokens and no others.
-#[tokio::test]
-async fn a_revoked_token_is_refused_where_the_server_is_asked_about_each() {
-    let mut server = Glewlwyd::start("RS256").await;
+fn asks(server: &Glewlwyd) -> impl FnOnce(GateBuilder) -> GateBuilder + use<> {
     let (client_id, secret) = server.machine();
-    let scene = guard(&mut server, |gate| {
+    move |gate| {
         gate.set("OAUTHGATE_TOKEN_MODE", "opaque")
             .set("OAUTHGATE_INTROSPECTION_CLIENT_ID", client_id)
             .set("OAUTHGATE_INTROSPECTION_CLIENT_SECRET", secret)
             .set("OAUTHGATE_INTROSPECTION_CACHE_TTL", ANSWER_TTL.to_string())
+    }
+}
+
+/// Its signed answers follow a draft: their `aud` is the token's, where RFC 9701 §5 wants whoever asked.
+#[tokio::test]
+async fn a_signed_answer_for_somebody_else_says_nothing() {
+    let mut server = Glewlwyd::start("RS256").await;
+    let asks = asks(&server);
+    let scene = guard(&mut server, |gate| {
+        asks(gate).set("OAUTHGATE_INTROSPECTION_FORM", "rfc9701")
     })
     .await;
+    let token = server.machine_token(&scene.gate.resource).await;
+    let (status, reason) = scene.gate.verdict(&token).await;
+    assert_eq!((status, reason.as_str()), (503, "introspection_refused"));
+    assert!(scene.upstream.take().is_empty());
+}
+
+/// It tells a client about that client's own tokens and no others.
+#[tokio::test]
+async fn a_revoked_token_is_refused_where_the_server_is_asked_about_each() {
+    let mut server = Glewlwyd::start("RS256").await;
+    let asks = asks(&server);
+    let scene = guard(&mut server, asks).await;
     let token = server.machine_token(&scene.gate.resource).await;
     let request = scene.passes(&token).await;
     let found = identity(&request, [KIND, CLIENT, SCOPES]);
@@ -83,8 +102,7 @@ async fn a_revoked_token_is_refused_where_the_server_is_asked_about_each() {
     scene.refuses(&tokens.access, "inactive_token").await;
 }
 
-/// Keys of one algorithm give way to a key of another while the gate runs; at first they stay published,
-/// and then they do not.
+/// A key of another algorithm takes over while the gate runs. The old one stays published, or goes.
 async fn rotate(from: &str, to: &str, keep_old: bool) {
     let (mut server, scene) = start(from).await;
     let old = server.machine_token(&scene.gate.resource).await;
