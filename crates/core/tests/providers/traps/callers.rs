@@ -303,7 +303,11 @@ fn r27_programs_and_people_of_each_preset_are_told_apart() {
             json!({"cid": "x"}),
             json!({"cid": "x", "uid": "00u"}),
         ),
-        ("okta-org", json!({}), json!({"uid": "00u"})),
+        (
+            "okta-org",
+            json!({"client_id": RESOURCE}),
+            json!({"client_id": RESOURCE, "uid": "00u"}),
+        ),
         (
             "entra",
             json!({"azp": "x", "oid": "1", "roles": ["a"], "scp": ""}),
