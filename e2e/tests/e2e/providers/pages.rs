@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, process::Command};
 
 use oauthgate_core::context::Preset;
 use oauthgate_dev_issuer::Emulation;
-use oauthgate_e2e::{Page, SECTIONS, binary};
+use oauthgate_e2e::{Page, SECTIONS, binary, workspace_root};
 
 /// What a page may set beside its four variables: which preset, and how the gate itself logs in.
 fn is_extra(name: &str) -> bool {
@@ -94,5 +94,18 @@ fn the_table_of_all_links_every_page() {
     for preset in Page::presets() {
         let row = format!("]({preset}.md) | `{preset}` |");
         assert_eq!(table.matches(&row).count(), 1, "{preset}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let folder = workspace_root().join("docs/providers");
+    for page in pages().chain([Page::named("README")]) {
+        let links = page.text().split("](").skip(1);
+        let targets = links.filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let file = target.split('#').next().expect("a split has a first part");
+            assert!(folder.join(file).is_file(), "{}: {target}", page.preset);
+        }
     }
 }
