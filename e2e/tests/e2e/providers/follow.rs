@@ -1,25 +1,16 @@
 //! Each page of `docs/providers`, followed to the letter: the gate is started with its variables and nothing else,
 //! against the emulation of the provider under its real names.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use oauthgate_dev_issuer::{Changes, Kind};
-use oauthgate_e2e::{
-    Emulated, Example, Gate, GateBuilder, Page, Promise, RawResponse, Recorded, Recorder,
-};
+use oauthgate_e2e::{Emulated, Example, GateBuilder, Page, Promise, Recorded, Recorder};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
 use super::super::limit;
-
-/// How long an issuer may take to be reached.
-const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn every_page_works_as_written() {
@@ -41,13 +32,13 @@ async fn follow(page: Page) {
         let emulated = Emulated::start_for(&emulation, &variables).await;
         let upstream = Recorder::start().await;
         let gate = GateBuilder::page_variables(&variables, &upstream.url(), emulated.names());
-        let gate = gate.start_unready().await;
+        let gate = gate.start().await;
         let what = format!("docs/providers/{}.md, {emulation}", page.preset);
         let said = gate.process.output();
         assert!(says_preset(&said, &page.preset), "{what}:\n{said}");
 
         let token = emulated.token(Kind::User, Changes::default());
-        let answer = once_reachable(&gate, &token).await;
+        let answer = gate.call(&token).await;
         let log = gate.process.output();
         assert_eq!(answer.status, 200, "{what}: {}\n{log}", answer.text);
         let issued = issued(&emulated, &page, &token).await;
@@ -71,18 +62,6 @@ fn says_preset(output: &str, preset: &str) -> bool {
             .as_str()
             .is_some_and(|text| text.contains(&said))
     })
-}
-
-/// The answer as soon as the issuer was reached.
-async fn once_reachable(gate: &Gate, token: &str) -> RawResponse {
-    let begin = Instant::now();
-    loop {
-        let answer = gate.call(token).await;
-        if answer.status != 503 || begin.elapsed() > PATIENCE {
-            return answer;
-        }
-        tokio::time::sleep(POLL).await;
-    }
 }
 
 /// What was issued: a JWT's header and claims, or what the provider says about a token that only it can read.
