@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use oauthgate_core::{Issuer, text::Printable};
 use oauthgate_remote::{
-    KeyStatus, KeyStores, OAuth21Provider,
+    IntrospectionStatus, KeyStatus, KeyStores, OAuth21Provider,
     jwks::{HeldKey, KeyStore},
     state::SharedStatus,
 };
@@ -119,10 +119,77 @@ impl Sharing {
     }
 }
 
+/// How asking one authorization server about tokens is doing (RFC 7662).
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Introspection {
+    /// The issuer.
+    pub issuer: String,
+    /// Tells those of one issuer apart, from 1: resources may ask it under other settings.
+    pub store: usize,
+    /// Where it is asked; `None` while its metadata has not said so.
+    pub endpoint: Option<String>,
+    /// Questions asked.
+    pub asked: u64,
+    /// Answers that a token is good.
+    pub active: u64,
+    /// Answers that a token is not good.
+    pub inactive: u64,
+    /// Questions without an answer.
+    pub failed: u64,
+    /// Requests turned away without an answer, because too many questions were under way.
+    pub turned_away: u64,
+    /// Requests whose token was remembered as good.
+    pub cache_hits: u64,
+    /// Requests whose token was remembered as not good.
+    pub inactive_cache_hits: u64,
+    /// Good tokens remembered.
+    pub remembered: usize,
+    /// The code of the last failure, if the last question failed.
+    pub last_failure: Option<&'static str>,
+    /// What that question met.
+    pub failure_detail: Option<String>,
+}
+
+impl Introspection {
+    fn of(status: IntrospectionStatus, store: usize) -> Self {
+        Self {
+            issuer: status.issuer,
+            store,
+            endpoint: status.endpoint,
+            asked: status.asked,
+            active: status.active,
+            inactive: status.inactive,
+            failed: status.failed,
+            turned_away: status.turned_away,
+            cache_hits: status.cache_hits,
+            inactive_cache_hits: status.inactive_cache_hits,
+            remembered: status.remembered,
+            last_failure: status.last_failure,
+            failure_detail: status.failure_detail,
+        }
+    }
+
+    /// What an operator should know.
+    #[must_use]
+    pub fn warning(&self) -> Option<Warning> {
+        let code = self.last_failure?;
+        let detail = self.failure_detail.as_deref().unwrap_or_default();
+        Some(Warning {
+            warning: "introspection_fails",
+            issuer: Some(self.issuer.clone()),
+            detail: format!(
+                "tokens that it must be asked about are answered 503, unless its answer is remembered; {code}: {}",
+                Printable(detail)
+            ),
+        })
+    }
+}
+
 /// Something that an operator should know about an issuer, though its tokens may still be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// One of a closed list: `suspended`, `no_keys`, `expired_keys`, `no_admitted_keys`, `stale_keys`, `last_fetch_failed`, and
+    /// One of a closed list: `suspended`, `no_keys`, `expired_keys`, `no_admitted_keys`, `stale_keys`, `last_fetch_failed`, `introspection_fails`, and
     /// `replicas_unreachable`, which concerns all issuers.
     pub warning: &'static str,
     /// The issuer.
@@ -161,6 +228,19 @@ impl Issuers {
     #[must_use]
     pub fn sharing(&self) -> Option<Sharing> {
         self.keys.shared_status().map(Sharing::from)
+    }
+
+    /// How asking authorization servers about tokens is doing, in the order of the settings.
+    #[must_use]
+    pub fn introspection(&self) -> Vec<Introspection> {
+        let statuses = self.keys.introspection_status();
+        let mut reports: Vec<Introspection> = Vec::with_capacity(statuses.len());
+        for status in statuses {
+            let of_same = |other: &&Introspection| other.issuer == status.issuer;
+            let number = reports.iter().filter(of_same).count() + 1;
+            reports.push(Introspection::of(status, number));
+        }
+        reports
     }
 
     /// Each key store, in the order of the settings.

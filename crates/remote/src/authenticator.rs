@@ -20,9 +20,8 @@ use crate::{
 pub struct Authenticator {
     resource: ProtectedResource,
     verifiers: VerifierSet,
-    stores: Vec<Arc<KeyStore>>,
     /// In the order of the verifiers: keys are looked up inside one issuer only.
-    keys: Vec<Option<Arc<KeyStore>>>,
+    stores: Vec<Arc<KeyStore>>,
     /// In the order of the verifiers: who asks the issuer about tokens.
     introspectors: Vec<Option<Introspector>>,
     routing: Routing,
@@ -43,7 +42,10 @@ impl Authenticator {
         let verifiers = VerifierSet::new(verifiers).map_err(|error| ConfigurationError {
             mistakes: vec![Mistake::new("issuers", None, error)],
         })?;
-        let stores = all(settings.issuers.iter().map(|issuer| keys.store_for(issuer)))?;
+        let stores = all(settings
+            .issuers
+            .iter()
+            .map(|issuer| keys.store(&issuer.issuer, &issuer.key_settings())))?;
         let introspectors = all(settings
             .issuers
             .iter()
@@ -51,8 +53,7 @@ impl Authenticator {
         Ok(Self {
             resource: resource(settings),
             verifiers,
-            stores: stores.iter().flatten().cloned().collect(),
-            keys: stores,
+            stores,
             introspectors,
             routing: Routing::new(&settings.issuers),
             clock: Arc::clone(keys.clock()),
@@ -65,7 +66,7 @@ impl Authenticator {
         &self.resource
     }
 
-    /// The keys of each issuer whose keys are needed, in the order of the settings.
+    /// The keys of each issuer, in the order of the settings.
     #[must_use]
     pub fn stores(&self) -> &[Arc<KeyStore>] {
         &self.stores
@@ -99,7 +100,7 @@ impl Authenticator {
         }
         let jws = CompactJws::parse_with_limit(token, limit)?;
         let (position, verifier) = self.verifiers.for_token(&jws)?;
-        let store = at(&self.keys, position)?;
+        let store = at(&self.stores, position)?;
         let verified = verified_signature(&jws, verifier, store).await?;
         let validated = verifier.validate(verified, self.clock.now())?;
         Ok(verifier.user_context(&validated)?)
@@ -107,12 +108,14 @@ impl Authenticator {
 
     /// The answer of the authorization server in the place of a signature; then the same checks.
     async fn introspected(&self, token: &str, position: usize) -> Result<UserContext, Denial> {
-        let answered = at(&self.introspectors, position)?.ask(token).await?;
-        let verifier = self
-            .verifiers
-            .verifiers()
-            .get(position)
+        let verifier = at(self.verifiers.verifiers(), position)?;
+        // The operator's word on the issuer holds for tokens without a signature too.
+        at(&self.stores, position)?.admits_macs().await?;
+        let introspector = at(&self.introspectors, position)?;
+        let introspector = introspector
+            .as_ref()
             .ok_or_else(|| Denial::new(Reason::UnknownIssuer))?;
+        let answered = introspector.ask(token).await?;
         let now = self.clock.now();
         let validated =
             verifier.validate_introspected(&answered.claims, answered.ask_again, now)?;
@@ -120,9 +123,8 @@ impl Authenticator {
     }
 }
 
-fn at<T>(all: &[Option<T>], position: usize) -> Result<&T, Denial> {
+fn at<T>(all: &[T], position: usize) -> Result<&T, Denial> {
     all.get(position)
-        .and_then(Option::as_ref)
         .ok_or_else(|| Denial::new(Reason::UnknownIssuer))
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use oauthgate_core::{
     Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SharedSecret,
-    SigningAlgorithm, Verifier, claims::IssuerTemplate,
+    SigningAlgorithm, Verifier,
+    claims::IssuerTemplate,
+    context::{IntrospectionForm, TokenMode},
 };
 use url::Url;
 
@@ -79,11 +81,14 @@ impl IssuerSettings {
         }
     }
 
-    /// Where its keys come from. An issuer that shares a secret may have none.
+    /// Where its keys come from. An issuer that shares a secret may have none, and so may one that is asked
+    /// about all of its tokens, unless it signs its answers.
     #[must_use]
     pub fn key_settings(&self) -> KeySettings {
+        let answers_for_all = self.profile.token_mode == TokenMode::Opaque
+            && self.profile.introspection_form != IntrospectionForm::Rfc9701;
         KeySettings {
-            are_optional: self.keys.are_optional || self.hs_secret.is_some(),
+            are_optional: self.keys.are_optional || self.hs_secret.is_some() || answers_for_all,
             ..self.keys.clone()
         }
     }

@@ -9,7 +9,7 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use oauthgate_remote::{IntrospectionStatus, OAuth21Provider};
 use serde_json::{Value, json};
 
-use crate::issuers::{Issuers, Report, Sharing, Trusted};
+use crate::issuers::{Introspection, Issuers, Report, Sharing, Trusted};
 
 /// What the probes look at.
 #[derive(Debug, Clone)]
@@ -43,10 +43,12 @@ impl Health {
         let introspection = self.issuers.keys().introspection_status();
         let introspection: Vec<_> = introspection.iter().map(asked).collect();
         let sharing = self.issuers.sharing();
+        let introspection = self.issuers.introspection();
         let of_sharing = sharing.as_ref().and_then(Sharing::warning);
         let warnings: Vec<_> = issuers
             .iter()
             .filter_map(Report::warning)
+            .chain(introspection.iter().filter_map(Introspection::warning))
             .chain(of_sharing)
             .collect();
         let code = if ready {

@@ -230,7 +230,7 @@ fn last_outcome((labels, status): &(KeyLabels, KeyStatus)) -> OutcomeLabels {
     }
 }
 
-fn family<'l, L, M>(
+pub(super) fn family<'l, L, M>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     unit: Option<&Unit>,

@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::key_metrics::KeyMetrics;
+use super::{introspection_metrics::IntrospectionMetrics, key_metrics::KeyMetrics};
 use crate::issuers::Issuers;
 
 /// How a request ended, for whom, and why.
@@ -58,6 +58,9 @@ impl Metrics {
             connections: Gauge::default(),
         };
         metrics.register();
+        metrics
+            .registry
+            .register_collector(Box::new(IntrospectionMetrics::new(issuers.clone())));
         metrics
             .registry
             .register_collector(Box::new(KeyMetrics::new(issuers)));

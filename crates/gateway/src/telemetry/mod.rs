@@ -2,6 +2,7 @@
 //! lines look ([`logs`]).
 
 pub mod access;
+mod introspection_metrics;
 mod key_metrics;
 pub mod logs;
 pub mod metrics;

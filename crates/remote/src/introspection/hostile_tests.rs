@@ -10,6 +10,7 @@ use super::{
 use crate::{
     IssuerSettings, KeyStores, ProviderSettings,
     authenticator::Authenticator,
+    jwks::WithdrawnName,
     testing::{AUDIENCE, TestKey, claims, jwks},
 };
 
@@ -142,7 +143,30 @@ async fn in_opaque_mode_a_jwt_is_shown_to_its_own_issuer_only_and_needs_no_keys(
     let foreign = reason(&gate, &key.sign(&claims(B))).await;
     assert_eq!(foreign, Some(Reason::UnknownIssuer));
     assert_eq!(server.asked().len(), 1);
-    assert!(gate.stores().is_empty());
+    assert!(gate.key_status()[0].servable);
+}
+
+#[tokio::test]
+async fn an_operators_suspension_holds_for_tokens_without_a_signature() {
+    let server = Server::start(about).await;
+    for mode in [TokenMode::Auto, TokenMode::Opaque] {
+        let keys = KeyStores::builder().build();
+        let gate = gate(AUDIENCE, vec![issuer(A, &server, mode)], &keys);
+        assert_eq!(reason(&gate, "user-ana").await, None);
+        let asked = server.asked().len();
+        keys.withdraw(None, &WithdrawnName::Everything)
+            .await
+            .unwrap();
+        assert_eq!(
+            reason(&gate, "user-ana").await,
+            Some(Reason::IssuerSuspended)
+        );
+        assert_eq!(server.asked().len(), asked);
+        keys.restore(None, &WithdrawnName::Everything)
+            .await
+            .unwrap();
+        assert_eq!(reason(&gate, "user-ana").await, None);
+    }
 }
 
 #[tokio::test]

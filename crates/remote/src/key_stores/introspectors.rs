@@ -1,16 +1,14 @@
 //! The introspectors of a process: like key stores, one for each issuer and its settings.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use futures_util::future::join_all;
-use oauthgate_core::context::TokenMode;
 
 use super::KeyStores;
 use crate::{
     IssuerSettings,
     error::Mistake,
     introspection::{Ground, IntrospectionStatus, Introspector, Plan},
-    jwks::KeyStore,
 };
 
 /// One introspector, and what it was built from.
@@ -55,18 +53,6 @@ impl KeyStores {
             introspector: introspector.clone(),
         });
         Ok(Some(introspector))
-    }
-
-    /// The keys of this issuer, if anything is verified with them: its tokens, or its signed answers.
-    pub(crate) fn store_for(
-        &self,
-        issuer: &IssuerSettings,
-    ) -> Result<Option<Arc<KeyStore>>, Mistake> {
-        let signs_answers = Plan::of(issuer).is_some_and(|plan| plan.wants_signed_answers());
-        if issuer.profile.token_mode == TokenMode::Opaque && !signs_answers {
-            return Ok(None);
-        }
-        self.store(&issuer.issuer, &issuer.key_settings()).map(Some)
     }
 
     /// All introspectors, in the order in which they were asked for.
