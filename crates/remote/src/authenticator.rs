@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oauthgate_core::{
     CompactJws, Denial, KeyId, ProtectedResource, Reason, SignatureVerified, UserContext, Verifier,
-    VerifierSet,
+    VerifierSet, context::TokenMode,
 };
 
 use crate::{
@@ -87,6 +87,28 @@ impl Authenticator {
     #[must_use]
     pub fn key_status(&self) -> Vec<KeyStatus> {
         self.stores.iter().map(|store| store.status()).collect()
+    }
+
+    /// Whether tokens of one issuer at least can be judged now: its keys may be used, or it is known where
+    /// it can be asked about them, whichever its tokens need.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        let verifiers = self.verifiers.verifiers().iter();
+        let issuers = verifiers.zip(&self.stores).zip(&self.introspectors);
+        issuers
+            .into_iter()
+            .any(|((verifier, store), introspector)| {
+                let keys = store.status();
+                let can_be_asked = !keys.suspended
+                    && introspector
+                        .as_ref()
+                        .is_some_and(|introspector| introspector.status().endpoint.is_some());
+                match verifier.profile().token_mode {
+                    TokenMode::Opaque => can_be_asked,
+                    TokenMode::Auto => keys.servable || can_be_asked,
+                    _ => keys.servable,
+                }
+            })
     }
 
     /// Who is calling with this token.

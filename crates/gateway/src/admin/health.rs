@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use oauthgate_remote::{IntrospectionStatus, OAuth21Provider};
+use oauthgate_remote::OAuth21Provider;
 use serde_json::{Value, json};
 
 use crate::issuers::{Introspection, Issuers, Report, Sharing, Trusted};
@@ -40,8 +40,6 @@ impl Health {
         let draining = self.draining.load(Ordering::Relaxed);
         let ready = !draining && resources.iter().all(|resource| resource["usable"] == true);
         let issuers: Vec<_> = self.issuers.trusted().iter().map(Trusted::report).collect();
-        let introspection = self.issuers.keys().introspection_status();
-        let introspection: Vec<_> = introspection.iter().map(asked).collect();
         let sharing = self.issuers.sharing();
         let introspection = self.issuers.introspection();
         let of_sharing = sharing.as_ref().and_then(Sharing::warning);
@@ -65,21 +63,10 @@ impl Health {
     }
 }
 
-/// A resource is of use while one of its issuers is: its keys may be used, or it is known where it can be
-/// asked about tokens.
+/// A resource is of use while one of its issuers is.
 fn resource((name, provider): &(String, OAuth21Provider)) -> Value {
-    let verifies = provider.key_status().iter().any(|issuer| issuer.servable);
-    let asked = provider.introspection_status();
-    let usable = verifies || asked.iter().any(|status| status.endpoint.is_some());
+    let usable = provider.authenticator().is_usable();
     json!({ "resource": name, "usable": usable })
-}
-
-/// How asking one issuer about tokens is doing.
-fn asked(status: &IntrospectionStatus) -> Value {
-    json!({
-        "issuer": status.issuer, "endpoint": status.endpoint, "asked": status.asked, "failed": status.failed,
-        "last_failure": status.last_failure, "failure_detail": status.failure_detail,
-    })
 }
 
 /// Ready once every resource has an issuer whose keys may be used, which an outage within the stale limit

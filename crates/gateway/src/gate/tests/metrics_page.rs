@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
-use oauthgate_remote::state::redis::RedisAddress;
+use oauthgate_core::context::TokenMode;
+use oauthgate_remote::{
+    IntrospectionCredentials, IntrospectionSettings, introspection::Secret,
+    state::redis::RedisAddress,
+};
 use serde_json::json;
 
 use super::support::Running;
@@ -39,6 +43,40 @@ struct Family {
     labels: Vec<String>,
 }
 
+/// The endpoint of [`shares`] is not there.
+#[tokio::test]
+async fn an_authorization_server_that_cannot_be_asked_is_warned_about_and_counted() {
+    let gate = Running::with("test-1", shares).await;
+    gate.ready().await;
+    let answer = gate
+        .ask("GET /mcp HTTP/1.1", &["Authorization: Bearer opaque"])
+        .await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("www-authenticate"), "");
+    let report = gate.ask_admin("/readyz").await;
+    assert_eq!(report.status, 200, "tokens with signatures go on");
+    let report = report.json();
+    assert_eq!(
+        report["introspection"][0]["last_failure"],
+        "introspection_unavailable"
+    );
+    let warnings = report["warnings"].as_array().unwrap();
+    let codes: Vec<_> = warnings.iter().map(|warning| &warning["warning"]).collect();
+    assert!(codes.contains(&&json!("introspection_fails")), "{codes:?}");
+    let metrics = gate.ask_admin("/metrics").await.body;
+    for (name, value) in [
+        ("questions_total", "1"),
+        ("failed_total", "1"),
+        ("failing", "1.0"),
+    ] {
+        let start = format!("oauthgate_introspection_{name}{{");
+        let end = format!(" {value}");
+        let mut lines = metrics.lines();
+        let found = lines.any(|line| line.starts_with(&start) && line.ends_with(&end));
+        assert!(found, "{name} {value}: {metrics}");
+    }
+}
+
 #[tokio::test]
 #[expect(
     clippy::disallowed_methods,
@@ -61,8 +99,17 @@ async fn the_page_of_metrics_is_fresh() {
     );
 }
 
-/// With a Redis that is not there: what is shared has metrics as well.
+/// With a Redis that is not there, and an issuer that is asked about tokens: what is shared and what is
+/// asked has metrics as well.
 fn shares(settings: &mut Settings) {
+    let issuer = &mut settings.resources[0].provider.issuers[0];
+    issuer.profile.token_mode = TokenMode::Auto;
+    let credentials = IntrospectionCredentials::Basic {
+        client_id: "gate".to_owned(),
+        secret: Secret::new("secret"),
+    };
+    let endpoint = "http://127.0.0.1:1/introspect".parse().unwrap();
+    issuer.introspection = Some(IntrospectionSettings::new(credentials).at(endpoint));
     let address = RedisAddress::parse("redis://127.0.0.1:1").unwrap();
     let secret = "a secret of more than thirty-two bytes".into();
     settings.shared_state = Some(SharedState::new(address, secret));
