@@ -154,17 +154,13 @@ async fn an_operators_suspension_holds_for_tokens_without_a_signature() {
         let gate = gate(AUDIENCE, vec![issuer(A, &server, mode)], &keys);
         assert_eq!(reason(&gate, "user-ana").await, None);
         let asked = server.asked().len();
-        keys.withdraw(None, &WithdrawnName::Everything)
-            .await
-            .unwrap();
+        keys.withdraw(None, &WithdrawnName::Issuer).await.unwrap();
         assert_eq!(
             reason(&gate, "user-ana").await,
             Some(Reason::IssuerSuspended)
         );
         assert_eq!(server.asked().len(), asked);
-        keys.restore(None, &WithdrawnName::Everything)
-            .await
-            .unwrap();
+        keys.restore(None, &WithdrawnName::Issuer).await.unwrap();
         assert_eq!(reason(&gate, "user-ana").await, None);
     }
 }
