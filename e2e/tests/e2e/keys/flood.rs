@@ -183,9 +183,9 @@ async fn r1_d3_a_gate_without_keys_is_not_made_to_ask_more_often() {
             answers += 1;
         }
         // Upkeep after 0, 1, 3, 7, 15, 31 and 63 seconds, and strangers once in ten.
+        let fetches = gate.fetches().await;
         let upkeep = 1 + u64::from((begin.elapsed().as_secs() + 1).ilog2());
         let allowed = upkeep + 1 + begin.elapsed().as_secs() / COOLDOWN.as_secs();
-        let fetches = gate.fetches().await;
         eprintln!("{behaviour:?}: {answers} answers, {fetches} fetches, {allowed} allowed");
         assert!((2..=allowed).contains(&fetches), "{fetches} of {allowed}");
         assert!(upstream.take().is_empty());

@@ -1,6 +1,6 @@
 //! Replicas over one Redis: one fetch serves all, one withdrawal reaches all, and Redis is trusted with nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder, RedisServer};
@@ -8,8 +8,6 @@ use oauthgate_e2e::{Behaviour, Gate, GateBuilder, Issuer, Recorder, RedisServer}
 use super::{assert_refuses_forged, eventually};
 
 const SECRET: &str = "of these tests alone: thirty-two bytes";
-/// What is promised is a second; the rest is for a machine that is busy.
-const WITHDRAWN_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) struct Replicas {
     pub(super) issuer: Issuer,
@@ -94,7 +92,6 @@ async fn r4_what_is_withdrawn_at_one_replica_is_refused_at_all() {
         .iter()
         .map(|gate| site.issuer.token(&gate.resource))
         .collect();
-    let begin = Instant::now();
     assert_eq!(gates[0].admin("DELETE", &path).await.status, 200);
     for (gate, token) in gates.iter().zip(&tokens) {
         eventually("refused here as well", async || {
@@ -102,11 +99,6 @@ async fn r4_what_is_withdrawn_at_one_replica_is_refused_at_all() {
         })
         .await;
     }
-    let took = begin.elapsed();
-    assert!(
-        took < WITHDRAWN_WITHIN || !Replicas::were_together(&gates),
-        "{took:?}"
-    );
     let late = site.replica().start_unready().await;
     let token = site.issuer.token(&late.resource);
     for _ in 0..3 {
