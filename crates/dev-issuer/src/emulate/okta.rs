@@ -144,14 +144,13 @@ impl Provider for Okta {
     }
 
     /// Every token of the org server is for the organisation: only the client tells which API it is meant for.
-    fn settings(&self, site: &Site) -> Vec<(&'static str, String)> {
+    fn settings(&self, _site: &Site) -> Vec<(&'static str, String)> {
         if *self == Self::Custom {
             return Vec::new();
         }
         let [_, machine] = self.clients();
         let mut settings = introspection_by(machine);
-        settings.push(("OAUTH_AUDIENCE", self.issuer(site, None)));
-        settings.push(("OAUTHGATE_ALLOWED_CLIENTS", self.clients().join(" ")));
+        settings.push(("OAUTH_AUDIENCE", self.clients().join(" ")));
         settings
     }
 }
