@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     Audience, CompactJws, Profile, ResourceIdentifier, SigningAlgorithm,
     claims::{ClaimPointer, IssuerRule},
+    context::MachineSign,
     signature::SharedSecret,
 };
 
@@ -58,6 +59,12 @@ impl Rules {
                 places.push(place);
             }
         }
+        // Every answer may name the client by this member, so that it shows nothing beside a name that a
+        // person chose.
+        let names_client = MachineSign::Present(ClaimPointer::claim("client_id"));
+        profile.machine_signs.retain(
+            |sign| !matches!(sign, MachineSign::All(signs) if signs.contains(&names_client)),
+        );
         rules
     }
 

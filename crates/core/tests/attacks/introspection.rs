@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oauthgate_core::{
-    Answer, Audience, Denial, IntrospectionAnswer, Profile, ProtectedResource, Reason,
-    SigningAlgorithm, TokenError, UnixTime, UserContext, Verifier,
+    Answer, Audience, Denial, IntrospectionAnswer, PrincipalKind, Profile, ProtectedResource,
+    Reason, SigningAlgorithm, TokenError, UnixTime, UserContext, Verifier,
     claims::ClaimPointer,
     token::{IntrospectedClaims, SignedAnswerRules, SignedIntrospection},
 };
@@ -520,5 +520,26 @@ fn e13_github_vouches_for_an_app_and_for_nothing_else() {
     ] {
         let verdict = github(&merged(good.clone(), &more)).map(|_| ());
         assert_eq!(verdict, expected, "{more}");
+    }
+}
+
+/// Every answer names the client `client_id` (RFC 7662 §2.2), so beside a name that a person may choose it
+/// shows nothing.
+#[test]
+fn c15_a_keycloak_user_is_no_service_account_by_a_name_it_chose_in_an_answer_either() {
+    let keycloak = verifier_with(Profile::keycloak());
+    let kind = |more: &Value| {
+        let named = json!({
+            "sub": "5a2f", "typ": "Bearer", "azp": "scheduler", "client_id": "scheduler",
+            "preferred_username": "service-account-scheduler", "username": "service-account-scheduler",
+        });
+        let user = judged_by(&keycloak, &answer_with(&merged(named, more))).unwrap();
+        (user.user_id().to_owned(), user.kind())
+    };
+    let person = ("5a2f".to_owned(), PrincipalKind::User);
+    let program = ("scheduler".to_owned(), PrincipalKind::Service);
+    assert_eq!(kind(&json!({})), person);
+    for sign in ["clientId", "clientHost", "clientAddress"] {
+        assert_eq!(kind(&json!({ sign: "scheduler" })), program, "{sign}");
     }
 }
