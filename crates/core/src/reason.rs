@@ -127,7 +127,7 @@ reasons! {
     IdToken, "id_token", Token;
     /// The token's client is not on the list of allowed clients.
     ClientNotAllowed, "client_not_allowed", Token;
-    /// The token names no subject and no client.
+    /// The token names no subject and no client, or a subject without the id that the profile wants.
     MissingSubject, "missing_subject", Token;
     /// The token is bound to a key (`cnf`) and the request proves none.
     SenderProofMissing, "sender_proof_missing", Token;

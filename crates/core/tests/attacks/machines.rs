@@ -1,6 +1,6 @@
 //! Programs that got a token for themselves, and persons who would like to look like one.
 
-use oauthgate_core::{PrincipalKind, Profile};
+use oauthgate_core::{PrincipalKind, Profile, Reason, claims::ClaimPointer};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -79,5 +79,31 @@ fn c15_a_keycloak_user_is_no_service_account_by_a_name_it_chose() {
             person,
             "{sign} of an administrator's mapper"
         );
+    }
+}
+
+/// A person without an employee number is no program: the client's own rights are not his.
+#[test]
+fn c15_somebody_whose_id_is_missing_is_not_taken_for_the_client() {
+    let numbered = || Profile::generic().with_user(vec![ClaimPointer::claim("employee")]);
+    let caller = |profile: Profile, more: &Value| {
+        let claims = json!({"sub": "ana", "client_id": "web-app"});
+        user_of(profile, &merged(claims_with(&claims), more))
+            .map(|user| (user.user_id().to_owned(), user.kind()))
+    };
+    let person = json!({"employee": "7"});
+    assert_eq!(
+        caller(numbered(), &person),
+        Ok(("7".to_owned(), PrincipalKind::User))
+    );
+    assert_eq!(caller(numbered(), &json!({})), Err(Reason::MissingSubject));
+    let entra = json!({"azp": "web-app", "client_id": null, "scope": null, "scp": "tools.read"});
+    assert_eq!(
+        caller(Profile::entra(), &entra),
+        Err(Reason::MissingSubject)
+    );
+    let program = Ok(("web-app".to_owned(), PrincipalKind::Service));
+    for more in [json!({"sub": "web-app"}), json!({"sub": null})] {
+        assert_eq!(caller(numbered(), &more), program, "{more}");
     }
 }

@@ -145,7 +145,7 @@ settings! {
 
     USER_CLAIMS: "OAUTHGATE_USER_CLAIMS", "user_claims", None,
     "JSON Pointers, for example /oid /sub",
-    "Where the user's id is; the first claim that is there counts. It must be one that is never given to another user, and no e-mail address. The preset says it unless set.";
+    "Where the user's id is; the first claim that is there counts. It must be one that is never given to another user, and no e-mail address. A token whose `sub` names somebody and that has none of these claims is refused, unless it is a program's. The preset says it unless set.";
 
     CLIENT_CLAIMS: "OAUTHGATE_CLIENT_CLAIMS", "client_claims", None,
     "JSON Pointers, for example /azp /client_id",

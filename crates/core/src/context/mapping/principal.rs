@@ -12,27 +12,40 @@ use crate::{
     context::MachineSign,
 };
 
-/// A token is a program's if it names no user, if the user is the client itself, or if a sign of the
-/// profile says so.
+/// A token is a program's if it names nobody, if the user is the client itself, or if a sign of the
+/// profile says so. One that names somebody without the id that is wanted is nobody's.
 pub(super) fn principal<'claims>(
     claims: &'claims Claims,
     profile: &'claims Profile,
     client_id: Option<&'claims str>,
 ) -> Result<(&'claims str, PrincipalKind), TokenError> {
     let subject = claims.text("sub")?;
-    let Some(user) = name(claims, &profile.user)? else {
-        return client_id
-            .map(|client| (client, PrincipalKind::Service))
-            .ok_or_else(nobody);
-    };
-    let names_client = [Some(user), subject]
+    let user = name(claims, &profile.user)?;
+    let names_client = [user, subject]
         .into_iter()
         .flatten()
         .any(|subject| is_client(subject, claims, profile));
-    if names_client || shows_a_sign(claims, profile, client_id)? {
-        return Ok((client_id.unwrap_or(user), PrincipalKind::Service));
+    let is_program = names_client || shows_a_sign(claims, profile, client_id)?;
+    match (user, subject) {
+        (Some(user), _) if is_program => Ok((client_id.unwrap_or(user), PrincipalKind::Service)),
+        (Some(user), _) => Ok((user, PrincipalKind::User)),
+        (None, Some(_)) if !is_program => Err(nameless(profile)),
+        (None, _) => client_id
+            .map(|client| (client, PrincipalKind::Service))
+            .ok_or_else(nobody),
     }
-    Ok((user, PrincipalKind::User))
+}
+
+/// Perhaps a person, who would be given what the client may.
+fn nameless(profile: &Profile) -> TokenError {
+    let places: Vec<_> = profile.user.iter().map(ToString::to_string).collect();
+    TokenError::new(
+        Reason::MissingSubject,
+        format!(
+            "`sub` names somebody whose id is in none of {}, and nothing shows that it is a program",
+            places.join(", ")
+        ),
+    )
 }
 
 fn nobody() -> TokenError {

@@ -315,7 +315,7 @@ fn r27_programs_and_people_of_each_preset_are_told_apart() {
         ),
         (
             "entra-external-id",
-            json!({"azp": "x", "scp": "a"}),
+            json!({"azp": "x", "roles": ["a"], "oid": "1"}),
             json!({"azp": "x", "scp": "a", "oid": "1"}),
         ),
         (
