@@ -112,16 +112,19 @@ fn subject<'a>(ask: &'a Ask<'_>) -> &'a str {
     ask.subject_or(if ask.for_client { ask.client } else { "ana" })
 }
 
+/// What the login and consent application put into the session.
+fn extra(ask: &Ask<'_>) -> Value {
+    match ask.for_client {
+        true => json!({}),
+        false => json!({"tier": "gold"}),
+    }
+}
+
 fn access(ask: &Ask<'_>) -> Value {
-    let extra = if ask.for_client {
-        json!({})
-    } else {
-        json!({"tier": "gold"})
-    };
     ask.claims(json!({
         "aud": ask.audience.map_or_else(|| json!([]), |api| json!([api])),
         "client_id": ask.client,
-        "ext": extra,
+        "ext": extra(ask),
         "jti": random_uuid(),
         "nbf": ask.issued_at(),
         "scp": ask.scopes(),
@@ -147,6 +150,7 @@ fn known(ask: &Ask<'_>) -> Value {
     ask.claims(json!({
         "aud": ask.audience.map_or_else(|| json!([]), |api| json!([api])),
         "client_id": ask.client,
+        "ext": extra(ask),
         "nbf": ask.issued_at(),
         "scope": ask.scope_claim(),
         "sub": subject(ask),

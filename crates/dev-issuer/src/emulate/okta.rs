@@ -143,15 +143,20 @@ impl Provider for Okta {
         with(Value::Object(claims), own)
     }
 
-    /// Every token of the org server is for the organisation: only the client tells which API it is meant for.
     fn settings(&self, _site: &Site) -> Vec<(&'static str, String)> {
-        if *self == Self::Custom {
-            return Vec::new();
-        }
         let [_, machine] = self.clients();
-        let mut settings = introspection_by(machine);
-        settings.push(("OAUTH_AUDIENCE", self.clients().join(" ")));
-        settings
+        match self {
+            Self::Custom => Vec::new(),
+            Self::Org => introspection_by(machine),
+        }
+    }
+
+    /// The organization's own tokens are for Okta: only their client ties them to anybody.
+    fn audience(&self, resource: &str) -> String {
+        match self {
+            Self::Custom => resource.to_owned(),
+            Self::Org => self.clients().join(" "),
+        }
     }
 }
 

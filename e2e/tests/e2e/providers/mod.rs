@@ -1,4 +1,5 @@
 //! Known providers, each emulated under its real names.
 
 mod follow;
+mod matrix;
 mod pages;
