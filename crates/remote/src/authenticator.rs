@@ -132,7 +132,7 @@ impl Authenticator {
     async fn introspected(&self, token: &str, position: usize) -> Result<UserContext, Denial> {
         let verifier = at(self.verifiers.verifiers(), position)?;
         // The operator's word on the issuer holds for tokens without a signature too.
-        at(&self.stores, position)?.admits_macs().await?;
+        at(&self.stores, position)?.admits_issuer().await?;
         let introspector = at(&self.introspectors, position)?;
         let introspector = introspector
             .as_ref()
@@ -187,7 +187,7 @@ async fn verified_mac(
     store: &Arc<KeyStore>,
 ) -> Result<SignatureVerified, Denial> {
     let verified = verifier.verify_mac(jws)?;
-    store.admits_macs().await?;
+    store.admits_issuer().await?;
     match jws.jws().header().key_id() {
         Some(key_id) if store.has_withdrawn(key_id) => Err(withdrawn(key_id)),
         _ => Ok(verified),

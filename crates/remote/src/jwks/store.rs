@@ -188,7 +188,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// When the issuer is suspended, or nobody knows yet whether it is.
-    pub async fn admits_macs(self: &Arc<Self>) -> Result<(), KeySourceError> {
+    pub async fn admits_issuer(self: &Arc<Self>) -> Result<(), KeySourceError> {
         if !self.knows_withdrawals() {
             let Ok(_waiting) = self.first_requests.try_acquire() else {
                 return Err(self.unavailable());
