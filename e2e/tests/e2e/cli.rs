@@ -39,6 +39,7 @@ async fn wrong_configuration_is_reported_all_at_once_with_exit_code_78() {
         &[
             ("MCP_SERVER_URL", "not a url"),
             ("OAUTH_ISSUER_URL", "http://issuer.example.com"),
+            ("OAUTH_AUDIENCE", "one,,two"),
             ("OAUTHGATE_UPSTREAM", "ftp://127.0.0.1/"),
             ("OAUTHGATE_CLOCK_SKEW", "an hour"),
             ("OAUTHGATE_LISEN", "127.0.0.1:0"),
