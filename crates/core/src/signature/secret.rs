@@ -6,6 +6,10 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 
 use crate::{SettingError, keys::MacAlgorithm};
 
@@ -107,6 +111,31 @@ fn is_key(secret: &[u8]) -> bool {
         || starts(b"ssh-")
         || starts(b"ecdsa-sha2-")
         || (starts(b"{") && (contains(b"\"kty\"") || contains(b"\"keys\"")))
+        || is_naked_pem(secret)
+}
+
+/// What stands between the lines of a PEM, as Keycloak and others show their public keys: a key or a
+/// certificate, which is one ASN.1 sequence as a whole.
+fn is_naked_pem(secret: &[u8]) -> bool {
+    let letters = secret.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let letters: Vec<u8> = letters.copied().filter(|byte| *byte != b'=').collect();
+    [STANDARD_NO_PAD, URL_SAFE_NO_PAD]
+        .iter()
+        .filter_map(|alphabet| alphabet.decode(&letters).ok())
+        .any(|decoded| is_sequence(&decoded))
+}
+
+/// Whether these bytes are one DER SEQUENCE, and nothing after it (X.690 §8.1.3).
+fn is_sequence(der: &[u8]) -> bool {
+    match der {
+        [0x30, 0x82, high, low, rest @ ..] => {
+            usize::from(u16::from_be_bytes([*high, *low])) == rest.len()
+        }
+        [0x30, 0x81, length, rest @ ..] | [0x30, length @ ..=0x7f, rest @ ..] => {
+            usize::from(*length) == rest.len()
+        }
+        _ => false,
+    }
 }
 
 fn backend(algorithm: MacAlgorithm) -> hmac::Algorithm {

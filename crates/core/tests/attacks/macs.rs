@@ -1,6 +1,7 @@
 //! Tokens with a MAC: only with the operator's secret, only for its issuer, and never with a key.
 
 use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oauthgate_core::{
     Audience, CompactJws, Issuer, Reason, SharedSecret, TokenError, UnixTime, Verifier, VerifierSet,
 };
@@ -135,6 +136,34 @@ fn a2_a_public_key_or_any_other_key_is_no_secret() {
             "{text}: {}",
             error.problem
         );
+    }
+}
+
+/// As Keycloak's console shows the key of a realm, and as `x5c` holds certificates.
+#[test]
+fn a2_a_public_key_without_the_lines_of_a_pem_is_no_secret_either() {
+    const P256_HEAD: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+    const ED25519_HEAD: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+    for key in [
+        [P256_HEAD, &P256.public_bytes()].concat(),
+        [ED25519_HEAD, &ED25519.public_bytes()].concat(),
+        RSA.public_bytes(),
+    ] {
+        let text = STANDARD.encode(&key);
+        let lines: Vec<_> = text.as_bytes().chunks(64).collect();
+        for text in [
+            text.clone(),
+            text.trim_end_matches('=').to_owned(),
+            format!(" {text}\n"),
+            String::from_utf8(lines.join(&b'\n')).unwrap(),
+            b64(&key),
+        ] {
+            let error = SharedSecret::new(text.as_bytes()).unwrap_err();
+            assert!(error.problem.contains("no secret"), "{text}: {error}");
+        }
+        // Another length: something else that starts alike.
+        let longer = STANDARD.encode([&key[..], b"more"].concat());
+        assert!(SharedSecret::new(longer.as_bytes()).is_ok());
     }
 }
 
