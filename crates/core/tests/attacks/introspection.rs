@@ -543,3 +543,33 @@ fn c15_a_keycloak_user_is_no_service_account_by_a_name_it_chose_in_an_answer_eit
         assert_eq!(kind(&json!({ sign: "scheduler" })), program, "{sign}");
     }
 }
+
+/// Okta answers for refresh and ID tokens too, and calls all of them `Bearer`; only a user's access token
+/// has `uid`, and only a program is its own client.
+#[test]
+fn b7_c15_other_tokens_of_an_okta_organization_are_neither_its_users_nor_its_programs() {
+    let okta = Verifier::builder()
+        .issuer(issuer())
+        .audiences(Audience::new("0oas").unwrap(), [])
+        .resource(resource())
+        .profile(Profile::okta_org())
+        .build()
+        .unwrap();
+    let judge = |more: &Value| {
+        let common = json!({
+            "active": true, "token_type": "Bearer", "scope": "openid tools:read", "client_id": "0oas",
+            "username": "ana@example.com", "exp": NOW + 3600, "sub": "ana@example.com",
+        });
+        judged_by(&okta, &merged(common, more)).map(|user| (user.user_id().to_owned(), user.kind()))
+    };
+    let refresh = json!({"device_id": "q4SZ"});
+    let id = json!({"aud": "0oas", "sub": "00u1", "jti": "ID.x", "nonce": "n"});
+    for other in [refresh, id] {
+        assert_eq!(judge(&other), Err(Reason::MissingSubject), "{other}");
+    }
+    let access = json!({"aud": ISSUER, "jti": "AT.x", "uid": "00u1"});
+    assert_eq!(judge(&access), Ok(("00u1".to_owned(), PrincipalKind::User)));
+    let program = json!({"aud": ISSUER, "jti": "AT.x", "sub": "0oas", "username": "0oas"});
+    let service = ("0oas".to_owned(), PrincipalKind::Service);
+    assert_eq!(judge(&program), Ok(service));
+}

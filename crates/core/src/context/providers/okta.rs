@@ -5,8 +5,6 @@ use crate::{
     context::{AudienceKind, Preset, preset::KnownIssuer, profile::claims},
 };
 
-use super::signs::absent;
-
 /// A custom authorization server. With a domain of one's own, name the preset.
 pub(super) const PRESET: Preset = Preset {
     name: "okta",
@@ -24,17 +22,17 @@ pub(super) const PRESET: Preset = Preset {
 
 impl Profile {
     /// Okta. Scopes are the array `scp`; `sub` of an access token is the login, which can change, so
-    /// the user's id is `uid`, which a program's token lacks; the client is `cid`, which an ID token lacks.
+    /// the user's id is `uid`, which a program's token lacks, whose `sub` is its client; the client is `cid`,
+    /// which an ID token lacks.
     #[must_use]
     pub fn okta() -> Self {
         Self {
             name: "okta",
             one_required: vec![claims(&["cid"])],
             scopes: claims(&["scp", "scope"]),
-            user: claims(&["uid", "sub"]),
+            user: claims(&["uid"]),
             client: claims(&["cid"]),
             groups: claims(&["groups"]),
-            machine_signs: vec![absent("uid")],
             ..Self::generic()
         }
     }

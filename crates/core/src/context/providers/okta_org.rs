@@ -1,6 +1,5 @@
 //! The organization server of Okta.
 
-use super::signs::absent;
 use crate::{
     Profile,
     claims::ClaimPointer,
@@ -26,7 +25,9 @@ impl Profile {
     /// The tokens of an Okta organization's own server look like JWTs, and Okta says to treat them as
     /// opaque: their keys were long not published. They are asked about, whatever they look like; the
     /// answer names the client `client_id` and the scopes `scope`. Their `aud` is Okta itself, the same for
-    /// all of the organization's applications, so only the client ties one to a service (rule R19).
+    /// all of the organization's applications, so only the client ties one to a service (rule R19). Okta answers for refresh tokens and ID tokens
+    /// too, with the same `token_type`: only a user's access token has `uid`, and only a program's `sub` is its
+    /// client, so whatever is neither is nobody's.
     #[must_use]
     pub fn okta_org() -> Self {
         Self {
@@ -35,9 +36,8 @@ impl Profile {
             audience_claim: ClaimPointer::claim("client_id"),
             client_audience: ClientAudience::Expected,
             scopes: claims(&["scope", "scp"]),
-            user: claims(&["uid", "sub"]),
+            user: claims(&["uid"]),
             client: claims(&["client_id", "cid"]),
-            machine_signs: vec![absent("uid")],
             ..Self::generic()
         }
     }

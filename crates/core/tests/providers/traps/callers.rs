@@ -300,12 +300,12 @@ fn r27_programs_and_people_of_each_preset_are_told_apart() {
         ),
         (
             "okta",
-            json!({"cid": "x"}),
+            json!({"cid": "x", "sub": "x"}),
             json!({"cid": "x", "uid": "00u"}),
         ),
         (
             "okta-org",
-            json!({"client_id": RESOURCE}),
+            json!({"client_id": RESOURCE, "sub": RESOURCE}),
             json!({"client_id": RESOURCE, "uid": "00u"}),
         ),
         (
