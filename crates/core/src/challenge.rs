@@ -187,15 +187,15 @@ fn challenge(denial: &Denial, resource: &ProtectedResource) -> Option<Challenge>
         _ => return None,
     };
     let scope = if denial.scopes().is_empty() {
-        resource.advertised_scopes()
+        resource.advertised_scopes().clone()
     } else {
-        denial.scopes()
+        resource.as_requested(denial.scopes())
     };
     Some(Challenge {
         error,
         description: error.map(|_| description(denial.reason())),
         resource_metadata: resource.identifier().metadata_url(),
-        scope: scope.clone(),
+        scope,
     })
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use url::{Host, Url};
 
-use crate::{Issuer, ScopeSet, SettingError};
+use crate::{Issuer, Scope, ScopeSet, SettingError};
 
 /// The canonical URI of a protected resource (RFC 8707 §2, RFC 9728 §1.2), kept byte for byte, but
 /// for the slash of an empty path, which is removed (MCP: the form without trailing slash).
@@ -214,6 +214,27 @@ impl ProtectedResource {
     #[must_use]
     pub fn advertised_scopes(&self) -> &ScopeSet {
         &self.advertised_scopes
+    }
+
+    /// Scopes by the names that clients ask for. Entra writes `read` into the token that was asked for with
+    /// `api://mcp/read`: where exactly one advertised scope is a URI that ends so, it is meant.
+    pub(crate) fn as_requested(&self, scopes: &ScopeSet) -> ScopeSet {
+        let scopes = scopes.iter();
+        scopes
+            .map(|scope| self.longer_name(scope).unwrap_or(scope).clone())
+            .collect()
+    }
+
+    fn longer_name(&self, scope: &Scope) -> Option<&Scope> {
+        let is_longer = |advertised: &&Scope| {
+            let before = advertised.as_str().strip_suffix(scope.as_str());
+            before.is_some_and(|before| before.contains("://") && before.ends_with('/'))
+        };
+        let is_itself = self.advertised_scopes.contains(scope);
+        let mut longer = self.advertised_scopes.iter().filter(is_longer);
+        longer
+            .next()
+            .filter(|_| !is_itself && longer.next().is_none())
     }
 
     /// The metadata document.

@@ -62,6 +62,53 @@ const AUDIENCES: &[Sign<&[&str]>] = &[Sign {
 }];
 const MICROSOFTS_OWN: &str = "Microsoft's tokens for its own interfaces (Graph) can be verified by nobody else: let the client ask for a scope of your own API (api://…/…)";
 
+/// Between these, the tenant.
+struct Form(&'static str, &'static str);
+
+const ENTRA_V1: Form = Form("https://sts.windows.net/", "/");
+const ENTRA_V2: Form = Form("https://login.microsoftonline.com/", "/v2.0");
+
+/// By the form of `iss`, and of what is configured instead: two issuers of one tenant.
+const ISSUERS: &[Sign<(Form, Form)>] = &[
+    Sign {
+        looks: (ENTRA_V1, ENTRA_V2),
+        advice: "this is a v1.0 token of the same tenant: set `requestedAccessTokenVersion` to 2 in the manifest of your API, or write the v1.0 issuer",
+    },
+    Sign {
+        looks: (ENTRA_V2, ENTRA_V1),
+        advice: "this is a v2.0 token of the same tenant: the manifest of your API says 2 for `requestedAccessTokenVersion`, so write the v2.0 issuer",
+    },
+];
+const OTHER_SLASH: &str =
+    "a configured issuer differs only in the slash at its end, which is part of the name";
+
+impl Form {
+    fn tenant<'a>(&self, issuer: &'a str) -> Option<&'a str> {
+        let tenant = issuer.strip_prefix(self.0)?.strip_suffix(self.1)?;
+        (!tenant.contains('/')).then_some(tenant)
+    }
+}
+
+/// Advice about an issuer that is none of the configured ones, which may be templates.
+pub(crate) fn of_issuer(found: &str, configured: &[&str]) -> Option<&'static str> {
+    let is_slash_apart = |issuer: &&str| *issuer != found && bare(issuer) == bare(found);
+    if configured.iter().any(is_slash_apart) {
+        return Some(OTHER_SLASH);
+    }
+    let is_other_form = |sign: &&Sign<(Form, Form)>| {
+        let (form, other) = &sign.looks;
+        form.tenant(found).is_some_and(|tenant| {
+            let mut tenants = configured.iter().filter_map(|issuer| other.tenant(issuer));
+            tenants.any(|expected| expected == tenant || expected.starts_with('{'))
+        })
+    };
+    ISSUERS.iter().find(is_other_form).map(|sign| sign.advice)
+}
+
+fn bare(issuer: &str) -> &str {
+    issuer.strip_suffix('/').unwrap_or(issuer)
+}
+
 /// Advice about a token of five parts. Its header is read for the name of one algorithm; no key of ours could
 /// decrypt it.
 pub(super) fn of_encrypted(token: &str) -> &'static str {

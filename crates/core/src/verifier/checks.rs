@@ -10,7 +10,9 @@ mod tenant;
 mod time;
 
 use super::rules::Rules;
-use crate::{Reason, TokenError, UnixTime, claims::Claims, context::mapping, text::Printable};
+use crate::{
+    Reason, TokenError, UnixTime, claims::Claims, context::mapping, text::Printable, token::signs,
+};
 
 /// What one named check found; `explain` shows all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,10 +113,10 @@ pub(super) fn check_issuer(rules: &Rules, claims: &Claims) -> Result<(), TokenEr
     if rules.issuer.admits(claims) {
         return Ok(());
     }
-    Err(TokenError::new(
-        Reason::UnknownIssuer,
-        issuer_detail(rules, claims.text("iss")?),
-    ))
+    let found = claims.text("iss")?;
+    let configured = [rules.issuer.configured().as_str()];
+    let advice = found.and_then(|found| signs::of_issuer(found, &configured));
+    Err(TokenError::new(Reason::UnknownIssuer, issuer_detail(rules, found)).with_advice(advice))
 }
 
 fn issuer_detail(rules: &Rules, found: Option<&str>) -> String {

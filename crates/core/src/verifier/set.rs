@@ -75,7 +75,13 @@ impl VerifierSet {
                 "\"{}\" is none of the configured issuers",
                 Printable(issuer)
             );
-            TokenError::new(Reason::UnknownIssuer, detail).with_advice(signs::of_signed(token))
+            let configured: Vec<_> = self
+                .verifiers
+                .iter()
+                .map(|verifier| verifier.issuer().as_str())
+                .collect();
+            let advice = signs::of_signed(token).or_else(|| signs::of_issuer(issuer, &configured));
+            TokenError::new(Reason::UnknownIssuer, detail).with_advice(advice)
         })
     }
 }

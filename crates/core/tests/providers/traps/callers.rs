@@ -1,6 +1,9 @@
 //! Who is calling, and what they may.
 
-use oauthgate_core::{PrincipalKind, Profile, Reason, ScopeSet, claims::ClaimPointer};
+use oauthgate_core::{
+    Answer, Denial, PrincipalKind, Profile, ProtectedResource, Reason, ScopeSet,
+    claims::ClaimPointer,
+};
 use serde_json::{Value, json};
 
 use super::{API, TENANT, entra, entra_claims, entra_issuer, user_of_preset};
@@ -82,6 +85,31 @@ fn trap_17_a_scope_may_be_advertised_longer_than_it_is_checked() {
         user.unwrap().scopes(),
         &ScopeSet::parse("read write").unwrap()
     );
+}
+
+#[test]
+fn trap_17_a_challenge_names_the_scope_as_it_is_requested() {
+    let advertised = "api://mcp/read api://mcp/write https://a.example/x/list https://b.example/x/list files/see";
+    let resource = ProtectedResource::new(resource(), vec![])
+        .with_advertised_scopes(&ScopeSet::parse(advertised).unwrap());
+    for (checked, requested) in [
+        ("read", "api://mcp/read"),
+        ("read write", "api://mcp/read api://mcp/write"),
+        ("api://mcp/read", "api://mcp/read"),
+        // Two could be meant.
+        ("list", "list"),
+        ("ad", "ad"),
+        // No URI: the same name stands in the token.
+        ("see", "see"),
+        ("unheard-of", "unheard-of"),
+    ] {
+        let denial =
+            Denial::new(Reason::InsufficientScope).with_scopes(ScopeSet::parse(checked).unwrap());
+        let headers = Answer::to(&denial, &resource).headers();
+        let challenge = headers["www-authenticate"].to_str().unwrap().to_owned();
+        let expected = format!("scope=\"{requested}\"");
+        assert!(challenge.ends_with(&expected), "{challenge}");
+    }
 }
 
 #[test]

@@ -135,3 +135,55 @@ fn trap_07_a_v1_token_is_not_of_the_v2_issuer_and_the_refusal_shows_both() {
     let of_v1 = builder("entra", &v1, &[API]).build().unwrap();
     assert!(judge(&of_v1, Some("JWT"), &claims).is_ok());
 }
+
+#[test]
+fn trap_07_the_other_version_of_the_same_tenant_is_named_with_the_manifest() {
+    let v1 = |tenant: &str| format!("https://sts.windows.net/{tenant}/");
+    let told = |expected: Verifier, found: &str| {
+        let set = VerifierSet::new(vec![expected]).unwrap();
+        let token = token(&plain(found));
+        let refused = set.for_token(&CompactJws::parse(&token).unwrap());
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.reason(), Reason::UnknownIssuer);
+        refused.detail().to_owned()
+    };
+    let every = |template: &str| {
+        Verifier::builder()
+            .issuer_template(IssuerTemplate::parse(template).unwrap())
+            .audiences(Audience::new(API).unwrap(), [])
+            .build()
+            .unwrap()
+    };
+    for (expected, found, version) in [
+        (generic(&entra_issuer(TENANT)), v1(TENANT), "v1.0"),
+        (generic(&v1(TENANT)), entra_issuer(TENANT), "v2.0"),
+        (every(&entra_issuer("{tid}")), v1(TENANT), "v1.0"),
+        (every(&v1("{tid}")), entra_issuer(TENANT), "v2.0"),
+    ] {
+        let told = told(expected, &found);
+        let is_named = told.contains(&format!("this is a {version} token"));
+        assert!(
+            is_named && told.contains("requestedAccessTokenVersion"),
+            "{told}"
+        );
+    }
+    let tenant = "9188040d-6c67-4c5b-b112-36a304b66dad";
+    for found in [v1(tenant), v1("a/b"), "https://sts.windows.net/".to_owned()] {
+        let told = told(generic(&entra_issuer(TENANT)), &found);
+        assert!(!told.contains("version"), "another tenant's: {told}");
+    }
+}
+
+#[test]
+fn trap_01_a_missing_slash_is_told_to_the_operator() {
+    for (expected, found) in [
+        ("https://acme.eu.auth0.com/", "https://acme.eu.auth0.com"),
+        ("https://acme.okta.com", "https://acme.okta.com/"),
+    ] {
+        let refused = verify_with(&generic(expected), &keys(), &token(&plain(found)), NOW);
+        let refused = refused.unwrap_err();
+        assert!(refused.detail().contains("slash at its end"), "{refused}");
+    }
+    let refused = verify_with(&generic(ISSUER), &keys(), &token(&plain("https://x")), NOW);
+    assert!(!refused.unwrap_err().detail().contains("slash"));
+}
