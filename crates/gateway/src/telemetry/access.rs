@@ -28,6 +28,7 @@ pub struct Passage {
 #[derive(Debug)]
 struct Caller {
     fingerprint: String,
+    actors: Option<String>,
     after: Duration,
 }
 
@@ -48,6 +49,7 @@ impl Passage {
         // Only the first word counts: a request is authenticated once.
         let _ = self.caller.set(Caller {
             fingerprint: fingerprint(user),
+            actors: (!user.actors().is_empty()).then(|| listed(user.actors())),
             after: self.started.elapsed(),
         });
     }
@@ -77,6 +79,7 @@ impl Passage {
             detail = denial.and_then(Denial::detail).map(escaped),
             reference = %self.reference,
             caller = self.caller.get().map(|caller| caller.fingerprint.as_str()),
+            actors = self.caller.get().and_then(|caller| caller.actors.as_deref()),
             client = %self.client,
             duration_ms = duration.as_secs_f64() * 1e3,
         );
@@ -155,6 +158,17 @@ fn fingerprint(user: &UserContext) -> String {
         .collect()
 }
 
+/// Who acts for the caller (RFC 8693 §4.1), the one that acts now first. A blank within a name is escaped, so
+/// that nobody counts for two.
+fn listed(actors: &[String]) -> String {
+    let blank = |character: char| match character.is_whitespace() {
+        true => character.escape_unicode().to_string(),
+        false => character.to_string(),
+    };
+    let names = actors.iter().map(|name| name.chars().map(blank).collect());
+    escaped(&names.collect::<Vec<String>>().join(" "))
+}
+
 /// Text from outside: control characters and line separators escaped, cut at 256 bytes.
 fn escaped(text: &str) -> String {
     const LONGEST: usize = 256;
@@ -197,6 +211,28 @@ mod tests {
         let cut = escaped(&"\n".repeat(1_000_000));
         assert!(cut.len() <= 256 + '…'.len_utf8(), "{} bytes", cut.len());
         assert!(cut.ends_with('…'));
+    }
+
+    #[rstest]
+    #[case(&["agent-1"], "agent-1")]
+    #[case(&["agent-1", "agent-0"], "agent-1 agent-0")]
+    #[case(&["agent-1 agent-0"], "agent-1\\u{20}agent-0")]
+    #[case(&["a\nb\u{a0}c\u{202e}d"], "a\\u{a}b\\u{a0}c\\u{202e}d")]
+    fn trap_35_actors_are_listed_and_none_counts_for_two(
+        #[case] actors: &[&str],
+        #[case] expected: &str,
+    ) {
+        let actors: Vec<_> = actors.iter().map(ToString::to_string).collect();
+        assert_eq!(listed(&actors), expected);
+    }
+
+    #[test]
+    fn trap_35_a_list_of_actors_is_cut_after_the_first() {
+        let long: Vec<_> = (0..8)
+            .map(|number| format!("{number}{}", "x".repeat(200)))
+            .collect();
+        let line = listed(&long);
+        assert!(line.starts_with(&long[0]) && line.len() <= 256 + '…'.len_utf8());
     }
 
     #[test]

@@ -151,6 +151,27 @@ async fn one_line_tells_how_each_request_ended_and_who_called() {
 }
 
 #[tokio::test]
+async fn trap_35_who_acts_for_the_caller_is_in_the_record_and_never_the_caller() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let gate = Running::start().await;
+    let acting = json!({"act": {"sub": "agent-1", "act": {"sub": "agent-0"}}});
+    for claims in [json!({}), acting, json!({"act": {"sub": "a b"}})] {
+        let answer = gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(claims)]).await;
+        assert_eq!(answer.status, 200);
+    }
+    let [alone, delegated, odd] = &log.access()[..] else {
+        panic!("three lines: {}", log.text())
+    };
+    assert_eq!(alone["actors"], Value::Null);
+    assert_eq!(delegated["actors"], "agent-1 agent-0");
+    assert_eq!(odd["actors"], "a\\u{20}b");
+    assert_eq!(
+        alone["caller"], delegated["caller"],
+        "the caller is the same"
+    );
+}
+
+#[tokio::test]
 async fn h2_no_log_at_any_level_holds_a_token_a_query_or_a_cookie() {
     let (log, _guard) = Log::of_this_thread("trace");
     let gate = Running::start().await;
