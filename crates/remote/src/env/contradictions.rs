@@ -8,7 +8,7 @@ use super::{Setting, SettingReader, Words, audience::is_elsewhere, table, values
 /// Reports every setting that could have no effect.
 pub(super) fn refuse(reader: &mut impl SettingReader, profile: &Profile) {
     let mode = is_mode_known(reader).then_some(profile.token_mode);
-    let without_effect: [(bool, &'static Setting, &str, &str); 6] = [
+    let without_effect: [(bool, &'static Setting, &str, &str); 7] = [
         (
             is_elsewhere(profile),
             &table::MISSING_AUDIENCE_CLIENTS,
@@ -37,6 +37,12 @@ pub(super) fn refuse(reader: &mut impl SettingReader, profile: &Profile) {
             mode == Some(TokenMode::Opaque),
             &table::HS_SECRET,
             "every token of this issuer is asked about (`token_mode` is opaque), so none is verified here",
+            "OAUTHGATE_TOKEN_MODE=auto or jwt (`token_mode`) beside it, or leave the setting out",
+        ),
+        (
+            mode == Some(TokenMode::Opaque),
+            &table::TOKEN_TYPES,
+            "every token of this issuer is asked about (`token_mode` is opaque), so no header with a `typ` is read",
             "OAUTHGATE_TOKEN_MODE=auto or jwt (`token_mode`) beside it, or leave the setting out",
         ),
         (

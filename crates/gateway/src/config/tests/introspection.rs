@@ -50,6 +50,7 @@ fn r31_the_method_follows_from_the_credentials() {
 #[case::no_key(&[("OAUTHGATE_INTROSPECTION_CLIENT_ID", "gate"), ("OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE", "/nowhere")], "OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE")]
 #[case::useless(&[("OAUTHGATE_TOKEN_MODE", "jwt"), ("OAUTHGATE_INTROSPECTION_CACHE_TTL", "1")], "OAUTHGATE_INTROSPECTION_CACHE_TTL")]
 #[case::useless_secret(&[("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "t"), ("OAUTHGATE_HS_SECRET", "a secret of at least 32 bytes, which is long enough")], "OAUTHGATE_HS_SECRET")]
+#[case::useless_types(&[("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "t"), ("OAUTHGATE_TOKEN_TYPES", "at+jwt")], "OAUTHGATE_TOKEN_TYPES")]
 #[case::too_long(&[("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "t"), ("OAUTHGATE_INTROSPECTION_CACHE_TTL", "3601")], "OAUTHGATE_INTROSPECTION_CACHE_TTL")]
 fn r31_a_question_that_cannot_be_asked_is_a_mistake(
     #[case] given: &[(&str, &str)],

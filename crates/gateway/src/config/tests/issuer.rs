@@ -371,6 +371,7 @@ fn what_show_prints_of_a_preset_is_what_a_setting_would_say() {
         let said = said.filter(|setting| match setting.name.as_str() {
             "group_form" => !profile.groups.is_empty(),
             "opaque_prefixes" => profile.token_mode != TokenMode::Jwt,
+            "token_types" => profile.token_mode != TokenMode::Opaque,
             _ => true,
         });
         let said: Vec<_> = said
