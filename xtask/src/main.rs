@@ -8,6 +8,8 @@ mod command;
 mod debian;
 mod setup;
 mod test;
+#[cfg(test)]
+mod traps;
 mod versions;
 
 use std::process::ExitCode;

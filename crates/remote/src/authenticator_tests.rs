@@ -13,7 +13,7 @@ use super::Authenticator;
 use crate::{
     IssuerSettings, KeyStores, ProviderSettings,
     jwks::schedule::COOLDOWN,
-    testing::{AUDIENCE, FakeClock, FakeIssuer, Reply, TestKey, claims, metadata, token_for},
+    testing::{AUDIENCE, FakeClock, FakeIssuer, Reply, TestKey, claims, jwks, metadata, token_for},
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -216,6 +216,75 @@ async fn a_named_metadata_issuer_is_compared_instead() {
             .admits(&key.token("https://sts.example.com/t/"))
             .await
     );
+}
+
+/// The server answers with the name by which it was called, and tokens carry the public one.
+#[tokio::test]
+async fn trap_04_metadata_may_be_fetched_from_an_internal_name() {
+    const PUBLIC: &str = "https://auth.example.com/application/o/mcp/";
+    let key = TestKey::new("1");
+    let internal = FakeIssuer::serving(&[&key]).await;
+    let called = || {
+        let mut settings = issuer(PUBLIC);
+        let place = format!("{}/.well-known/openid-configuration", internal.name());
+        settings.keys.metadata_url = Some(place.parse().unwrap());
+        settings
+    };
+    let denial = Gate::new(vec![called()]).validate(&key.token(PUBLIC)).await;
+    let denial = denial.unwrap_err();
+    assert_eq!(denial.reason(), Reason::MetadataIssuerMismatch);
+    let detail = denial.detail().unwrap();
+    assert!(
+        detail.contains(internal.name()) && detail.contains(PUBLIC),
+        "{detail}"
+    );
+
+    let mut named = called();
+    named.keys.metadata_issuer = Some(Issuer::new(internal.name()).unwrap());
+    let mut keys_only = issuer(PUBLIC);
+    keys_only.keys.jwks_url = Some(format!("{}/keys", internal.name()).parse().unwrap());
+    for settings in [named, keys_only] {
+        let gate = Gate::new(vec![settings]);
+        assert!(gate.admits(&key.token(PUBLIC)).await);
+        assert_eq!(
+            gate.refusal(&key.token(internal.name())).await,
+            Reason::UnknownIssuer
+        );
+    }
+}
+
+/// B2C has one issuer and other keys for each policy, Entra other keys for an application (`?appid=`).
+#[tokio::test]
+async fn trap_31_each_policy_and_application_has_keys_of_its_own() {
+    const TENANT: &str = "https://acme.b2clogin.com/775527ff-9a37-4307-8b3d-cc311f58d925/v2.0/";
+    let (sign_in, sign_up) = (TestKey::new("in"), TestKey::new("up"));
+    let server = FakeIssuer::serving(&[]).await;
+    for (policy, key) in [("b2c_1_in", &sign_in), ("b2c_1_up", &sign_up)] {
+        let keys = format!("/{policy}/discovery/v2.0/keys");
+        let place = format!("/{policy}/v2.0/.well-known/openid-configuration");
+        let document = metadata(TENANT, &format!("{}{keys}?appid=1", server.name()));
+        server.set_path(&place, Reply::Json(document));
+        server.set_path(&keys, Reply::Json(jwks(&[key])));
+    }
+    for (policy, own, other) in [
+        ("b2c_1_in", &sign_in, &sign_up),
+        ("b2c_1_up", &sign_up, &sign_in),
+    ] {
+        let mut settings = issuer(TENANT);
+        let place = format!(
+            "{}/{policy}/v2.0/.well-known/openid-configuration?appid=1",
+            server.name()
+        );
+        settings.keys.metadata_url = Some(place.parse().unwrap());
+        let gate = Gate::new(vec![settings]);
+        assert!(gate.admits(&own.token(TENANT)).await, "{policy}");
+        assert_eq!(
+            gate.refusal(&other.token(TENANT)).await,
+            Reason::UnknownKeyId
+        );
+    }
+    let asked_for_the_application = |(uri, _): &(String, _)| uri.ends_with("?appid=1");
+    assert!(server.seen().iter().all(asked_for_the_application));
 }
 
 #[tokio::test]

@@ -6,3 +6,4 @@ mod issuers;
 mod keys;
 mod lifecycle;
 mod sources;
+mod traps;

@@ -311,7 +311,7 @@ async fn a_token_that_names_a_barred_key_is_told_apart_and_costs_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_pinned_keys_are_used_by_kid_or_by_thumbprint() {
+async fn trap_27_only_pinned_keys_are_used_by_kid_or_by_thumbprint() {
     let (first, second, other) = (TestKey::new("1"), TestKey::new("2"), TestKey::new("3"));
     let source = Arc::new(ScriptedSource::serving(jwks(&[&first, &second, &other])));
     let keys = over([(FIRST, &source)]);
