@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oauthgate_core::{
-    Answer, Audience, Denial, IntrospectionAnswer, PrincipalKind, Profile, ProtectedResource,
-    Reason, SigningAlgorithm, TokenError, UnixTime, UserContext, Verifier,
+    Answer, Audience, Denial, IntrospectionAnswer, Issuer, PrincipalKind, Profile,
+    ProtectedResource, Reason, SigningAlgorithm, TokenError, UnixTime, UserContext, Verifier,
     claims::ClaimPointer,
     token::{IntrospectedClaims, SignedAnswerRules, SignedIntrospection},
 };
@@ -572,4 +572,46 @@ fn b7_c15_other_tokens_of_an_okta_organization_are_neither_its_users_nor_its_pro
     let program = json!({"aud": ISSUER, "jti": "AT.x", "sub": "0oas", "username": "0oas"});
     let service = ("0oas".to_owned(), PrincipalKind::Service);
     assert_eq!(judge(&program), Ok(service));
+}
+
+/// RFC 7662 §2.2: both `sub` and `username` are optional. Who has a name is no program for want of an id.
+#[test]
+fn c15_a_named_user_without_a_subject_is_not_taken_for_the_client() {
+    for login in [json!(null), json!("client-1")] {
+        let program = answer_with(&json!({"sub": null, "username": login}));
+        let kind = judged(&program).map(|user| user.kind());
+        assert_eq!(kind, Ok(PrincipalKind::Service), "{login}");
+    }
+    let named = answer_with(&json!({"sub": null, "username": "ana"}));
+    assert_eq!(judged(&named).map(|_| ()), Err(Reason::MissingSubject));
+}
+
+/// Google tells who it is only to clients that asked for it (`openid`); a user's token without that scope
+/// has a client and nothing else.
+#[test]
+fn c15_a_token_of_google_that_names_nobody_is_not_taken_for_the_client() {
+    let google = Issuer::new("https://accounts.google.com").unwrap();
+    let verifier = Verifier::builder()
+        .issuer(google.clone())
+        .audiences(Audience::new("app.apps.googleusercontent.com").unwrap(), [])
+        .profile(Profile::google())
+        .build()
+        .unwrap();
+    let judge = |more: &Value| {
+        let common = json!({
+            "azp": "app.apps.googleusercontent.com", "aud": "app.apps.googleusercontent.com",
+            "scope": "https://www.googleapis.com/auth/drive", "exp": (NOW + 3600).to_string(),
+            "expires_in": "3600", "access_type": "online",
+        });
+        let text = merged(common, more).to_string();
+        let answer = IntrospectionAnswer::of_google_tokeninfo(text.as_bytes(), &google);
+        let Ok(IntrospectionAnswer::Active(claims)) = answer else {
+            panic!("{text}");
+        };
+        let user = validate(&verifier, &claims, NOW).map_err(|error| error.reason());
+        user.map(|user| (user.user_id().to_owned(), user.kind()))
+    };
+    assert_eq!(judge(&json!({})), Err(Reason::WrongTokenUse));
+    let known = judge(&json!({"sub": "1041"}));
+    assert_eq!(known, Ok(("1041".to_owned(), PrincipalKind::User)));
 }

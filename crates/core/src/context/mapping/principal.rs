@@ -29,11 +29,23 @@ pub(super) fn principal<'claims>(
     match (user, subject) {
         (Some(user), _) if is_program => Ok((client_id.unwrap_or(user), PrincipalKind::Service)),
         (Some(user), _) => Ok((user, PrincipalKind::User)),
-        (None, Some(_)) if !is_program => Err(nameless(profile)),
+        (None, subject) if !is_program && (subject.is_some() || has_login(claims, profile)) => {
+            Err(nameless(profile))
+        }
         (None, _) => client_id
             .map(|client| (client, PrincipalKind::Service))
             .ok_or_else(nobody),
     }
+}
+
+/// The login of somebody who authorized the token (RFC 7662 §2.2), and who is not the client itself.
+fn has_login(claims: &Claims, profile: &Profile) -> bool {
+    let login = claims.find(&ClaimPointer::claim("username"));
+    login.is_some_and(|login| {
+        login
+            .as_str()
+            .is_none_or(|login| !is_client(login, claims, profile))
+    })
 }
 
 /// Perhaps a person, who would be given what the client may.
@@ -42,7 +54,7 @@ fn nameless(profile: &Profile) -> TokenError {
     TokenError::new(
         Reason::MissingSubject,
         format!(
-            "`sub` names somebody whose id is in none of {}, and nothing shows that it is a program",
+            "the token is somebody's whose id is in none of {}, and nothing shows that it is a program's",
             places.join(", ")
         ),
     )

@@ -22,13 +22,15 @@ pub(super) const PRESET: Preset = Preset {
 
 impl Profile {
     /// Google. Access tokens are opaque (`ya29.…`), and Google answers for them in a form of its own,
-    /// which names the client as audience. `hd` is the Workspace domain. A service account's address
+    /// which names the client as audience, and the user only where `openid` was asked for: whom it does not
+    /// name could be anybody. `hd` is the Workspace domain. A service account's address
     /// tells it.
     #[must_use]
     pub fn google() -> Self {
         Self {
             name: "google",
             token_mode: TokenMode::Opaque,
+            one_required: vec![claims(&["sub"])],
             client_audience: ClientAudience::Expected,
             client: claims(&["azp"]),
             tenant: claims(&["hd"]),
