@@ -15,13 +15,14 @@ use crate::introspection::{
 };
 
 /// The settings that mean nothing unless somebody is asked.
-const SETTINGS: [&Setting; 8] = [
+const SETTINGS: [&Setting; 9] = [
     &table::INTROSPECTION_URL,
     &table::INTROSPECTION_AUTH,
     &table::INTROSPECTION_CLIENT_ID,
     &table::INTROSPECTION_CLIENT_SECRET,
     &table::INTROSPECTION_BEARER_TOKEN,
     &table::INTROSPECTION_PRIVATE_KEY_FILE,
+    &table::INTROSPECTION_ASSERTION_AUDIENCE,
     &table::INTROSPECTION_CACHE_TTL,
     &table::INTROSPECTION_FORM,
 ];
@@ -75,11 +76,19 @@ impl Method {
         }
     }
 
-    /// Whether a credential is of any use to it. A signed answer names the client, whatever the method.
+    /// What it can do without. A signed answer names the client, whatever the method.
+    fn takes(self) -> Vec<&'static Setting> {
+        match self {
+            Self::Nothing => vec![],
+            Self::Basic | Self::Post | Self::Bearer => vec![&table::INTROSPECTION_CLIENT_ID],
+            Self::PrivateKeyJwt => vec![&table::INTROSPECTION_ASSERTION_AUDIENCE],
+        }
+    }
+
+    /// Whether a credential is of any use to it.
     fn uses(self, setting: &'static Setting) -> bool {
-        let names_the_client =
-            self != Self::Nothing && setting.key == table::INTROSPECTION_CLIENT_ID.key;
-        names_the_client || self.needs().iter().any(|needed| needed.key == setting.key)
+        let used = [self.needs(), self.takes()].concat();
+        used.iter().any(|used| used.key == setting.key)
     }
 }
 
@@ -150,6 +159,10 @@ fn credentials(
     let secret = reader.value(&table::INTROSPECTION_CLIENT_SECRET, secret);
     let token = reader.value(&table::INTROSPECTION_BEARER_TOKEN, secret_word);
     let key = reader.value(&table::INTROSPECTION_PRIVATE_KEY_FILE, private_key);
+    let audience = reader.value(
+        &table::INTROSPECTION_ASSERTION_AUDIENCE,
+        values::assertion_audience,
+    );
     Some(match method {
         Method::Nothing => IntrospectionCredentials::Nothing,
         Method::Basic => IntrospectionCredentials::Basic {
@@ -167,6 +180,7 @@ fn credentials(
         Method::PrivateKeyJwt => IntrospectionCredentials::PrivateKeyJwt {
             client_id: client_id?,
             key: key?,
+            audience,
         },
     })
 }
@@ -200,6 +214,7 @@ fn refuse_useless(reader: &mut impl SettingReader, method: Method) {
         &table::INTROSPECTION_CLIENT_SECRET,
         &table::INTROSPECTION_BEARER_TOKEN,
         &table::INTROSPECTION_PRIVATE_KEY_FILE,
+        &table::INTROSPECTION_ASSERTION_AUDIENCE,
     ] {
         if reader.is_given(setting) && !method.uses(setting) {
             let error = SettingError::new(

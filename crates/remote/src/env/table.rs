@@ -201,6 +201,10 @@ settings! {
     "the path of a private key, PEM (PKCS#8) or one JWK, for example /run/secrets/introspection.pem",
     "The key with which the gate signs who it is, for `private_key_jwt`. Read once, at start.";
 
+    INTROSPECTION_ASSERTION_AUDIENCE: "OAUTHGATE_INTROSPECTION_ASSERTION_AUDIENCE", "introspection_assertion_audience", None,
+    "the URL that the authorization server wants to be named by, for example https://acme.okta.com/oauth2/v1/introspect",
+    "The `aud` of what the gate signs, for `private_key_jwt`, byte for byte. The default is the issuer; some servers, Okta among them, take only the URL of the endpoint that is asked, or that of the token endpoint (RFC 7523 §3).";
+
     INTROSPECTION_CACHE_TTL: "OAUTHGATE_INTROSPECTION_CACHE_TTL", "introspection_cache_ttl", Some("60"),
     "seconds, 0 to 3600",
     "How long an answer is believed, in seconds, and never beyond the token's end: a revoked token is good for so long. With 0 every request asks.";

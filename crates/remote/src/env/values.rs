@@ -52,6 +52,21 @@ pub fn fetched_url(text: &str) -> Result<Url, SettingError> {
     fetchable(&url).map(|()| url)
 }
 
+/// `OAUTHGATE_INTROSPECTION_ASSERTION_AUDIENCE`: the text as it is, if it is a URL with nothing odd in it.
+/// Nothing is fetched from it, but whoever it names may be shown what was signed for it.
+///
+/// # Errors
+/// What is wrong with the URL.
+pub fn assertion_audience(text: &str) -> Result<String, SettingError> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return fetched_url(text).map(|_| text.to_owned());
+    }
+    Err(SettingError::new(
+        "a character that no URL has",
+        "a URL such as https://auth.example.com/oauth2/introspect",
+    ))
+}
+
 /// `OAUTHGATE_JWKS_FILE`: an absolute path, where a key set can be read now.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! `private_key_jwt`: we prove who we are by a signature (RFC 7523 §2.2, §3).
 //!
 //! The assertion names the issuer as its only audience, as RFC 7523bis §4 demands: one that named the
-//! endpoint could be made to fit an attacker's. It lives a minute and carries a random `jti`.
+//! endpoint could be made to fit an attacker's. A server that wants another audience gets it only by the
+//! operator's word, never by its metadata's. The assertion lives a minute and carries a random `jti`.
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -116,8 +116,13 @@ impl Client {
                 fields.push(("client_id", client_id));
                 fields.push(("client_secret", secret.expose()));
             }
-            By::PrivateKeyJwt { client_id, key } => {
-                assertion = key.assertion(client_id, self.issuer.as_str(), self.clock.now())?;
+            By::PrivateKeyJwt {
+                client_id,
+                key,
+                audience,
+            } => {
+                let audience = audience.as_deref().unwrap_or(self.issuer.as_str());
+                assertion = key.assertion(client_id, audience, self.clock.now())?;
                 fields.push(("client_id", client_id));
                 fields.push(("client_assertion_type", ASSERTION_TYPE));
                 fields.push(("client_assertion", &assertion));

@@ -123,26 +123,42 @@ async fn a_bearer_token_is_in_the_header() {
     assert_eq!(asked.fields().len(), 2);
 }
 
-#[tokio::test]
-async fn a_signed_assertion_names_the_issuer_that_is_asked() {
+async fn claims_for(server: &Server, audience: Option<&str>) -> [Value; 2] {
     let key = r#"{"kty":"EC","crv":"P-256","kid":"1",
         "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
         "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
         "d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}"#;
-    let server = answering(|_| json_reply(&good("ana"))).await;
     let gate = gate(issuer(
-        &server,
+        server,
         IntrospectionCredentials::PrivateKeyJwt {
             client_id: "gate".to_owned(),
             key: AssertionKey::parse(key).unwrap(),
+            audience: audience.map(str::to_owned),
         },
     ));
     verdict(&gate).await.unwrap();
     verdict(&gate).await.unwrap();
     let claims: Vec<Value> = server.asked().iter().map(assertion).collect();
+    claims.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_signed_assertion_names_the_issuer_that_is_asked() {
+    let server = answering(|_| json_reply(&good("ana"))).await;
+    let claims = claims_for(&server, None).await;
     assert_eq!(claims[0]["aud"], *server.origin);
     assert_eq!(claims[0]["sub"], "gate");
     assert_ne!(claims[0]["jti"], claims[1]["jti"]);
+}
+
+#[tokio::test]
+async fn a_signed_assertion_names_only_the_audience_that_the_operator_set() {
+    let server = answering(|_| json_reply(&good("ana"))).await;
+    let wanted = "https://acme.okta.com/oauth2/v1/introspect";
+    for claims in claims_for(&server, Some(wanted)).await {
+        assert_eq!(claims["aud"], wanted);
+        assert_eq!(claims["iss"], "gate");
+    }
 }
 
 fn assertion(asked: &Asked) -> Value {

@@ -62,6 +62,9 @@ pub enum IntrospectionCredentials {
         client_id: String,
         /// The key whose public half the authorization server knows.
         key: AssertionKey,
+        /// The `aud` of the assertion, byte for byte; without it the issuer. Some servers take only the
+        /// URL of the endpoint that is asked, or of the token endpoint (RFC 7523 §3).
+        audience: Option<String>,
     },
 }
 

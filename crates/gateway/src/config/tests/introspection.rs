@@ -1,7 +1,7 @@
 //! How issuers are asked about tokens: what is read, and what cannot be meant.
 
 use oauthgate_core::context::TokenMode;
-use oauthgate_remote::IssuerSettings;
+use oauthgate_remote::{IntrospectionCredentials, IssuerSettings};
 use rstest::rstest;
 
 use super::{
@@ -14,12 +14,17 @@ fn asked(more: &[(&str, &str)]) -> Result<IssuerSettings, Vec<(String, String)>>
     by_gateway(&base.iter().chain(more).copied().collect::<Vec<_>>())
 }
 
-#[test]
-fn r31_the_method_follows_from_the_credentials() {
+/// The key of RFC 8037, appendix A.
+fn key_file() -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
-    // The key of RFC 8037, appendix A.
     let key = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
     std::fs::write(file.path(), key).unwrap();
+    file
+}
+
+#[test]
+fn r31_the_method_follows_from_the_credentials() {
+    let file = key_file();
     let client = ("OAUTHGATE_INTROSPECTION_CLIENT_ID", "gate");
     let secret = ("OAUTHGATE_INTROSPECTION_CLIENT_SECRET", "s3cret");
     let bearer = ("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "t0ken");
@@ -41,11 +46,50 @@ fn r31_the_method_follows_from_the_credentials() {
     }
 }
 
+#[test]
+fn an_assertion_is_for_whom_the_operator_says() {
+    let file = key_file();
+    let credentials = [
+        ("OAUTHGATE_INTROSPECTION_CLIENT_ID", "gate"),
+        (
+            "OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE",
+            file.path().to_str().unwrap(),
+        ),
+    ];
+    let name = "OAUTHGATE_INTROSPECTION_ASSERTION_AUDIENCE";
+    let read = |audience: Option<&'static str>| {
+        let more = audience.map(|audience| (name, audience));
+        asked(&credentials.into_iter().chain(more).collect::<Vec<_>>())
+    };
+    for given in [
+        None,
+        Some("https://acme.okta.com/oauth2/v1/introspect"),
+        Some("https://ACME.okta.com"),
+    ] {
+        let settings = read(given).unwrap().introspection.unwrap();
+        let IntrospectionCredentials::PrivateKeyJwt { audience, .. } = settings.credentials else {
+            panic!("not by key")
+        };
+        assert_eq!(audience.as_deref(), given);
+    }
+    for refused in [
+        "acme",
+        "http://acme.okta.com/introspect",
+        "https://acme.okta.com/ a",
+        "https://a:b@acme.okta.com/",
+    ] {
+        let mistakes = read(Some(refused)).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert_eq!(mistakes[0].0, name, "{refused}");
+    }
+}
+
 #[rstest]
 #[case::nobody(&[], "OAUTHGATE_INTROSPECTION_CLIENT_ID")]
 #[case::no_secret(&[("OAUTHGATE_INTROSPECTION_CLIENT_ID", "gate")], "OAUTHGATE_INTROSPECTION_CLIENT_SECRET")]
 #[case::no_client(&[("OAUTHGATE_INTROSPECTION_CLIENT_SECRET", "s")], "OAUTHGATE_INTROSPECTION_CLIENT_ID")]
 #[case::two_methods(&[("OAUTHGATE_INTROSPECTION_CLIENT_SECRET", "s"), ("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "t")], "OAUTHGATE_INTROSPECTION_CLIENT_SECRET")]
+#[case::nothing_to_assert(&[("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "t"), ("OAUTHGATE_INTROSPECTION_ASSERTION_AUDIENCE", "https://a.example.com")], "OAUTHGATE_INTROSPECTION_ASSERTION_AUDIENCE")]
 #[case::no_token(&[("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "Bearer t")], "OAUTHGATE_INTROSPECTION_BEARER_TOKEN")]
 #[case::no_key(&[("OAUTHGATE_INTROSPECTION_CLIENT_ID", "gate"), ("OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE", "/nowhere")], "OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE")]
 #[case::useless(&[("OAUTHGATE_TOKEN_MODE", "jwt"), ("OAUTHGATE_INTROSPECTION_CACHE_TTL", "1")], "OAUTHGATE_INTROSPECTION_CACHE_TTL")]

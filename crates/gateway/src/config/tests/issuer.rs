@@ -113,6 +113,7 @@ const ASKED_AUTO: &[(&str, &str)] = &[
 /// Settings that have tests of their own, because they need more than words beside them.
 const ELSEWHERE: &[&str] = &[
     "AWS_REGION",
+    "OAUTHGATE_INTROSPECTION_ASSERTION_AUDIENCE",
     "OAUTHGATE_INTROSPECTION_BEARER_TOKEN",
     "OAUTHGATE_INTROSPECTION_PRIVATE_KEY_FILE",
     "OAUTHGATE_JWKS_FILE",
