@@ -4,10 +4,12 @@
 //! verified, and every token is answered 503 without a challenge. *Healed*: the fault ends, and the gate
 //! serves without being told. *Warm*: the fault comes back while keys are held, so good tokens pass and
 //! forged ones get 401. In no state does a forged token reach the upstream. A store for replicas is no
-//! condition: a gate without it is a gate alone.
+//! condition: a gate without it is a gate alone. Introspection is one for opaque tokens only: JWTs of the
+//! same issuer go on, and what is remembered of a good token lives its time and no longer.
 
 mod cell;
 mod column;
+mod introspection;
 mod self_signed;
 
 use futures_util::future::join_all;
@@ -66,7 +68,7 @@ async fn r6_d5_whatever_fails_in_whatever_way_no_forged_token_passes() {
     eprintln!("{}", table(&outcomes));
     let lived = outcomes.iter().filter(|outcome| outcome.lived()).count();
     assert_eq!(outcomes.len(), 48);
-    assert_eq!(lived, 33, "cells that were lived through here");
+    assert_eq!(lived, 39, "cells that were lived through here");
 }
 
 fn table(outcomes: &[Outcome]) -> String {

@@ -8,6 +8,7 @@ use super::{
     super::{assert_refuses_forged, assert_unavailable, eventually},
     Dependency,
     column::Fault,
+    introspection,
     self_signed::SelfSigned,
 };
 
@@ -39,8 +40,6 @@ enum What {
     Lived(String),
     /// Shown by this test, which can do what no process can do to its machine.
     Elsewhere(String),
-    /// The dependency does not exist.
-    Meaningless(&'static str),
 }
 
 /// What is done to an issuer, and undone again.
@@ -67,7 +66,6 @@ impl fmt::Display for Outcome {
         match &self.what {
             What::Lived(seen) => write!(f, "{seen}; 0 forged accepted"),
             What::Elsewhere(test) => write!(f, "in crates/remote: {test}"),
-            What::Meaningless(reason) => write!(f, "no meaning: {reason}"),
         }
     }
 }
@@ -95,9 +93,10 @@ impl Cell {
                 fault.of_http(r#"{"issuer":7,"jwks_uri":[]}"#),
             )),
             (Dependency::Jwks, fault) => Ok(Trouble::Keys(fault.of_http(r#"{"keys":{}}"#))),
-            (Dependency::Introspection, _) => Err(What::Meaningless(
-                "nothing is introspected; an opaque token is 401 in every cell",
-            )),
+            (Dependency::Introspection, fault) => {
+                let seen = introspection::live(&self.name(), fault, signer).await;
+                Err(What::Lived(seen))
+            }
             (Dependency::SharedStore, fault) => Err(self.without_store(fault, signer).await),
             // What a hangup asks for is the keys.
             (Dependency::Reload, fault) => Ok(Trouble::Keys(fault.of_http(r#"{"keys":{}}"#))),
