@@ -1,17 +1,28 @@
 //! Real authorization servers on loopback: our dev issuer and npm `oidc-provider`.
 
-use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, TokenSpec};
+use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, StaticClient, TokenFormat, TokenSpec};
 
-use crate::oidc_provider::{Form, OidcProvider};
+use crate::{
+    browser::{Browser, REDIRECT_URI, client},
+    login::{Login, Tokens},
+    oidc_provider::{Form, OidcProvider},
+};
 
 /// The scopes of every protected resource in these tests.
 pub const SCOPES: &str = "mcp:read mcp:write";
+
+/// The public client of a person, where one is known from the start.
+const PERSON: &str = "person";
+/// Who asks about opaque tokens, and its secret.
+const ASKER: [&str; 2] = ["gate", "of these tests"];
 
 /// Which authorization server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Our dev issuer.
     DevIssuer,
+    /// The same, with access tokens that nobody else can read.
+    OpaqueDevIssuer,
     /// npm `oidc-provider`.
     OidcProvider,
 }
@@ -26,6 +37,7 @@ enum Running {
 #[derive(Debug)]
 pub struct AuthorizationServer {
     issuer: String,
+    is_opaque: bool,
     running: Running,
 }
 
@@ -37,6 +49,7 @@ impl AuthorizationServer {
     pub async fn start(kind: Kind) -> Self {
         match kind {
             Kind::DevIssuer => Self::dev_issuer().await,
+            Kind::OpaqueDevIssuer => Self::dev_issuer_of(TokenFormat::Opaque).await,
             Kind::OidcProvider => Self::oidc_provider("RS256").await,
         }
     }
@@ -46,9 +59,19 @@ impl AuthorizationServer {
     /// # Panics
     /// When it does not start.
     pub async fn dev_issuer() -> Self {
+        Self::dev_issuer_of(TokenFormat::Jwt).await
+    }
+
+    async fn dev_issuer_of(token_format: TokenFormat) -> Self {
+        let [asker, secret] = ASKER;
         let options = DevIssuerOptions {
             auto_consent: true,
             accept_any_resource: true,
+            token_format,
+            clients: vec![
+                StaticClient::confidential(asker, secret),
+                StaticClient::public(PERSON, REDIRECT_URI),
+            ],
             ..DevIssuerOptions::default()
         };
         let issuer = DevIssuer::start(options)
@@ -56,6 +79,7 @@ impl AuthorizationServer {
             .expect("the dev issuer starts");
         Self {
             issuer: issuer.issuer().to_owned(),
+            is_opaque: token_format == TokenFormat::Opaque,
             running: Running::DevIssuer(issuer),
         }
     }
@@ -68,6 +92,7 @@ impl AuthorizationServer {
         let server = OidcProvider::start(algorithm).await;
         Self {
             issuer: server.issuer().to_owned(),
+            is_opaque: false,
             running: Running::OidcProvider(server),
         }
     }
@@ -78,10 +103,51 @@ impl AuthorizationServer {
         &self.issuer
     }
 
-    /// Whether its keys are the throw-away ones that the gate accepts only when told to.
+    /// What a gate must be told besides the issuer.
     #[must_use]
-    pub fn is_dev_issuer(&self) -> bool {
-        matches!(self.running, Running::DevIssuer(_))
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let is_dev_issuer = matches!(self.running, Running::DevIssuer(_));
+        let keys = (
+            "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER",
+            is_dev_issuer.to_string(),
+        );
+        let [asker, secret] = ASKER.map(str::to_owned);
+        let asked = [
+            ("OAUTHGATE_TOKEN_MODE", "auto".to_owned()),
+            ("OAUTHGATE_INTROSPECTION_CLIENT_ID", asker),
+            ("OAUTHGATE_INTROSPECTION_CLIENT_SECRET", secret),
+        ];
+        let asked = asked.into_iter().filter(|_| self.is_opaque);
+        std::iter::once(keys).chain(asked).collect()
+    }
+
+    /// A person's login at the dev issuer for this resource, by a browser.
+    ///
+    /// # Panics
+    /// When this is another server, or the login fails.
+    pub async fn log_in(&self, resource: &str) -> Tokens {
+        let issuer = self.as_dev_issuer().issuer();
+        let login = Login {
+            authorization_endpoint: format!("{issuer}/authorize"),
+            token_endpoint: format!("{issuer}/token"),
+            client_id: PERSON,
+            scope: "openid mcp:read",
+            resource,
+            more: &[],
+        };
+        login.play(&mut Browser::default()).await
+    }
+
+    /// Takes back what [`Self::log_in`] gave (RFC 7009).
+    ///
+    /// # Panics
+    /// When this is another server, or it refuses.
+    pub async fn revoke(&self, token: &str) {
+        let url = format!("{}/revoke", self.as_dev_issuer().issuer());
+        let form = [("token", token), ("client_id", PERSON)];
+        let answer = client().post(url).form(&form).send().await;
+        let status = answer.expect("an answer").status();
+        assert!(status.is_success(), "not revoked: {status}");
     }
 
     /// The dev issuer itself, for tokens bent in any way.

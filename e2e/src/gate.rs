@@ -46,10 +46,9 @@ impl GateBuilder {
     /// A gate in front of `upstream` that trusts `server`. Its audience is its own canonical URI.
     #[must_use]
     pub fn new(upstream: &str, server: &AuthorizationServer) -> Self {
-        Self::trusting(upstream, server.issuer()).set(
-            "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER",
-            server.is_dev_issuer().to_string(),
-        )
+        let gate = Self::trusting(upstream, server.issuer());
+        let variables = server.variables().into_iter();
+        variables.fold(gate, |gate, (name, value)| gate.set(name, value))
     }
 
     /// A gate in front of `upstream` that trusts this issuer, throw-away keys included.

@@ -13,7 +13,7 @@ const V1_REVISION: &str = "2025-11-25";
 /// Progress that was held back arrives all at once.
 const LEAST_SPREAD_MS: u64 = 40;
 
-async fn start(kind: Kind, upstream: &Upstream) -> (AuthorizationServer, Gate, Job) {
+pub(crate) async fn start(kind: Kind, upstream: &Upstream) -> (AuthorizationServer, Gate, Job) {
     let server = AuthorizationServer::start(kind).await;
     let gate = GateBuilder::new(&upstream.url, &server).start().await;
     let job = Job {
@@ -24,7 +24,7 @@ async fn start(kind: Kind, upstream: &Upstream) -> (AuthorizationServer, Gate, J
     (server, gate, job)
 }
 
-fn assert_logged_in(report: &ClientReport, job: &Job, revision: &str) {
+pub(crate) fn assert_logged_in(report: &ClientReport, job: &Job, revision: &str) {
     assert_eq!(report.answer, format!("Echo: {}", job.echo));
     assert_eq!(
         report.protocol, revision,

@@ -13,6 +13,7 @@ mod hostile;
 mod keys;
 mod limit;
 mod login;
+mod opaque_login;
 mod providers;
 mod rmcp_client;
 mod rotation;
