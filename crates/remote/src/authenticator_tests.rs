@@ -197,7 +197,7 @@ async fn an_issuer_that_is_no_url_works_with_an_explicit_key_set() {
 }
 
 #[tokio::test]
-async fn a_named_metadata_issuer_is_compared_instead() {
+async fn trap_03_a_named_metadata_issuer_is_compared_instead() {
     let key = TestKey::new("1");
     let fake = FakeIssuer::serving(&[&key]).await;
     fake.set_metadata(Reply::Json(metadata(
@@ -476,6 +476,29 @@ async fn d4_d9_bad_answers_never_replace_good_keys(#[case] reply: Reply) {
     assert_eq!(
         gate.refusal(&key.token(issuer.name())).await.blame(),
         Blame::Surroundings
+    );
+}
+
+/// FusionAuth and Supabase publish the first where they sign with a secret, authentik the second.
+#[rstest]
+#[case(br#"{"keys":[]}"#)]
+#[case(b"{}")]
+#[tokio::test]
+async fn trap_23_a_set_without_keys_is_told_and_replaces_nothing(#[case] body: &[u8]) {
+    let (key, issuer, gate) = warm().await;
+    issuer.set_jwks(Reply::Json(body.to_vec()));
+    gate.after(HOUR).await;
+    assert!(gate.admits(&key.token(issuer.name())).await);
+    let [store] = gate.authenticator.stores() else {
+        panic!("one issuer, one store")
+    };
+    let status = store.status();
+    assert_eq!((status.keys, status.servable), (1, true));
+    assert!(status.last_failure.is_some());
+    let told = status.failure_detail.unwrap();
+    assert!(
+        told.contains("OAUTHGATE_HS_SECRET"),
+        "the likely cause: {told}"
     );
 }
 

@@ -5,6 +5,7 @@
 mod support;
 
 mod samples;
+mod signed;
 mod traps;
 mod values;
 

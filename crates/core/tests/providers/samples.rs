@@ -5,7 +5,7 @@ use oauthgate_core::Reason;
 use serde_json::{Value, json};
 
 use crate::{
-    builder, caller, judge,
+    builder, caller, judge, signed,
     support::{RESOURCE, merged},
     told,
 };
@@ -77,7 +77,7 @@ impl Sample {
             builder = builder.allowed_clients(clients.iter().map(ToString::to_string));
         }
         let verifier = builder.build().unwrap();
-        let verdict = judge(&verifier, self.token_type, &self.claims);
+        let verdict = signed::judge(&verifier, self.preset, self.token_type, &self.claims);
         let verdict = verdict.map(|user| told(&user));
         assert_eq!(verdict, self.verdict, "{}", self.name);
     }

@@ -213,6 +213,10 @@ fn trap_32_an_address_is_verified_only_by_its_own_claim() {
     ));
     assert!(!verified(&json!({"email": "a@x.example"})));
     assert!(!verified(&json!({"email_verified": true})), "of no address");
+    // Anybody may write any address into a user of Entra.
+    let of_entra = entra_claims(&json!({"email": "ceo@x.example", "upn": "ceo@x.example"}));
+    let user = judge(&entra(), None, &of_entra).unwrap();
+    assert_eq!((user.user_id(), user.email_verified()), ("6902", false));
     let mut elsewhere = Profile::generic();
     elsewhere.email = vec![ClaimPointer::claim("upn")];
     let claims =

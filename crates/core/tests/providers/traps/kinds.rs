@@ -100,6 +100,12 @@ fn trap_29_nonce_and_at_hash_alone_make_no_id_token() {
     assert!(user_of_preset("dex", &of_dex).is_ok());
     let old_keycloak = json!({"nonce": "n", "typ": "Bearer"});
     assert!(user_of_preset("keycloak", &old_keycloak).is_ok());
+    // authentik writes the claims of both from one set; the access token has `uid` beside them.
+    let shared = json!({"nonce": "n", "at_hash": "h", "azp": "client-1", "scope": null});
+    let of_authentik = merged(shared.clone(), &json!({"uid": "r", "aud": RESOURCE}));
+    assert!(user_of_preset("authentik", &of_authentik).is_ok());
+    let refused = user_of_preset("authentik", &shared);
+    assert_eq!(refused, Err(Reason::WrongTokenUse));
     // Without any scope beside them they do.
     for hash in ["nonce", "at_hash"] {
         let bare = json!({ hash: "x", "typ": "Bearer", "scope": null });

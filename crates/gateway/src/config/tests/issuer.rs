@@ -273,6 +273,22 @@ fn settings_that_open_the_door_or_do_nothing_are_mistakes(
     );
 }
 
+#[rstest]
+fn trap_13_the_clients_are_asked_for_where_their_ids_are_the_audience(
+    #[values("spring", "fusionauth", "dex", "authentik", "casdoor")] preset: &str,
+) {
+    let preset = ("OAUTHGATE_PRESET", preset);
+    let report = Setup::new(&[preset, ("-OAUTH_AUDIENCE", "")]).report();
+    assert!(report.starts_with("1 mistake"), "{report}");
+    assert!(
+        report.contains("OAUTH_AUDIENCE") && report.contains("client"),
+        "{report}"
+    );
+    let listed = Setup::new(&[preset, ("OAUTH_AUDIENCE", "web app")]).load();
+    let issuer = &listed.settings.resources[0].provider.issuers[0];
+    assert_eq!(issuer.audiences.len(), 2);
+}
+
 #[test]
 fn r18_the_resource_is_the_audience_where_tokens_are_issued_for_it() {
     let loaded = Setup::new(&[("-OAUTH_AUDIENCE", "")]).load();
