@@ -14,7 +14,7 @@ const CLIENT: &str = "{client}";
 /// | `/cid` | the claim is there |
 /// | `!/uid` | the claim is not there |
 /// | `/gty=client-credentials` | the claim has this value |
-/// | `/sub=service-{client}` | the claim is this, with the id of the token's client in whatever ASCII case |
+/// | `/sub=service-{client}`, `/sub={client}@clients` | the claim is this, with the id of the token's client in whatever ASCII case |
 /// | `/sub^=mch_` | the claim starts like this |
 /// | `/sub$=@clients` | the claim ends like this |
 /// | `/sub==/aud` | the claim is, or is one of, the values of the other |
@@ -39,8 +39,8 @@ pub enum MachineSign {
     Absent(ClaimPointer),
     /// The claim has this value.
     Equals(ClaimPointer, String),
-    /// The claim is this, followed by the id of the token's client in whatever ASCII case.
-    NamesClient(ClaimPointer, String),
+    /// The claim is the first text, the id of the token's client in whatever ASCII case, and the second text.
+    NamesClient(ClaimPointer, String, String),
     /// The claim starts like this.
     StartsWith(ClaimPointer, String),
     /// The claim ends like this.
@@ -108,8 +108,11 @@ impl MachineSign {
         if let Some(place) = place.strip_suffix('$') {
             return with(place, Self::EndsWith, value);
         }
-        match value.strip_suffix(CLIENT) {
-            Some(start) => with(place, Self::NamesClient, start),
+        match value.split_once(CLIENT) {
+            Some((start, end)) => {
+                let place = ClaimPointer::parse(place)?;
+                Ok(Self::NamesClient(place, start.to_owned(), end.to_owned()))
+            }
             None => with(place, Self::Equals, value),
         }
     }
@@ -121,7 +124,7 @@ impl fmt::Display for MachineSign {
             Self::Present(place) => place.fmt(f),
             Self::Absent(place) => write!(f, "!{place}"),
             Self::Equals(place, value) => write!(f, "{place}={value}"),
-            Self::NamesClient(place, start) => write!(f, "{place}={start}{CLIENT}"),
+            Self::NamesClient(place, start, end) => write!(f, "{place}={start}{CLIENT}{end}"),
             Self::StartsWith(place, start) => write!(f, "{place}^={start}"),
             Self::EndsWith(place, end) => write!(f, "{place}$={end}"),
             Self::SameAs(place, other) => write!(f, "{place}=={other}"),

@@ -107,3 +107,24 @@ fn c15_somebody_whose_id_is_missing_is_not_taken_for_the_client() {
         assert_eq!(caller(numbered(), &more), program, "{more}");
     }
 }
+
+/// The last part of a user's `sub` comes from a directory that a customer runs.
+#[test]
+fn c15_an_auth0_user_is_no_program_by_the_name_its_directory_chose() {
+    let auth0 = |subject: &str| {
+        let claims = json!({"sub": subject, "azp": "CS2M", "client_id": null});
+        let user = user_of(Profile::auth0(), &claims_with(&claims)).unwrap();
+        (user.user_id().to_owned(), user.kind())
+    };
+    let program = ("CS2M".to_owned(), PrincipalKind::Service);
+    assert_eq!(auth0("CS2M@clients"), program);
+    for subject in [
+        "samlp|acme|ana@clients",
+        "samlp|acme|CS2M@clients",
+        "auth0|@clients",
+        "xCS2M@clients",
+    ] {
+        let person = (subject.to_owned(), PrincipalKind::User);
+        assert_eq!(auth0(subject), person, "{subject}");
+    }
+}

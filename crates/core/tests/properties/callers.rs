@@ -177,11 +177,11 @@ fn shows(sign: &MachineSign, claims: &Map<String, Value>, client: Option<&str>) 
             !texts(place).is_empty() && texts(place).is_disjoint(&texts(other))
         }
         MachineSign::PresentWithout(present, absent) => there(present) && !there(absent),
-        MachineSign::NamesClient(place, start) => client.is_some_and(|client| {
-            let expected = format!("{start}{client}").to_lowercase();
-            texts(place)
-                .iter()
-                .any(|text| text.to_lowercase() == expected && text.starts_with(start))
+        MachineSign::NamesClient(place, start, end) => client.is_some_and(|client| {
+            let expected = format!("{start}{client}{end}").to_lowercase();
+            texts(place).iter().any(|text| {
+                text.to_lowercase() == expected && text.starts_with(start) && text.ends_with(end)
+            })
         }),
         MachineSign::All(signs) => signs.iter().all(|sign| shows(sign, claims, client)),
         _ => unreachable!("a sign that this test does not know"),

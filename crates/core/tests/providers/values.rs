@@ -100,6 +100,7 @@ fn every_form_of_a_sign_is_read_back() {
         "!/uid",
         "/gty=client-credentials",
         "/sub=service-{client}",
+        "/sub={client}@clients",
         "/sub^=mch_",
         "/sub$=@clients",
         "/sub==/aud",

@@ -109,9 +109,10 @@ fn is_shown(
         MachineSign::EndsWith(place, end) => {
             some_value(place, &|value| value.ends_with(end.as_str()))
         }
-        MachineSign::NamesClient(place, start) => some_value(place, &|value| {
+        MachineSign::NamesClient(place, start, end) => some_value(place, &|value| {
             value
                 .strip_prefix(start.as_str())
+                .and_then(|rest| rest.strip_suffix(end.as_str()))
                 .zip(client_id)
                 .is_some_and(|(named, client)| named.eq_ignore_ascii_case(client))
         }),

@@ -2,10 +2,11 @@
 
 use crate::{
     Profile,
-    context::{AudienceKind, Preset, preset::KnownIssuer, profile::claims},
+    claims::ClaimPointer,
+    context::{AudienceKind, MachineSign, Preset, preset::KnownIssuer, profile::claims},
 };
 
-use super::signs::{ends_with, equals};
+use super::signs::equals;
 
 /// The trailing slash is part of every issuer. A custom domain (`https://login.acme.example/`) tells
 /// nothing: name the preset there.
@@ -22,7 +23,8 @@ pub(super) const PRESET: Preset = Preset {
 
 impl Profile {
     /// Auth0, in both its own token profile (`azp`) and the RFC 9068 one (`client_id`). The tenant is
-    /// the organization; machine tokens say `gty` = `client-credentials`, and their `sub` ends in `@clients`,
+    /// the organization; machine tokens say `gty` = `client-credentials`, and their `sub` is the client's id and
+    /// `@clients` (what merely ends so may be a user whom a customer's directory calls so),
     /// or they say `sub_profile` where agents are told apart. An agent that acts for a user is in `act`,
     /// and `sub` stays the user (trap 35).
     #[must_use]
@@ -34,7 +36,11 @@ impl Profile {
             groups: claims(&["permissions"]),
             machine_signs: vec![
                 equals("gty", "client-credentials"),
-                ends_with("sub", "@clients"),
+                MachineSign::NamesClient(
+                    ClaimPointer::claim("sub"),
+                    String::new(),
+                    "@clients".to_owned(),
+                ),
                 equals("sub_profile", "service"),
                 equals("sub_profile", "ai_agent"),
             ],

@@ -53,5 +53,6 @@ fn service_account() -> MachineSign {
     MachineSign::NamesClient(
         ClaimPointer::claim("preferred_username"),
         "service-account-".to_owned(),
+        String::new(),
     )
 }
