@@ -120,7 +120,8 @@ impl Authenticator {
         if let Some(position) = self.routing.taker_of(token, limit)? {
             return self.introspected(token, position).await;
         }
-        let jws = CompactJws::parse_with_limit(token, limit)?;
+        let jws = CompactJws::parse_with_limit(token, limit)
+            .map_err(|refused| self.routing.explained(refused))?;
         let (position, verifier) = self.verifiers.for_token(&jws)?;
         let store = at(&self.stores, position)?;
         let verified = verified_signature(&jws, verifier, store).await?;

@@ -29,7 +29,7 @@ const OPAQUE: &[Sign<&[&str]>] = &[
     },
     Sign {
         looks: &["ory_at_"],
-        advice: "Hydra's tokens are opaque until `strategies.access_token` is `jwt`; or let its admin address be asked (OAUTHGATE_INTROSPECTION_URL)",
+        advice: "Hydra's tokens are opaque until `strategies.access_token` is `jwt`; or let its admin address be asked (OAUTHGATE_TOKEN_MODE=auto, OAUTHGATE_INTROSPECTION_URL)",
     },
     Sign {
         looks: &["ory_rt_"],
@@ -40,7 +40,7 @@ const OPAQUE: &[Sign<&[&str]>] = &[
         advice: "Clerk issues JWTs when the application's settings (or the machine token's) say so",
     },
 ];
-const OPAQUE_OTHERWISE: &str = "let the issuer be asked about such tokens (OAUTHGATE_INTROSPECTION_URL), or make it issue JWTs; Auth0 does when the client sends `audience`, Logto when it sends `resource`";
+const OPAQUE_OTHERWISE: &str = "let the issuer be asked about such tokens (OAUTHGATE_TOKEN_MODE=auto), or make it issue JWTs; Auth0 does when the client sends `audience`, Logto when it sends `resource`";
 
 /// By `typ`, without `application/`.
 const TYPES: &[Sign<&str>] = &[Sign {

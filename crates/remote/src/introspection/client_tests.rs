@@ -496,6 +496,7 @@ async fn e13_google_is_asked_in_the_body_and_vouches_for_our_client_only() {
         .await;
         let mut issuer = issuer(&server, IntrospectionCredentials::Nothing);
         issuer.profile.introspection_form = IntrospectionForm::GoogleTokeninfo;
+        issuer.profile.token_mode = TokenMode::Opaque;
         issuer.audiences = vec![Audience::new("app-1").unwrap()];
         let gate = gate(issuer);
         assert_eq!(verdict(&gate).await.err(), expected);
@@ -535,6 +536,7 @@ async fn e13_github_is_asked_about_tokens_of_our_app() {
         },
     );
     issuer.profile.introspection_form = IntrospectionForm::GitHubApplication;
+    issuer.profile.token_mode = TokenMode::Opaque;
     issuer.audiences = vec![Audience::new("app-1").unwrap()];
     let settings = issuer.introspection.take().unwrap();
     issuer.introspection = Some(settings.at(server.url("/api/v3/")));

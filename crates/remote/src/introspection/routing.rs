@@ -5,14 +5,16 @@
 //! issuer has all of its tokens introspected; or that a single issuer of the resource has such tokens.
 
 use oauthgate_core::{
-    CompactJws, Denial, Reason, SettingError, TokenShape,
-    context::{Profile, TokenMode},
+    CompactJws, Denial, Reason, SettingError, TokenError, TokenShape,
+    context::{IntrospectionForm, Profile, TokenMode},
 };
 
 use crate::{IssuerSettings, error::Mistake};
 
 /// A JWS starts with the base64url form of `{`, and a blank or a quote.
 const STARTS_OF_A_JWS: [&str; 2] = ["ey", "ew"];
+
+const NO_LISTED_START: &str = "nobody is asked about it: it begins with none of the starts that are listed for opaque tokens (OAUTHGATE_OPAQUE_PREFIXES); is it a refresh token, or another issuer's?";
 
 /// Where the tokens of one resource go.
 #[derive(Debug, Default)]
@@ -98,6 +100,18 @@ impl Routing {
         taker.map(|taker| taker.position)
     }
 
+    /// A refusal of a token that nobody can read: who has others of that kind asked about hears why nobody was
+    /// asked about this one.
+    pub(crate) fn explained(&self, refused: TokenError) -> Denial {
+        let denial = Denial::from(refused);
+        match denial.reason() {
+            Reason::OpaqueToken | Reason::EncryptedToken if !self.takers.is_empty() => {
+                denial.with_detail(NO_LISTED_START)
+            }
+            _ => denial,
+        }
+    }
+
     /// The one without prefixes; settings allow no second issuer beside it.
     fn the_only_one(&self) -> Option<usize> {
         match self.takers.as_slice() {
@@ -116,6 +130,9 @@ pub(crate) fn is_asked(profile: &Profile) -> bool {
 pub(crate) fn mistakes_of(issuer: &IssuerSettings) -> Vec<Mistake> {
     let profile = &issuer.profile;
     let mistake = |setting, error| vec![Mistake::new(setting, Some(issuer.name()), error)];
+    if let Some(mistake) = mode_beside_form(profile) {
+        return vec![mistake];
+    }
     let settings = match (&issuer.introspection, is_asked(profile)) {
         (None, false) => return Vec::new(),
         (None, true) => {
@@ -124,7 +141,7 @@ pub(crate) fn mistakes_of(issuer: &IssuerSettings) -> Vec<Mistake> {
                     "token_mode {} needs somebody who can be asked about tokens, and there are no credentials for it",
                     profile.token_mode
                 ),
-                "introspection_auth with its credentials, or token_mode = jwt",
+                "OAUTHGATE_INTROSPECTION_AUTH (`introspection_auth`) with its credentials, or the mode jwt",
             );
             return mistake("token_mode", error);
         }
@@ -160,6 +177,23 @@ pub(crate) fn mistakes_of(issuer: &IssuerSettings) -> Vec<Mistake> {
         mistakes.push(Mistake::new("opaque_prefixes", Some(prefix), error));
     }
     mistakes
+}
+
+/// Where every access token is opaque, a JWT with the same keys is an ID token, and nothing but its shape
+/// would tell the two apart.
+fn mode_beside_form(profile: &Profile) -> Option<Mistake> {
+    let is_always_opaque = matches!(
+        profile.introspection_form,
+        IntrospectionForm::GoogleTokeninfo | IntrospectionForm::GitHubApplication
+    );
+    (is_always_opaque && profile.token_mode != TokenMode::Opaque).then(|| {
+        let error = SettingError::new(
+            "access tokens of Google and GitHub are never JWTs, so one that was verified here would be an ID token",
+            "opaque, or leave it out; for ID tokens on purpose OAUTHGATE_PRESET=generic",
+        );
+        let mode = profile.token_mode.to_string();
+        Mistake::new("token_mode", Some(&mode), error)
+    })
 }
 
 /// Two issuers of one resource that could both be asked about the same token.

@@ -222,6 +222,52 @@ fn d11_an_endpoint_is_https_or_on_this_machine(#[case] url: &str, #[case] is_goo
     }
 }
 
+#[rstest]
+#[case(IntrospectionForm::GoogleTokeninfo)]
+#[case(IntrospectionForm::GitHubApplication)]
+fn b6_no_jwt_is_verified_for_who_has_opaque_tokens_only(#[case] form: IntrospectionForm) {
+    for (mode, expected) in [
+        (TokenMode::Jwt, Some("token_mode")),
+        (TokenMode::Auto, Some("token_mode")),
+        (TokenMode::Opaque, None),
+    ] {
+        let mut issuer = issuer(A, mode, &[]);
+        issuer.profile.introspection_form = form;
+        if form == IntrospectionForm::GoogleTokeninfo && mode != TokenMode::Jwt {
+            let nothing = IntrospectionCredentials::Nothing;
+            issuer.introspection = Some(IntrospectionSettings::new(nothing));
+        }
+        assert_eq!(mistake(&issuer).as_deref(), expected, "{mode}");
+    }
+}
+
+#[test]
+fn a_token_without_a_listed_start_says_why_nobody_was_asked() {
+    let explained = |issuers: &[IssuerSettings], token: &str| {
+        let refused = CompactJws::parse_with_limit(token, LIMIT).unwrap_err();
+        let denial = Routing::new(issuers).explained(refused);
+        (
+            denial.reason(),
+            denial.detail().unwrap_or_default().to_owned(),
+        )
+    };
+    let listed = [issuer(A, TokenMode::Opaque, &["ya29."])];
+    for (token, reason) in [
+        ("1//0abc", Reason::OpaqueToken),
+        (JWE, Reason::EncryptedToken),
+    ] {
+        let (found, detail) = explained(&listed, token);
+        assert_eq!(found, reason);
+        assert!(detail.starts_with("nobody is asked about it"), "{detail}");
+        assert!(detail.contains("OAUTHGATE_OPAQUE_PREFIXES"), "{detail}");
+    }
+    let jwts = [issuer(A, TokenMode::Jwt, &[])];
+    for (issuers, token) in [(&jwts, "1//0abc"), (&listed, "a.b.c")] {
+        let (_, detail) = explained(issuers, token);
+        assert!(!detail.contains("nobody is asked"), "{token}: {detail}");
+    }
+}
+
 #[test]
 fn credentials_must_fit_the_form() {
     use IntrospectionCredentials as By;
