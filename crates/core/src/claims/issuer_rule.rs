@@ -32,7 +32,7 @@ impl IssuerTemplate {
     /// When there is not exactly one claim's name in braces, between slashes.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
         let wrong = || {
-            let example = "one claim's name in braces, for example https://login.microsoftonline.com/{tid}/v2.0";
+            let example = "one claim's name in braces, as a whole segment of the path, for example https://login.microsoftonline.com/{tid}/v2.0";
             SettingError::new("not a template of issuers", example)
         };
         let (before, rest) = text.split_once('{').ok_or_else(wrong)?;

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use oauthgate_remote::ProviderSettings;
+use oauthgate_remote::{ProviderSettings, env::table};
 use url::{Host, Url};
 
 use super::{
@@ -91,7 +91,10 @@ fn covers(listener: IpAddr, asked: IpAddr, this_machine: impl Fn(IpAddr) -> bool
 fn refuse_what_the_validator_refuses(resources: &[ResourceSettings], mistakes: &mut Mistakes) {
     for (position, resource) in resources.iter().enumerate() {
         for mistake in resource.provider.mistakes() {
-            let setting = format!("resource[{position}].{}", mistake.setting);
+            let setting = match (resources, variable(&mistake.setting)) {
+                ([_], Some(variable)) => variable.to_owned(),
+                _ => format!("resource[{position}].{}", mistake.setting),
+            };
             mistakes.add(
                 setting,
                 mistake.value.as_deref(),
@@ -100,6 +103,12 @@ fn refuse_what_the_validator_refuses(resources: &[ResourceSettings], mistakes: &
             );
         }
     }
+}
+
+/// The variable of an issuer's setting, by its key.
+fn variable(key: &str) -> Option<&'static str> {
+    let setting = table::ISSUER.iter().find(|setting| setting.key == key)?;
+    Some(setting.name)
 }
 
 /// No two resources may claim the same path, the same metadata document or the same name.

@@ -18,6 +18,7 @@ pub(super) fn warnings(resources: &[ResourceSettings]) -> Vec<String> {
             pinned(issuer),
             withdrawn(issuer),
             no_patience(issuer),
+            email_as_identity(issuer),
         ];
         let verifier = issuer.verifier(&resource.provider.resource);
         let of_rules = verifier.map_or_else(|_| Vec::new(), |verifier| verifier.warnings());
@@ -88,6 +89,19 @@ fn unknown_provider(issuer: &IssuerSettings) -> Option<String> {
 fn names_the_kind(issuer: &IssuerSettings) -> bool {
     issuer.profile.requirements().next().is_some()
         || issuer.profile.token_types == TokenTypes::access_token_only()
+}
+
+/// An address is given to somebody else one day, and with it whatever its owner could do here.
+fn email_as_identity(issuer: &IssuerSettings) -> Option<String> {
+    let profile = &issuer.profile;
+    let claim = profile
+        .user
+        .iter()
+        .find(|claim| profile.email.contains(claim))?;
+    Some(format!(
+        "{}: the user's id is taken from `{claim}`, an e-mail address, which can be given to somebody else: name a claim that cannot in OAUTHGATE_USER_CLAIMS",
+        issuer.name()
+    ))
 }
 
 fn shared_secret(issuer: &IssuerSettings) -> Option<String> {

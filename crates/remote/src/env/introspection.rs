@@ -1,11 +1,12 @@
 //! How an authorization server is asked about tokens that only it can read.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use oauthgate_core::{
     Profile, SettingError,
     context::{IntrospectionForm, TokenMode},
 };
+use url::Url;
 
 use super::{
     Because, Setting, SettingReader, contradictions::is_mode_known, secret_file, table, values,
@@ -105,18 +106,28 @@ pub(super) fn introspection_from(
     if profile.token_mode == TokenMode::Jwt {
         if is_mode_known(reader) {
             refuse_all(reader);
+        } else {
+            let _ = (url(reader), ttl(reader), method(reader));
         }
         return None;
     }
-    let url = reader.value(&table::INTROSPECTION_URL, values::fetched_url);
+    let url = url(reader);
     let credentials = credentials(reader, profile);
-    let ttl = reader.value(&table::INTROSPECTION_CACHE_TTL, |text| {
-        values::seconds(text, 0..=LONGEST_ANSWER_TTL.as_secs())
-    });
+    let ttl = ttl(reader);
     let settings = IntrospectionSettings::new(credentials?).with_cache_ttl(ttl?);
     Some(match url {
         Some(url) => settings.at(url),
         None => settings,
+    })
+}
+
+fn url(reader: &mut impl SettingReader) -> Option<Url> {
+    reader.value(&table::INTROSPECTION_URL, values::fetched_url)
+}
+
+fn ttl(reader: &mut impl SettingReader) -> Option<Duration> {
+    reader.value(&table::INTROSPECTION_CACHE_TTL, |text| {
+        values::seconds(text, 0..=LONGEST_ANSWER_TTL.as_secs())
     })
 }
 

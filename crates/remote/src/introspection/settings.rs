@@ -161,15 +161,15 @@ impl IntrospectionSettings {
             | (IntrospectionForm::GitHubApplication, By::Basic { .. }) => Ok(()),
             (IntrospectionForm::GoogleTokeninfo, _) => Err(SettingError::new(
                 "Google's tokeninfo wants no credentials, and ours would be sent in vain",
-                "no introspection_auth and no secret",
+                "no OAUTHGATE_INTROSPECTION_AUTH (`introspection_auth`) and no credentials",
             )),
             (IntrospectionForm::GitHubApplication, _) => Err(SettingError::new(
                 "GitHub knows its applications by id and secret in a Basic header",
-                "introspection_auth = basic, with introspection_client_id and introspection_client_secret",
+                "OAUTHGATE_INTROSPECTION_CLIENT_ID and OAUTHGATE_INTROSPECTION_CLIENT_SECRET, and no other method",
             )),
             (_, By::Nothing) => Err(SettingError::new(
                 "an introspection endpoint that answers anybody would tell strangers which tokens are good (RFC 7662 §2.1)",
-                "introspection_auth basic, post, bearer or private_key_jwt, and its credentials",
+                "basic, post, bearer or private_key_jwt, and its credentials",
             )),
             _ => Ok(()),
         }
@@ -185,7 +185,7 @@ impl IntrospectionSettings {
             }
             None if form == IntrospectionForm::Rfc9701 => Err(SettingError::new(
                 "a signed answer names the client that it is for (RFC 9701 §5), and we have no client id",
-                "introspection_client_id",
+                "the client id under which this service is registered",
             )),
             _ => Ok(()),
         }

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oauthgate_core::context::{IntrospectionForm, Preset, TokenMode};
+use oauthgate_core::{
+    ResourceIdentifier,
+    context::{IntrospectionForm, Preset, TokenMode},
+};
 use oauthgate_remote::{
-    IssuerSettings,
+    IssuerSettings, ProviderSettings,
     env::{settings_from, table},
 };
 use proptest::prelude::*;
@@ -139,6 +142,14 @@ fn by_library(changes: &[(&str, &str)]) -> Result<IssuerSettings, Vec<(String, S
     }
 }
 
+/// What the library refuses once a provider is made of these settings.
+fn refused_when_made(issuer: &IssuerSettings) -> Vec<String> {
+    let resource = ResourceIdentifier::parse("https://mcp.example.com/mcp").unwrap();
+    let provider = ProviderSettings::new(resource, issuer.clone());
+    let mistakes = provider.mistakes().into_iter();
+    mistakes.map(|mistake| mistake.problem).collect()
+}
+
 pub(super) fn by_gateway(
     changes: &[(&str, &str)],
 ) -> Result<IssuerSettings, Vec<(String, String)>> {
@@ -216,7 +227,7 @@ proptest! {
             },
             // What only contradicts the rules is refused when the library's provider is made.
             (Ok(library), Err(mistakes)) => prop_assert!(
-                mistakes.iter().all(|(setting, _)| setting.starts_with("resource[0].")),
+                mistakes.iter().all(|(_, problem)| refused_when_made(&library).contains(problem)),
                 "{:?} {:?}", library, mistakes
             ),
             (Err(mistakes), Ok(_)) => prop_assert!(false, "{:?}", mistakes),
@@ -475,12 +486,47 @@ fn whoever_names_a_place_of_keys_is_not_led_to_the_presets_own() {
 #[case::r19_client_claim(&[("OAUTHGATE_AUDIENCE_CLAIM", "/azp")], "taken from `/azp`")]
 #[case::r21_known_client(&[("OAUTHGATE_ALLOWED_CLIENTS", "app other"), ("OAUTH_AUDIENCE", "app")], "is a client of this issuer")]
 #[case::r17_unknown_provider(&[("OAUTH_AUDIENCE", "app")], "looks like a client's id")]
+#[case::r26_email_as_identity(&[("OAUTHGATE_USER_CLAIMS", "/upn /email")], "is taken from `/email`, an e-mail address")]
 fn what_is_legal_and_risky_is_warned_about(#[case] changes: &[(&str, &str)], #[case] told: &str) {
     let warnings = Setup::new(changes).load().warnings;
     assert!(
         warnings.iter().any(|line| line.contains(told)),
         "{warnings:?}"
     );
+}
+
+#[test]
+fn what_the_validator_refuses_is_told_by_the_name_of_the_variable() {
+    let google = [
+        ("OAUTH_ISSUER_URL", "https://accounts.google.com"),
+        ("OAUTH_AUDIENCE", "app"),
+        ("OAUTHGATE_TOKEN_MODE", "auto"),
+    ];
+    let signed_answers = [
+        ("OAUTHGATE_TOKEN_MODE", "opaque"),
+        ("OAUTHGATE_INTROSPECTION_FORM", "rfc9701"),
+        ("OAUTHGATE_INTROSPECTION_BEARER_TOKEN", "word"),
+    ];
+    for (changes, named) in [
+        (google, "OAUTHGATE_TOKEN_MODE"),
+        (signed_answers, "OAUTHGATE_INTROSPECTION_CLIENT_ID"),
+    ] {
+        let mistakes = by_gateway(&changes).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert_eq!(mistakes[0].0, named, "{mistakes:?}");
+    }
+}
+
+#[test]
+fn a_wrong_mode_hides_no_other_mistake_about_introspection() {
+    let mistakes = by_gateway(&[
+        ("OAUTHGATE_TOKEN_MODE", "both"),
+        ("OAUTHGATE_INTROSPECTION_URL", "http://auth.example.com/i"),
+        ("OAUTHGATE_INTROSPECTION_AUTH", "digest"),
+        ("OAUTHGATE_INTROSPECTION_CACHE_TTL", "-1"),
+    ])
+    .unwrap_err();
+    assert_eq!(mistakes.len(), 4, "{mistakes:?}");
 }
 
 #[test]
