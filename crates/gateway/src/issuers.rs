@@ -41,8 +41,8 @@ pub struct Report {
     pub place: String,
     /// Whether its tokens can be verified now.
     pub usable: bool,
-    /// Whether it needs no keys: the secret shared with it verifies its tokens.
-    pub shares_secret: bool,
+    /// Whether it needs no keys: a shared secret verifies its tokens, or it is asked about all of them.
+    pub keys_optional: bool,
     /// Keys held and used.
     pub keys: usize,
     /// Members of the set that are not used.
@@ -333,7 +333,7 @@ impl Trusted {
             resources: self.resources.clone(),
             place: status.place,
             usable: status.servable,
-            shares_secret: status.optional,
+            keys_optional: status.optional,
             keys: status.keys,
             skipped_keys: status.skipped,
             age_seconds: status.age.map(|age| age.as_secs()),
@@ -367,7 +367,7 @@ impl Report {
                 let detail = "the operator suspended it: its tokens are answered 503";
                 Some(("suspended", detail.to_owned()))
             }
-            (None, _) | (_, None) if self.shares_secret => None,
+            (None, _) | (_, None) if self.keys_optional => None,
             (None, _) | (_, None) => {
                 let detail = "no keys were ever loaded: its tokens are answered 503";
                 Some(("no_keys", detail.to_owned()))
@@ -431,7 +431,7 @@ mod tests {
             resources: vec!["mcp".to_owned()],
             place: "metadata".to_owned(),
             usable: true,
-            shares_secret: false,
+            keys_optional: false,
             keys: 2,
             skipped_keys: 0,
             age_seconds: Some(7_260),
@@ -493,7 +493,7 @@ mod tests {
     #[test]
     fn trap_23_an_issuer_that_shares_a_secret_may_publish_no_keys() {
         let silent = Report {
-            shares_secret: true,
+            keys_optional: true,
             keys: 0,
             age_seconds: None,
             remaining_seconds: None,

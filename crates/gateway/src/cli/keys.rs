@@ -225,9 +225,9 @@ fn state(issuer: &Value) -> String {
             .map(|it| time(Duration::from_secs(it)))
     };
     let (Some(age), Some(remaining)) = (since("age_seconds"), since("remaining_seconds")) else {
-        let state = match (&issuer["suspended"], &issuer["shares_secret"]) {
+        let state = match (&issuer["suspended"], &issuer["keys_optional"]) {
             (Value::Bool(true), Value::Bool(true)) => "suspended; no keys were ever loaded",
-            (_, Value::Bool(true)) => "no keys were ever loaded, and the shared secret needs none",
+            (_, Value::Bool(true)) => "no keys were ever loaded, and its tokens need none",
             _ => "no keys were ever loaded",
         };
         return state.to_owned();

@@ -111,7 +111,7 @@ fn trap_23_an_issuer_that_shares_a_secret_is_served_and_ready_without_a_key() {
     );
     let (is_ready, report) = page(admin, "GET /readyz HTTP/1.1");
     assert!(
-        is_ready && report["issuers"][0]["shares_secret"] == true,
+        is_ready && report["issuers"][0]["keys_optional"] == true,
         "{report}"
     );
     assert_eq!(report["warnings"], json!([]));
