@@ -153,6 +153,12 @@ impl Emulation {
         self.0.provider.clients()
     }
 
+    /// Whether the first of the [`clients`](Self::clients) has the secret, too.
+    #[must_use]
+    pub fn login_needs_secret(self) -> bool {
+        self.0.provider.login_needs_secret()
+    }
+
     /// The secret of those [`clients`](Self::clients) that have one.
     pub const CLIENT_SECRET: &'static str = "dev-secret";
 

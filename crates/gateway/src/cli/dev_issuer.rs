@@ -111,15 +111,19 @@ fn instructions(issuer: &DevIssuer, emulation: Emulation) -> String {
         .collect();
     let [person, machine] = emulation.clients();
     let hosts = emulation.hosts().join(" ");
+    let secret = Emulation::CLIENT_SECRET;
+    let persons_secret = match emulation.login_needs_secret() {
+        true => format!(" with the secret {secret}"),
+        false => String::new(),
+    };
     let mint = format!("http://{}/control/mint", issuer.address());
     format!(
         "\n# {title}. A gate that takes its tokens:\n{settings}\
          \n# A user's token (kinds: user, machine, id, refresh, opaque):\n\
          curl -s {mint} -H 'content-type: application/json' -d '{{\"kind\":\"user\"}}'\n\
-         \n# Clients: {person} logs people in at http://127.0.0.1/callback, any port;\n\
+         \n# Clients: {person} logs people in{persons_secret} at http://127.0.0.1/callback, any port;\n\
          # {machine} has the secret {secret}. Host names of the provider: {hosts}\n",
         title = emulation.title(),
-        secret = Emulation::CLIENT_SECRET,
     )
 }
 
