@@ -10,6 +10,7 @@
 mod cell;
 mod column;
 mod introspection;
+mod no_answer;
 mod self_signed;
 
 use futures_util::future::join_all;
