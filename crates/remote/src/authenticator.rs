@@ -1,6 +1,6 @@
 //! From a token to a caller: the one path that every front door takes.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use oauthgate_core::{
     CompactJws, Denial, KeyId, ProtectedResource, Reason, SignatureVerified, UserContext, Verifier,
@@ -11,7 +11,7 @@ use crate::{
     ConfigurationError, IssuerSettings, KeyStatus, KeyStores, ProviderSettings,
     clock::Clock,
     error::Mistake,
-    introspection::{Introspector, routing::Routing},
+    introspection::{Bearer, Introspector, routing::Routing},
     jwks::KeyStore,
 };
 
@@ -116,9 +116,22 @@ impl Authenticator {
     /// # Errors
     /// The refusal.
     pub async fn validate(&self, token: &str) -> Result<UserContext, Denial> {
+        self.validate_from(token, None).await
+    }
+
+    /// Who is calling with this token, which came from this address. The address decides nothing about the
+    /// token: it gets a share only of the questions about tokens that nobody knows.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn validate_from(
+        &self,
+        token: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<UserContext, Denial> {
         let limit = self.verifiers.max_token_length();
         if let Some(position) = self.routing.taker_of(token, limit)? {
-            return self.introspected(token, position).await;
+            return self.introspected(token, position, peer).await;
         }
         let jws = CompactJws::parse_with_limit(token, limit)
             .map_err(|refused| self.routing.explained(refused))?;
@@ -130,7 +143,12 @@ impl Authenticator {
     }
 
     /// The answer of the authorization server in the place of a signature; then the same checks.
-    async fn introspected(&self, token: &str, position: usize) -> Result<UserContext, Denial> {
+    async fn introspected(
+        &self,
+        token: &str,
+        position: usize,
+        peer: Option<IpAddr>,
+    ) -> Result<UserContext, Denial> {
         let verifier = at(self.verifiers.verifiers(), position)?;
         // The operator's word on the issuer holds for tokens without a signature too.
         at(&self.stores, position)?.admits_issuer().await?;
@@ -138,7 +156,7 @@ impl Authenticator {
         let introspector = introspector
             .as_ref()
             .ok_or_else(|| Denial::new(Reason::UnknownIssuer))?;
-        let answered = introspector.ask(token).await?;
+        let answered = introspector.ask(token, peer.map(Bearer::at)).await?;
         let now = self.clock.now();
         let validated =
             verifier.validate_introspected(&answered.claims, answered.ask_again, now)?;

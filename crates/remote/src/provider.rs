@@ -131,14 +131,23 @@ impl OAuth21Provider {
     /// # Errors
     /// The refusal.
     pub async fn validate(&self, token: &str) -> Result<UserContext, Denial> {
-        let result = self.shared.authenticator.validate(token).await;
+        self.validate_from(token, None).await
+    }
+
+    async fn validate_from(
+        &self,
+        token: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<UserContext, Denial> {
+        let result = self.shared.authenticator.validate_from(token, peer).await;
         if needed_keys(&result) {
             self.shared.keys.start_upkeep_once();
         }
         result
     }
 
-    /// Who is calling. The peer's address goes into the log line of a refusal and nowhere else.
+    /// Who is calling. The peer's address goes into the log line of a refusal, and is counted while the
+    /// authorization server is asked about a token that nobody knows: one address gets a share of such questions.
     ///
     /// # Errors
     /// The refusal.
@@ -148,7 +157,7 @@ impl OAuth21Provider {
         peer: Option<IpAddr>,
     ) -> Result<UserContext, Denial> {
         let result = match BearerToken::from_request(parts) {
-            Ok(token) => self.validate(token.expose()).await,
+            Ok(token) => self.validate_from(token.expose(), peer).await,
             Err(denial) => Err(denial),
         };
         if let Err(denial) = &result {

@@ -2,10 +2,12 @@
 //! number of requests. A question belongs to nobody: a request that is cancelled cancels nothing.
 //!
 //! Tokens that were good a while ago and tokens that nobody knows have a lane each, so that no flood of
-//! made-up tokens keeps those waiting who were served a minute ago.
+//! made-up tokens keeps those waiting who were served a minute ago. Of the latter lane one address gets a
+//! share only, so that no single stranger keeps everybody out who has not been here yet.
 
 use std::{
     collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +20,23 @@ use super::{memory::Digest, trouble::Trouble};
 pub(super) const AT_ONCE: usize = 16;
 /// Questions that are asked or wait for their turn in one lane.
 pub(super) const MOST: usize = 256;
+/// How many of those may be about tokens that one address brought and nobody knows: few enough to be asked
+/// within the time that others wait for their turn.
+pub(super) const SHARE: usize = 64;
+
+/// Who brought a token: an address, or a network of 64 bits of IPv6, where one stranger has all addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Bearer(IpAddr);
+
+impl Bearer {
+    pub(crate) fn at(address: IpAddr) -> Self {
+        const NETWORK: u128 = u128::MAX << 64;
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+            address => address,
+        })
+    }
+}
 
 /// Why somebody asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +66,8 @@ struct Board<T: Clone> {
     next: u64,
     due: usize,
     unknown: usize,
+    /// Of the unknown, how many each brought; gone with the last.
+    brought: HashMap<Bearer, usize>,
 }
 
 #[derive(Debug)]
@@ -62,6 +83,8 @@ pub(super) struct Slot<T: Clone> {
     digest: Digest,
     number: u64,
     lane: Lane,
+    /// Whose share it takes.
+    bearer: Option<Bearer>,
 }
 
 /// The board was looked at.
@@ -82,6 +105,7 @@ impl<T: Clone> Flights<T> {
                 next: 0,
                 due: 0,
                 unknown: 0,
+                brought: HashMap::new(),
             }),
             due: Semaphore::new(AT_ONCE),
             unknown: Semaphore::new(AT_ONCE),
@@ -93,6 +117,7 @@ impl<T: Clone> Flights<T> {
         self: &Arc<Self>,
         digest: Digest,
         lane: Lane,
+        bearer: Option<Bearer>,
         take_off: impl FnOnce(Slot<T>) -> Flight<T>,
     ) -> Joined<T> {
         let mut board = self.board();
@@ -103,11 +128,14 @@ impl<T: Clone> Flights<T> {
         if let Some(Some(flight)) = under_way {
             return Joined::Passenger(flight);
         }
-        let count = board.count(lane);
-        if *count >= MOST {
+        let bearer = bearer.filter(|_| lane == Lane::Unknown);
+        if *board.count(lane) >= MOST || board.brought_by(bearer) >= SHARE {
             return Joined::Full;
         }
-        *count += 1;
+        *board.count(lane) += 1;
+        if let Some(bearer) = bearer {
+            *board.brought.entry(bearer).or_default() += 1;
+        }
         board.next += 1;
         let number = board.next;
         let flight = take_off(Slot {
@@ -115,6 +143,7 @@ impl<T: Clone> Flights<T> {
             digest,
             number,
             lane,
+            bearer,
         });
         if let Some(weak) = flight.downgrade() {
             let entry = Entry {
@@ -139,6 +168,7 @@ impl<T: Clone> Flights<T> {
     pub(super) fn len(&self) -> usize {
         let board = self.board();
         assert!(board.flights.len() <= board.due + board.unknown);
+        assert!(board.brought.values().sum::<usize>() <= board.unknown);
         board.due + board.unknown
     }
 
@@ -154,6 +184,24 @@ impl<T: Clone> Board<T> {
             Lane::Unknown => &mut self.unknown,
         }
     }
+
+    fn brought_by(&self, bearer: Option<Bearer>) -> usize {
+        let count = bearer.and_then(|bearer| self.brought.get(&bearer));
+        count.copied().unwrap_or_default()
+    }
+
+    fn leave(&mut self, lane: Lane, bearer: Option<Bearer>) {
+        let count = self.count(lane);
+        *count = count.saturating_sub(1);
+        if let Some(bearer) = bearer
+            && let Some(count) = self.brought.get_mut(&bearer)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.brought.remove(&bearer);
+            }
+        }
+    }
 }
 
 impl<T: Clone> Slot<T> {
@@ -165,8 +213,7 @@ impl<T: Clone> Slot<T> {
 impl<T: Clone> Drop for Slot<T> {
     fn drop(&mut self) {
         let mut board = self.flights.board();
-        let count = board.count(self.lane);
-        *count = count.saturating_sub(1);
+        board.leave(self.lane, self.bearer);
         let is_ours = |entry: &Entry<T>| entry.number == self.number;
         if board.flights.get(&self.digest).is_some_and(is_ours) {
             board.flights.remove(&self.digest);

@@ -9,7 +9,7 @@
 //! 3. An answer is believed for the configured time at most, and never beyond the token's `exp`.
 //! 4. One question for a token at a time, a bounded number in all, and a bounded wait. Made-up tokens
 //!    have a lane and a memory of their own: they keep nobody waiting who was served before, and push no
-//!    good token out of memory.
+//!    good token out of memory. One address gets a share of that lane only.
 //! 5. A question belongs to nobody: a request that is cancelled cancels nothing.
 
 mod assertion;
@@ -53,6 +53,7 @@ use self::{
     trouble::Trouble,
 };
 pub(crate) use self::{
+    flights::Bearer,
     memory::Answered,
     plan::{Ground, Plan},
 };
@@ -145,12 +146,16 @@ impl Introspector {
     ///
     /// # Errors
     /// `introspection_unavailable`, `introspection_refused`, `inactive_token`.
-    pub(crate) async fn ask(&self, token: &str) -> Result<Arc<Answered>, Denial> {
+    pub(crate) async fn ask(
+        &self,
+        token: &str,
+        bearer: Option<Bearer>,
+    ) -> Result<Arc<Answered>, Denial> {
         let digest = self.engine.memory.place_of(token);
         if let Ok(known) = self.engine.recalled(&digest) {
             return known.verdict();
         }
-        let flight = match self.board(digest, token) {
+        let flight = match self.board(digest, token, bearer) {
             Joined::Passenger(flight) | Joined::Pilot(flight) => flight,
             Joined::Full => {
                 Tally::count(&self.engine.tally.turned_away);
@@ -169,12 +174,12 @@ impl Introspector {
     }
 
     /// The flight about this token. An answer may have come since the memory was looked at.
-    fn board(&self, digest: Digest, token: &str) -> Joined<Known> {
+    fn board(&self, digest: Digest, token: &str, bearer: Option<Bearer>) -> Joined<Known> {
         let lane = match self.engine.recalled(&digest) {
             Ok(known) => return Joined::Passenger(async { Ok(known) }.boxed().shared()),
             Err(lane) => lane,
         };
-        let joined = self.engine.flights.join(digest, lane, |slot| {
+        let joined = self.engine.flights.join(digest, lane, bearer, |slot| {
             fly(Arc::clone(&self.engine), token.to_owned(), digest, slot)
         });
         if let Joined::Pilot(flight) = &joined

@@ -25,7 +25,7 @@ fn introspector(server: &Scripted) -> Introspector {
 
 async fn reason(introspector: &Introspector, token: &str) -> Option<Reason> {
     introspector
-        .ask(token)
+        .ask(token, None)
         .await
         .err()
         .map(|denial| denial.reason())
@@ -41,7 +41,7 @@ async fn a_thousand_requests_with_one_token_cost_one_question() {
     server.knows("token", good("ana"));
     server.takes(Duration::from_millis(200));
     let introspector = introspector(&server);
-    let answers = join_all((0..1_000).map(|_| introspector.ask("token"))).await;
+    let answers = join_all((0..1_000).map(|_| introspector.ask("token", None))).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(server.asked().len(), 1);
     assert_eq!(introspector.engine.flights.len(), 0);
@@ -56,11 +56,11 @@ async fn e7_concurrent_questions_get_the_answers_of_their_own_tokens() {
         server.knows(token, good(token));
     }
     let introspector = introspector(&server);
-    let answers = join_all(tokens.iter().map(|token| introspector.ask(token))).await;
+    let answers = join_all(tokens.iter().map(|token| introspector.ask(token, None))).await;
     for (token, answer) in tokens.iter().zip(answers) {
         let shown = format!("{:?}", answer.unwrap().claims);
         assert!(!shown.contains("token"), "claims are not shown: {shown}");
-        let again = introspector.ask(token).await.unwrap();
+        let again = introspector.ask(token, None).await.unwrap();
         assert_eq!(subject(&again), *token);
     }
     assert!(server.most_at_once() <= flights::AT_ONCE);
@@ -90,16 +90,18 @@ async fn a_cancelled_request_cancels_nothing() {
     server.knows("token", good("ana"));
     server.takes(Duration::from_millis(500));
     let introspector = introspector(&server);
-    let impatient = tokio::time::timeout(Duration::from_millis(100), introspector.ask("token"));
+    let impatient =
+        tokio::time::timeout(Duration::from_millis(100), introspector.ask("token", None));
     assert!(impatient.await.is_err());
-    assert!(introspector.ask("token").await.is_ok());
+    assert!(introspector.ask("token", None).await.is_ok());
     assert_eq!(server.asked().len(), 1);
     // Nor when everybody leaves.
     server.knows("other", good("ana"));
-    let impatient = tokio::time::timeout(Duration::from_millis(100), introspector.ask("other"));
+    let impatient =
+        tokio::time::timeout(Duration::from_millis(100), introspector.ask("other", None));
     assert!(impatient.await.is_err());
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(introspector.ask("other").await.is_ok());
+    assert!(introspector.ask("other", None).await.is_ok());
     assert_eq!(server.asked().len(), 2);
     assert_eq!(introspector.engine.flights.len(), 0);
 }
@@ -119,12 +121,13 @@ async fn without_background_tasks_a_question_that_nobody_waits_for_leaves_nothin
     );
     for number in 0..1_000 {
         let token = format!("token {number}");
-        let impatient = tokio::time::timeout(Duration::from_millis(1), introspector.ask(&token));
+        let impatient =
+            tokio::time::timeout(Duration::from_millis(1), introspector.ask(&token, None));
         assert!(impatient.await.is_err());
         assert_eq!(introspector.engine.flights.len(), 0);
     }
     server.knows("token", good("ana"));
-    assert!(introspector.ask("token").await.is_ok());
+    assert!(introspector.ask("token", None).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +169,7 @@ async fn e18_trouble_is_never_remembered_as_an_answer() {
     let introspector = introspector(&server);
     for trouble in [Trouble::unavailable("500"), Trouble::refused("401")] {
         server.fails(Some(trouble.clone()));
-        let denial = introspector.ask("token").await.unwrap_err();
+        let denial = introspector.ask("token", None).await.unwrap_err();
         assert_eq!(denial.code(), trouble.code());
     }
     server.fails(None);
@@ -253,7 +256,7 @@ async fn a_clock_that_stands_at_the_end_of_time_overflows_nothing() {
     let clock = Arc::new(FakeClock::default());
     clock.shift_time_of_day(i64::MAX / 2);
     let introspector = server.introspector(MINUTE, clock);
-    assert!(introspector.ask("token").await.is_ok());
+    assert!(introspector.ask("token", None).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +264,7 @@ async fn h2_nothing_shows_a_token_or_a_secret() {
     let server = Scripted::default();
     server.knows("canary-token", good("ana"));
     let introspector = introspector(&server);
-    introspector.ask("canary-token").await.unwrap();
+    introspector.ask("canary-token", None).await.unwrap();
     let credentials = IntrospectionCredentials::Basic {
         client_id: "gate".to_owned(),
         secret: Secret::new("canary-secret"),
@@ -278,4 +281,37 @@ async fn h2_nothing_shows_a_token_or_a_secret() {
         IntrospectionSettings::new(bearer),
     );
     assert!(!shown.contains("canary"), "{shown}");
+}
+
+/// Tokens that one address makes up as fast as it can, and somebody who has not been here before.
+#[tokio::test(start_paused = true)]
+async fn one_address_that_makes_up_tokens_keeps_no_newcomer_out() {
+    let server = Scripted::default();
+    for number in 0..3 {
+        server.knows(&format!("token {number}"), good("ana"));
+    }
+    server.takes(Duration::from_millis(300));
+    let introspector = introspector(&server);
+    let at = |address: &str| Some(Bearer::at(address.parse().unwrap()));
+    let mut flood = tokio::task::JoinSet::new();
+    for number in 0..1_000_u64 {
+        let (introspector, stranger) = (introspector.clone(), at(&format!("2001:db8::{number}")));
+        flood.spawn(async move {
+            for round in 0.. {
+                let made_up = format!("made up {number} {round}");
+                let _ = introspector.ask(&made_up, stranger).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let newcomers = [at("2001:db8:0:1::1"), at("192.0.2.1"), None];
+    for (number, newcomer) in newcomers.into_iter().enumerate() {
+        assert!(introspector.engine.flights.len() <= flights::SHARE);
+        let token = format!("token {number}");
+        assert!(introspector.ask(&token, newcomer).await.is_ok());
+    }
+    flood.shutdown().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(introspector.engine.flights.len(), 0);
 }
