@@ -87,6 +87,32 @@ fn every_page_promises_who_the_user_is() {
     }
 }
 
+/// A page may leave out places that its provider does not use, and never turns two around.
+#[test]
+fn every_table_names_the_places_of_its_preset() {
+    // The page of GitHub shows the answer as GitHub gives it, before its members get their usual names.
+    for page in pages().filter(|page| page.preset != "github") {
+        let preset = Preset::all().iter().find(|it| it.name == page.preset);
+        let profile = preset.expect("a preset for the page").profile();
+        for promise in page.promises() {
+            let places = match promise.header.as_str() {
+                "X-Auth-Request-User" => &profile.user,
+                "X-Auth-Tenant" => &profile.tenant,
+                "X-Auth-Request-Groups" => &profile.groups,
+                "X-Auth-Client" => &profile.client,
+                "X-Auth-Scopes" => &profile.scopes,
+                "X-Auth-Request-Email" => &profile.email,
+                other => panic!("{}: {other}", page.preset),
+            };
+            let mut places = places.iter().map(ToString::to_string);
+            for claim in &promise.claims {
+                let is_in_order = places.any(|place| place == *claim);
+                assert!(is_in_order, "{}: {claim}", page.preset);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_table_of_all_links_every_page() {
     let table = Page::named("README");
