@@ -73,7 +73,7 @@ fn trap_30_an_opaque_token_is_told_by_its_first_letters() {
         ("ory_at_Zx.y", "strategies.access_token"),
         ("ory_rt_Zx.y", "refresh token"),
         ("oat_abc", "Clerk"),
-        ("dGhpcyBpcyBvcGFxdWU", "OAUTHGATE_INTROSPECTION_URL"),
+        ("dGhpcyBpcyBvcGFxdWU", "OAUTHGATE_TOKEN_MODE=auto"),
         ("xya29.a0", "`audience`"),
     ] {
         let advice = advice(token, Reason::OpaqueToken);
