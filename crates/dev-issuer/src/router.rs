@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{StatusCode, header, uri::Authority},
+    http::{HeaderName, HeaderValue, StatusCode, header, uri::Authority},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -22,6 +22,13 @@ use crate::{
 /// No request of any flow is larger.
 const MAX_BODY: usize = 64 * 1024;
 
+/// Every answer says that nobody real gave it: a resource server that asks about tokens sees no key by which it
+/// could tell.
+const MARK: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-oauthgate-dev-issuer"),
+    HeaderValue::from_static("true"),
+);
+
 pub(crate) fn router(state: &Arc<IssuerState>) -> Router {
     let mut routes = open_routes(state).merge(authorize_routes(state));
     if state.options.control_api {
@@ -32,7 +39,15 @@ pub(crate) fn router(state: &Arc<IssuerState>) -> Router {
     if !state.has_real_names() {
         routes = routes.layer(middleware::from_fn(refuse_foreign_hosts));
     }
-    routes.with_state(Arc::clone(state))
+    routes
+        .layer(middleware::map_response(mark))
+        .with_state(Arc::clone(state))
+}
+
+async fn mark(mut response: Response) -> Response {
+    let (name, value) = MARK;
+    response.headers_mut().insert(name, value);
+    response
 }
 
 /// What a client in a browser may call from any origin.

@@ -50,7 +50,8 @@ pub struct KeySettings {
     pub pinned_kids: Vec<String>,
     /// Keys that are never used, by `kid` or RFC 7638 thumbprint.
     pub withdrawn_kids: Vec<String>,
-    /// Whether a key set with a throw-away key of `dev-issuer` is refused; a gate sets it.
+    /// Whether a key set with a throw-away key of `dev-issuer` is refused, and what it answers about opaque tokens; a gate
+    /// sets it.
     pub refuses_dev_keys: bool,
     /// Whether tokens of the issuer can be verified without its key set; [`crate::IssuerSettings`] says so
     /// when a secret is shared.

@@ -151,7 +151,7 @@ variables! {
 
     "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "danger_accept_dev_issuer", Process, Some("false"),
     "true or false",
-    "Accepts the throw-away keys of `oauthgate dev-issuer`. Anybody who runs one can then mint tokens: for tests on loopback only.";
+    "Accepts the throw-away keys of `oauthgate dev-issuer`, and its answers about opaque tokens. Anybody who runs one can then mint tokens: for tests on loopback only.";
 
     "OAUTHGATE_CONFIG", "config", Process, None,
     "the path of a file, for example /etc/oauthgate.toml",

@@ -18,6 +18,9 @@ pub(crate) struct Question {
     pub(crate) body: String,
 }
 
+/// By this header `oauthgate dev-issuer` marks its answers.
+const DEV_ISSUER: &str = "x-oauthgate-dev-issuer";
+
 /// The answer, whatever its status.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Posted {
@@ -25,6 +28,8 @@ pub(crate) struct Posted {
     /// The media type without its parameters, in lower case; `None` when there is none, or two.
     pub(crate) media_type: Option<String>,
     pub(crate) retry_after: Option<RetryAfter>,
+    /// Whether `dev-issuer` gave it, which marks all of its answers.
+    pub(crate) is_dev_issuers: bool,
     pub(crate) body: Vec<u8>,
 }
 
@@ -70,6 +75,7 @@ impl HttpFetcher {
             status: response.status().as_u16(),
             media_type: headers::media_type(headers),
             retry_after: headers::retry_after(headers),
+            is_dev_issuers: headers.contains_key(DEV_ISSUER),
             body: self.body(response).await?,
         })
     }

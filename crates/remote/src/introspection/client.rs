@@ -55,6 +55,8 @@ pub(super) struct Client {
     pub(super) endpoint: Endpoint,
     pub(super) form: IntrospectionForm,
     pub(super) credentials: By,
+    /// Whether a throw-away authorization server is believed nothing.
+    pub(super) refuses_dev_issuer: bool,
     /// Only where signed answers are demanded.
     pub(super) signers: Option<Signers>,
     pub(super) clock: Arc<dyn Clock>,
@@ -154,6 +156,11 @@ impl Client {
     }
 
     async fn read(&self, posted: Posted) -> Result<Verdict, Trouble> {
+        if posted.is_dev_issuers && self.refuses_dev_issuer {
+            return Err(Trouble::refused(
+                "dev-issuer answered, whose throw-away tokens anybody can mint: for tests, set OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER=true",
+            ));
+        }
         let pause = posted.retry_after.map(|after| self.pause(after));
         match (posted.status, self.form) {
             (200, _) => self.answer(posted).await,

@@ -551,3 +551,20 @@ async fn e13_github_is_asked_about_tokens_of_our_app() {
     server.answers(|_| reply(404, "application/json", r#"{"message":"Not Found"}"#));
     assert_eq!(verdict(&gate).await.unwrap_err(), Reason::InactiveToken);
 }
+
+#[tokio::test]
+async fn a16_a_throw_away_server_is_believed_only_where_it_is_meant() {
+    let server = answering(|_| {
+        let mut reply = json_reply(&good("ana"));
+        let mark = axum::http::HeaderValue::from_static("true");
+        reply.headers_mut().insert("x-oauthgate-dev-issuer", mark);
+        reply
+    })
+    .await;
+    let mut strict = issuer(&server, basic());
+    strict.keys.refuses_dev_keys = true;
+    let refused = verdict(&gate(strict)).await.unwrap_err();
+    assert_eq!(refused, Reason::IntrospectionRefused);
+    let meant = issuer(&server, basic());
+    assert_eq!(verdict(&gate(meant)).await.unwrap().user_id(), "ana");
+}

@@ -96,6 +96,7 @@ impl Plan {
             endpoint,
             form: self.form,
             credentials: self.settings.credentials.clone(),
+            refuses_dev_issuer: self.keys.refuses_dev_keys,
             signers: keys.map(|keys| Signers {
                 keys,
                 algorithms: self.algorithms.clone(),

@@ -264,3 +264,15 @@ async fn opaque_tokens_are_introspected_where_the_mode_says_so(#[case] name: &st
     let gone = stage.verdict(Kind::Opaque, gone).await;
     assert_eq!(gone, "401 inactive_token", "{name}");
 }
+
+/// Opaque tokens show no key by which a throw-away server could be told.
+#[rstest]
+#[case::google("google")]
+#[case::github("github")]
+#[case::okta_org("okta-org")]
+#[tokio::test]
+async fn emulations_are_asked_only_where_they_are_meant(#[case] name: &str) {
+    let stage = Stage::of(name, &[("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "false")]).await;
+    let verdict = stage.verdict(Kind::User, Changes::default()).await;
+    assert_eq!(verdict, "503 introspection_refused", "{name}");
+}

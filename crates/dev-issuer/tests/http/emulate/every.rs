@@ -250,3 +250,17 @@ fn names_are_distinct_and_found() {
     }
     assert_eq!(Emulation::named("nobody"), None);
 }
+
+#[tokio::test]
+async fn every_answer_says_that_nobody_real_gave_it() {
+    let it = emulate("google").await;
+    for path in [
+        "/tokeninfo",
+        "/.well-known/openid-configuration",
+        "/nothing",
+    ] {
+        let request = it.server.http.get(it.server.root(path));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["x-oauthgate-dev-issuer"], "true", "{path}");
+    }
+}
