@@ -1,15 +1,19 @@
 //! The issuers that a gate trusts: their key stores, and which resources use them. Readiness, metrics
 //! and the operator's calls all look here, so they cannot disagree.
 
+mod introspection;
+
 use std::{sync::Arc, time::Duration};
 
 use oauthgate_core::{Issuer, text::Printable};
 use oauthgate_remote::{
-    IntrospectionStatus, KeyStatus, KeyStores, OAuth21Provider,
+    KeyStatus, KeyStores, OAuth21Provider,
     jwks::{HeldKey, KeyStore},
     state::SharedStatus,
 };
 use serde::Serialize;
+
+pub use introspection::Introspection;
 
 /// All issuers of a gate. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -119,73 +123,6 @@ impl Sharing {
     }
 }
 
-/// How asking one authorization server about tokens is doing (RFC 7662).
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct Introspection {
-    /// The issuer.
-    pub issuer: String,
-    /// Tells those of one issuer apart, from 1: resources may ask it under other settings.
-    pub store: usize,
-    /// Where it is asked; `None` while its metadata has not said so.
-    pub endpoint: Option<String>,
-    /// Questions asked.
-    pub asked: u64,
-    /// Answers that a token is good.
-    pub active: u64,
-    /// Answers that a token is not good.
-    pub inactive: u64,
-    /// Questions without an answer.
-    pub failed: u64,
-    /// Requests turned away without an answer, because too many questions were under way.
-    pub turned_away: u64,
-    /// Requests whose token was remembered as good.
-    pub cache_hits: u64,
-    /// Requests whose token was remembered as not good.
-    pub inactive_cache_hits: u64,
-    /// Good tokens remembered.
-    pub remembered: usize,
-    /// The code of the last failure, if the last question failed.
-    pub last_failure: Option<&'static str>,
-    /// What that question met.
-    pub failure_detail: Option<String>,
-}
-
-impl Introspection {
-    fn of(status: IntrospectionStatus, store: usize) -> Self {
-        Self {
-            issuer: status.issuer,
-            store,
-            endpoint: status.endpoint,
-            asked: status.asked,
-            active: status.active,
-            inactive: status.inactive,
-            failed: status.failed,
-            turned_away: status.turned_away,
-            cache_hits: status.cache_hits,
-            inactive_cache_hits: status.inactive_cache_hits,
-            remembered: status.remembered,
-            last_failure: status.last_failure,
-            failure_detail: status.failure_detail,
-        }
-    }
-
-    /// What an operator should know.
-    #[must_use]
-    pub fn warning(&self) -> Option<Warning> {
-        let code = self.last_failure?;
-        let detail = self.failure_detail.as_deref().unwrap_or_default();
-        Some(Warning {
-            warning: "introspection_fails",
-            issuer: Some(self.issuer.clone()),
-            detail: format!(
-                "tokens that it must be asked about are answered 503, unless its answer is remembered; {code}: {}",
-                Printable(detail)
-            ),
-        })
-    }
-}
-
 /// Something that an operator should know about an issuer, though its tokens may still be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
@@ -236,9 +173,12 @@ impl Issuers {
         let statuses = self.keys.introspection_status();
         let mut reports: Vec<Introspection> = Vec::with_capacity(statuses.len());
         for status in statuses {
-            let of_same = |other: &&Introspection| other.issuer == status.issuer;
+            let of_same = |other: &&Introspection| other.status.issuer == status.issuer;
             let number = reports.iter().filter(of_same).count() + 1;
-            reports.push(Introspection::of(status, number));
+            reports.push(Introspection {
+                store: number,
+                status,
+            });
         }
         reports
     }

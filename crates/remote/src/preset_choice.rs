@@ -7,8 +7,8 @@ use oauthgate_core::{Issuer, context::Preset};
 /// Which preset holds for an issuer, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PresetChoice {
-    /// The preset's name.
-    pub name: &'static str,
+    /// The preset.
+    pub preset: &'static Preset,
     /// Why it holds.
     pub because: PresetReason,
 }
@@ -28,15 +28,15 @@ pub enum PresetReason {
 impl PresetChoice {
     /// No provider is known.
     pub const UNKNOWN: Self = Self {
-        name: "generic",
+        preset: Preset::GENERIC,
         because: PresetReason::Unknown,
     };
 
     /// A preset that the operator named.
     #[must_use]
-    pub fn named(preset: &Preset) -> Self {
+    pub fn named(preset: &'static Preset) -> Self {
         Self {
-            name: preset.name,
+            preset,
             because: PresetReason::Named,
         }
     }
@@ -45,21 +45,21 @@ impl PresetChoice {
     #[must_use]
     pub fn for_issuer(issuer: &Issuer) -> Self {
         Preset::for_issuer(issuer).map_or(Self::UNKNOWN, |preset| Self {
-            name: preset.name,
+            preset,
             because: PresetReason::Address,
         })
     }
 
-    /// The preset itself. Every choice is made from one, so none is missing.
+    /// The preset's name.
     #[must_use]
-    pub fn preset(&self) -> Option<&'static Preset> {
-        Preset::named(self.name)
+    pub fn name(&self) -> &'static str {
+        self.preset.name
     }
 }
 
 impl fmt::Display for PresetChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "preset {} ({})", self.name, self.because)
+        write!(f, "preset {} ({})", self.name(), self.because)
     }
 }
 

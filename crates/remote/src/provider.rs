@@ -64,7 +64,7 @@ impl OAuth21Provider {
         let (settings, outbound) = env::all_from(lookup)?;
         for issuer in &settings.issuers {
             let because = issuer.preset.because;
-            tracing::info!(issuer = issuer.name(), preset = issuer.preset.name, %because, "reading tokens");
+            tracing::info!(issuer = issuer.name(), preset = issuer.preset.name(), %because, "reading tokens");
         }
         Self::with_key_stores(settings, &KeyStores::builder().outbound(outbound).build())
     }

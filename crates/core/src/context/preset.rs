@@ -3,7 +3,7 @@
 use super::{
     Profile,
     issuer_pattern::{IssuerPattern, filled},
-    providers::PRESETS,
+    providers::{self, PRESETS},
 };
 use crate::Issuer;
 
@@ -84,7 +84,19 @@ pub enum AudienceKind {
     Named(&'static str),
 }
 
+/// There is one preset of a name.
+impl PartialEq for Preset {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Preset {}
+
 impl Preset {
+    /// The preset of whoever follows the standards or the common habits.
+    pub const GENERIC: &'static Self = &providers::generic::PRESET;
+
     /// Every preset, in the order of the documentation.
     #[must_use]
     pub fn all() -> &'static [Self] {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use oauthgate_remote::IntrospectionStatus;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet},
@@ -28,44 +29,44 @@ struct Labels {
 struct Count {
     name: &'static str,
     help: &'static str,
-    value: fn(&Introspection) -> u64,
+    value: fn(&IntrospectionStatus) -> u64,
 }
 
 const COUNTS: &[Count] = &[
     Count {
         name: "introspection_questions",
         help: "Questions about tokens that the authorization server was asked.",
-        value: |report| report.asked,
+        value: |status| status.asked,
     },
     Count {
         name: "introspection_active",
         help: "Answers that a token is good.",
-        value: |report| report.active,
+        value: |status| status.active,
     },
     Count {
         name: "introspection_inactive",
         help: "Answers that a token is not good.",
-        value: |report| report.inactive,
+        value: |status| status.inactive,
     },
     Count {
         name: "introspection_failed",
         help: "Questions without an answer that counts; whoever waited got 503.",
-        value: |report| report.failed,
+        value: |status| status.failed,
     },
     Count {
         name: "introspection_turned_away",
         help: "Requests answered 503 because too many questions were under way.",
-        value: |report| report.turned_away,
+        value: |status| status.turned_away,
     },
     Count {
         name: "introspection_cache_hits",
         help: "Requests whose token was remembered as good.",
-        value: |report| report.cache_hits,
+        value: |status| status.cache_hits,
     },
     Count {
         name: "introspection_inactive_cache_hits",
         help: "Requests whose token was remembered as not good.",
-        value: |report| report.inactive_cache_hits,
+        value: |status| status.inactive_cache_hits,
     },
 ];
 
@@ -79,10 +80,10 @@ impl Collector for IntrospectionMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let labelled = |report: Introspection| {
             let labels = Labels {
-                issuer: report.issuer.clone(),
+                issuer: report.status.issuer.clone(),
                 store: report.store,
             };
-            (labels, report)
+            (labels, report.status)
         };
         let reports: Vec<_> = self
             .issuers
@@ -93,11 +94,11 @@ impl Collector for IntrospectionMetrics {
         for count in COUNTS {
             let values = reports
                 .iter()
-                .map(|(labels, report)| (labels, ConstCounter::new((count.value)(report))));
+                .map(|(labels, status)| (labels, ConstCounter::new((count.value)(status))));
             family(&mut encoder, count.name, None, count.help, values)?;
         }
-        let failing = reports.iter().map(|(labels, report)| {
-            let fails = u8::from(report.last_failure.is_some());
+        let failing = reports.iter().map(|(labels, status)| {
+            let fails = u8::from(status.last_failure.is_some());
             (labels, ConstGauge::new(f64::from(fails)))
         });
         family(

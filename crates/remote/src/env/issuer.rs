@@ -26,7 +26,7 @@ pub fn issuer_from(
 ) -> Option<IssuerSettings> {
     let issuer = issuer(reader);
     let choice = preset(reader, issuer.as_ref()).unwrap_or(PresetChoice::UNKNOWN);
-    let preset = choice.preset()?;
+    let preset = choice.preset;
     let places = Expected {
         places: issuer
             .as_ref()
@@ -162,11 +162,11 @@ fn issuer_template(reader: &mut impl SettingReader, expected: &Expected) -> Opti
 /// The preset given, or the one that follows from the issuer.
 fn preset(reader: &mut impl SettingReader, issuer: Option<&Issuer>) -> Option<PresetChoice> {
     if reader.is_given(&table::PRESET) {
-        let preset: Option<&Preset> = reader.value(&table::PRESET, values::preset);
+        let preset: Option<&'static Preset> = reader.value(&table::PRESET, values::preset);
         return preset.map(PresetChoice::named);
     }
     let choice = PresetChoice::for_issuer(issuer?);
-    reader.note(&table::PRESET, choice.name, Because::Preset(choice));
+    reader.note(&table::PRESET, choice.name(), Because::Preset(choice));
     Some(choice)
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Found by no issuer: what no other preset claims is generic.
-pub(super) const PRESET: Preset = Preset {
+pub(in crate::context) const PRESET: Preset = Preset {
     name: "generic",
     title: "Any other authorization server",
     issuers: &[],

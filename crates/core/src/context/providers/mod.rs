@@ -13,7 +13,7 @@ mod duende;
 mod entra;
 mod entra_external_id;
 mod fusionauth;
-mod generic;
+pub(super) mod generic;
 mod github;
 mod google;
 mod hydra;
