@@ -162,6 +162,8 @@ fn description(reason: Reason) -> &'static str {
         }
         (_, Blame::Token) => "The access token is not valid here",
         (_, Blame::NoCredentials) => "An access token is required",
+        (Reason::UnsupportedRevision, _) => "The protocol version is not supported",
+        (Reason::UnknownSession, _) => "The session is not known",
         (Reason::BodyTooLarge, _) => "The request is too long",
         (_, Blame::Request) => "The request is malformed",
         (_, Blame::Scope) => "The access token lacks a permission that this operation needs",
@@ -170,6 +172,9 @@ fn description(reason: Reason) -> &'static str {
         (_, Blame::Route) => "Nothing is served under this address",
         (_, Blame::Limit) => "Too many refused access tokens from this client",
         (_, Blame::Surroundings) => "Access tokens cannot be verified at the moment",
+        (Reason::UnreadableAnswer, _) => {
+            "The service behind this gate gave an answer that cannot be checked"
+        }
         (_, Blame::UpstreamUnreachable) => "The service behind this gate cannot be reached",
         (_, Blame::UpstreamSlow) => "The service behind this gate did not answer in time",
     }

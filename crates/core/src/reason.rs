@@ -77,6 +77,8 @@ reasons! {
     MalformedMessage, "malformed_message", Request;
     /// `Mcp-Method` or `Mcp-Name` says something else than the body (MCP 2026-07-28).
     HeaderMismatch, "header_mismatch", Request;
+    /// `MCP-Protocol-Version` names a revision that this gate does not know (MCP 2026-07-28, Versioning).
+    UnsupportedRevision, "unsupported_revision", Request;
     /// The body is longer than what a policy may read.
     BodyTooLarge, "body_too_large", Request;
     /// The token is longer than the limit.
@@ -143,6 +145,8 @@ reasons! {
     HostRefused, "host_refused", Origin;
     /// Nothing is served under this path.
     NotServed, "not_served", Route;
+    /// The session is not one that this caller opened here (`Mcp-Session-Id`).
+    UnknownSession, "unknown_session", Route;
     /// This client sent too many refused tokens.
     TooManyRefusedTokens, "too_many_refused_tokens", Limit;
     /// No authorization server metadata could be fetched, so no keys are known.
@@ -161,6 +165,8 @@ reasons! {
     IntrospectionRefused, "introspection_refused", Surroundings;
     /// The upstream refuses connections or cannot be reached.
     UpstreamUnreachable, "upstream_unreachable", UpstreamUnreachable;
+    /// The upstream's answer holds a list that could not be read, so nobody knows what of it the caller may see.
+    UnreadableAnswer, "unreadable_answer", UpstreamUnreachable;
     /// The upstream did not answer in time.
     UpstreamTimeout, "upstream_timeout", UpstreamSlow;
 }
