@@ -6,6 +6,8 @@ mod bench;
 mod check;
 mod command;
 mod debian;
+#[cfg(test)]
+mod numbered;
 mod setup;
 mod test;
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn rule(named: &str) -> AddressRule {
 #[case("https://198.18.0.1/")]
 #[case("https://224.0.0.1/")]
 #[case("https://255.255.255.255/")]
-fn d12_refuses_addresses_that_are_not_public_to_a_public_issuer(#[case] target: &str) {
+fn row_59_d12_refuses_addresses_that_are_not_public_to_a_public_issuer(#[case] target: &str) {
     let refused = rule("https://auth.example.com").admits_url(&url(target));
     assert!(
         matches!(
@@ -184,7 +184,7 @@ fn localhost_must_be_this_machine() {
 #[case("https://user@auth.example.com/")]
 #[case("https://user:secret@auth.example.com/")]
 #[case("https://auth.example.com/#fragment")]
-fn d11_refuses_other_schemes_and_decorated_urls(#[case] target: &str) {
+fn row_57_d11_refuses_other_schemes_and_decorated_urls(#[case] target: &str) {
     assert!(
         rule("https://auth.example.com")
             .admits_url(&url(target))

@@ -79,7 +79,7 @@ fn naming(jwks_uri: &str) -> String {
 }
 
 #[test]
-fn d13_metadata_over_https_names_no_place_without_it() {
+fn row_57_d13_metadata_over_https_names_no_place_without_it() {
     let plain = naming("http://127.0.0.1:9/keys");
     let refused = read_at("https://a.example/m", &plain, None);
     assert!(matches!(refused, Err(Miss::Document(why)) if why.contains("another scheme")));

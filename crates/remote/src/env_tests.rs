@@ -336,7 +336,7 @@ fn h7_no_cognito_variable_may_be_empty_blank_or_quoted(
 #[case("OAUTH_JWKS_MAX_KEYS", "0")]
 #[case("OAUTH_JWKS_MAX_KEYS", "many")]
 #[case("OAUTH_JWKS_MAX_KEYS", "1001")]
-fn c4_d11_values_that_cannot_be_used_are_mistakes(#[case] name: &str, #[case] value: &str) {
+fn row_11_c4_d11_values_that_cannot_be_used_are_mistakes(#[case] name: &str, #[case] value: &str) {
     let error = read(&GOOD, &[(name, value)]).unwrap_err();
     let [mistake] = error.mistakes.as_slice() else {
         panic!("{error}")
@@ -439,7 +439,7 @@ fn a_provider_comes_out_of_any_lookup() {
 }
 
 #[test]
-fn http_on_loopback_is_fine_for_a_developer() {
+fn row_11_http_on_loopback_is_fine_for_a_developer() {
     for issuer in [
         "http://localhost:8080",
         "http://127.0.0.1:8080/realms/a",

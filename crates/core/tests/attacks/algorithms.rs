@@ -158,7 +158,7 @@ fn a4_a19_refuse_every_json_serialization() {
 }
 
 #[test]
-fn a5_refuses_every_algorithm_that_does_not_fit_the_key() {
+fn row_21_a5_refuses_every_algorithm_that_does_not_fit_the_key() {
     let pairs = [&RSA, &P256, &P384, &P521, &ED25519];
     let mut variants = 0;
     for pair in pairs {

@@ -93,7 +93,7 @@ fn lookalikes() -> Vec<String> {
 }
 
 #[test]
-fn c6_compares_audiences_as_whole_strings() {
+fn row_13_c6_compares_audiences_as_whole_strings() {
     let foreign = lookalikes();
     assert!(foreign.len() >= 40);
     for aud in &foreign {

@@ -195,7 +195,7 @@ fn f27_nothing_of_a_token_reaches_the_client() {
 }
 
 #[test]
-fn g11_metadata_names_the_configured_resource() {
+fn row_02_row_06_row_07_row_08_g11_metadata_names_the_configured_resource() {
     let metadata = serde_json::to_value(protected().with_name("Tools").metadata()).unwrap();
     let expected = json!({
         "resource": "https://host/mcp", "authorization_servers": [ISSUER], "scopes_supported": ["a", "b"],
@@ -214,7 +214,7 @@ fn g11_metadata_names_the_configured_resource() {
 }
 
 #[test]
-fn g11_refuses_resource_identifiers_with_two_readings() {
+fn row_10_g11_refuses_resource_identifiers_with_two_readings() {
     let wrong = [
         "",
         "mcp",

@@ -22,7 +22,7 @@ fn of_line(line: &str) -> Result<String, Reason> {
 }
 
 #[test]
-fn f1_reads_bearer_credentials_in_any_case() {
+fn row_32_f1_reads_bearer_credentials_in_any_case() {
     for line in [
         "Bearer x.y-z_~+/==",
         "bearer x.y-z_~+/==",
@@ -163,7 +163,7 @@ fn f2_refuses_two_credentials() {
 }
 
 #[test]
-fn f3_a_token_in_the_query_alone_counts_as_none() {
+fn row_16_f3_a_token_in_the_query_alone_counts_as_none() {
     for query in ["access_token=x", "access%5Ftoken=x", "a=b&access_token=x"] {
         assert_eq!(
             outcome(&format!("/mcp?{query}"), &[]),

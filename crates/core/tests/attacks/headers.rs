@@ -58,7 +58,7 @@ fn b1_refuses_every_crit_and_b64() {
 }
 
 #[test]
-fn b2_b3_keys_that_a_token_brings_are_ignored() {
+fn row_21_b2_b3_keys_that_a_token_brings_are_ignored() {
     let attacker = KeyPair::ec("ES256");
     let brought = [
         json!({"jwk": attacker.jwk()}),

@@ -72,7 +72,7 @@ fn what_the_answer_says_becomes_the_user_context() {
 }
 
 #[test]
-fn e11_only_the_boolean_true_is_active() {
+fn row_56_e11_only_the_boolean_true_is_active() {
     let wrong = [
         json!("true"),
         json!(1),

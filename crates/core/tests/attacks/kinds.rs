@@ -80,7 +80,7 @@ fn b7_accepts_access_token_types_in_any_case() {
 }
 
 #[test]
-fn b7_a_strict_profile_takes_at_jwt_only() {
+fn row_22_b7_a_strict_profile_takes_at_jwt_only() {
     let verifier = verifier_with(Profile::generic().requiring_at_jwt());
     for (kind, accepted) in [
         ("at+jwt", true),
@@ -105,7 +105,7 @@ fn b7_a_strict_profile_takes_at_jwt_only() {
 
 /// An ID token of a client whose id is configured as audience, because its access tokens carry it too.
 #[test]
-fn b8_refuses_id_tokens() {
+fn row_14_b8_refuses_id_tokens() {
     let builder = Verifier::builder()
         .issuer(issuer())
         .audiences(Audience::new("client-1").unwrap(), []);

@@ -39,7 +39,7 @@ fn verifies_the_ed25519_example_of_rfc_8037_and_no_copy_of_it() {
 }
 
 #[test]
-fn builds_metadata_urls_as_rfc_9728() {
+fn row_04_builds_metadata_urls_as_rfc_9728() {
     let file = read("rfc_protocol.json");
     let cases = file["resource_metadata_urls"].as_array().unwrap();
     for case in cases {

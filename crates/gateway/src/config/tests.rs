@@ -99,7 +99,7 @@ fn the_gate_alone_is_read_without_a_resource() {
 }
 
 #[test]
-fn four_variables_are_enough() {
+fn row_35_four_variables_are_enough() {
     let loaded = Setup::new(&[]).load();
     let settings = loaded.settings;
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
@@ -143,7 +143,7 @@ fn a_user_pool_stands_for_its_issuer_and_switches_the_preset_on() {
 }
 
 #[test]
-fn the_required_scopes_are_advertised_unless_others_are() {
+fn row_09_the_required_scopes_are_advertised_unless_others_are() {
     let advertised = |changes: &[(&str, &str)]| {
         let provider = &Setup::new(changes).load().settings.resources[0].provider;
         provider.advertised_scopes.to_string()

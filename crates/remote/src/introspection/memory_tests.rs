@@ -122,7 +122,7 @@ fn e1_tokens_that_differ_in_one_byte_have_places_of_their_own() {
 }
 
 #[test]
-fn places_are_whole_and_differ_from_process_to_process() {
+fn row_20_places_are_whole_and_differ_from_process_to_process() {
     let (one, other) = (memory(60), memory(60));
     assert_ne!(one.place_of("token"), other.place_of("token"));
     assert_eq!(one.place_of("token"), one.place_of("token"));

@@ -30,7 +30,7 @@ async fn lets_a_good_token_in_with_its_caller_and_permit() {
 }
 
 #[tokio::test]
-async fn keeps_everybody_else_from_the_service() {
+async fn row_12_row_15_keeps_everybody_else_from_the_service() {
     let server = Server::paved();
     for request in [
         get("/"),

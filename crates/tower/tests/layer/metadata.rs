@@ -19,7 +19,7 @@ const ROOT: &str = "/.well-known/oauth-protected-resource";
 #[case(ROOT)]
 #[case("/.well-known/oauth-protected-resource/")]
 #[tokio::test]
-async fn serves_the_document_to_everybody(#[case] path: &str) {
+async fn row_01_serves_the_document_to_everybody(#[case] path: &str) {
     let server = Server::paved();
     let answered = server.ask(get(path)).await;
     assert_eq!(answered.status(), StatusCode::OK);
@@ -42,7 +42,7 @@ async fn serves_the_document_to_everybody(#[case] path: &str) {
 }
 
 #[tokio::test]
-async fn serves_the_place_that_the_challenge_names() {
+async fn row_03_serves_the_place_that_the_challenge_names() {
     let server = Server::paved();
     let named = server.ask(get("/mcp")).await;
     let url = named.challenge().split('"').nth(1).unwrap().to_owned();
@@ -58,7 +58,7 @@ async fn serves_the_place_that_the_challenge_names() {
 #[case(Request::get(INSERTED).header("mcp-protocol-version", "1999-01-01"))]
 #[case(Request::get(INSERTED).header("authorization", "Bearer rubbish"))]
 #[tokio::test]
-async fn g11_names_the_configured_resource_whatever_the_request_says(
+async fn row_05_g11_names_the_configured_resource_whatever_the_request_says(
     #[case] request: http::request::Builder,
 ) {
     let answered = Server::paved()

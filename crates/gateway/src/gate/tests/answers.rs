@@ -151,7 +151,7 @@ async fn c18_a_missing_scope_hears_all_scopes_of_the_operation() {
 }
 
 #[tokio::test]
-async fn g10_a_foreign_origin_or_host_hears_403_without_a_challenge() {
+async fn row_34_g10_a_foreign_origin_or_host_hears_403_without_a_challenge() {
     let gate = Running::start().await;
     let bearer = gate.bearer(json!({}));
     for origin in [

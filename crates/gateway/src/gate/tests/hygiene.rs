@@ -210,7 +210,7 @@ async fn f12_an_upstream_cannot_speak_as_the_gate() {
 }
 
 #[tokio::test]
-async fn g1_the_token_ends_at_the_gate() {
+async fn row_25_g1_the_token_ends_at_the_gate() {
     let (gate, mut recorder) = recorded().await;
     let token = gate.signer.token(json!({}));
     let lines = [

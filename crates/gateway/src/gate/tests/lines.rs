@@ -172,7 +172,7 @@ async fn trap_35_who_acts_for_the_caller_is_in_the_record_and_never_the_caller()
 }
 
 #[tokio::test]
-async fn h2_no_log_at_any_level_holds_a_token_a_query_or_a_cookie() {
+async fn row_20_h2_no_log_at_any_level_holds_a_token_a_query_or_a_cookie() {
     let (log, _guard) = Log::of_this_thread("trace");
     let gate = Running::start().await;
     let good = gate.signer.token(
