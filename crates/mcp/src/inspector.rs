@@ -10,7 +10,7 @@ use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
 use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
 
 use crate::{
-    InspectedBody, Payload, ToolPolicy, body, headers,
+    InspectedBody, Payload, Policy, body, headers,
     refusal::{Refusal, misplaced},
 };
 
@@ -20,7 +20,7 @@ pub(crate) type Inspection<B> = ControlFlow<Response<Full<Bytes>>, Request<Inspe
 /// The policy and what the layer was told to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Inspector {
-    pub(crate) policy: ToolPolicy,
+    pub(crate) policy: Policy,
     pub(crate) resource: ProtectedResource,
     pub(crate) max_body_bytes: usize,
     pub(crate) logs_refusals: bool,

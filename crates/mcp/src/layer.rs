@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oauthgate_core::ProtectedResource;
 use tower_layer::Layer;
 
-use crate::{ToolPolicy, ToolPolicyService, inspector::Inspector};
+use crate::{Policy, PolicyService, inspector::Inspector};
 
 /// How long a message may be, unless told otherwise: 4 MiB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -13,13 +13,13 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Decides on every tool call; goes behind [`oauthgate_tower::ResourceServerLayer`].
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct ToolPolicyLayer {
+pub struct PolicyLayer {
     inspector: Arc<Inspector>,
 }
 
-impl ToolPolicyLayer {
+impl PolicyLayer {
     /// Enforces this policy for the tools of this resource, whose challenges it writes.
-    pub fn new(policy: ToolPolicy, resource: &ProtectedResource) -> Self {
+    pub fn new(policy: Policy, resource: &ProtectedResource) -> Self {
         let resource = resource.clone();
         let inspector = Inspector {
             policy,
@@ -54,10 +54,10 @@ impl ToolPolicyLayer {
     }
 }
 
-impl<S> Layer<S> for ToolPolicyLayer {
-    type Service = ToolPolicyService<S>;
+impl<S> Layer<S> for PolicyLayer {
+    type Service = PolicyService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ToolPolicyService::new(Arc::clone(&self.inspector), inner)
+        PolicyService::new(Arc::clone(&self.inspector), inner)
     }
 }

@@ -1,11 +1,11 @@
 //! Authorization per MCP tool call, decided on the body that the MCP server will read.
 //!
-//! [`ToolPolicyLayer`] goes behind [`oauthgate_tower::ResourceServerLayer`]: the outer layer says who is
+//! [`PolicyLayer`] goes behind [`oauthgate_tower::ResourceServerLayer`]: the outer layer says who is
 //! calling, this one reads which tools the message calls and whether the caller holds their scopes.
 //!
 //! ```no_run
 //! use axum::{Router, routing::post};
-//! use oauthgate_mcp::{ToolPolicy, ToolPolicyLayer};
+//! use oauthgate_mcp::{Policy, PolicyLayer};
 //! use oauthgate_core::ScopeSet;
 //! use oauthgate_remote::OAuth21Provider;
 //! use oauthgate_tower::{Requirement, ResourceServerLayer};
@@ -13,12 +13,12 @@
 //! # async fn mcp() {}
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let provider = OAuth21Provider::from_env()?;
-//! let policy = ToolPolicy::new()
+//! let policy = Policy::new()
 //!     .tool("read_file", Requirement::scopes(ScopeSet::parse("files:read")?))
 //!     .tool("delete_file", Requirement::scopes(ScopeSet::parse("files:read files:write")?));
 //! let app: Router = Router::new()
 //!     .route("/mcp", post(mcp))
-//!     .layer(ToolPolicyLayer::new(policy, provider.resource()))
+//!     .layer(PolicyLayer::new(policy, provider.resource()))
 //!     .layer(ResourceServerLayer::new(provider));
 //! # let _ = app;
 //! # Ok(())
@@ -44,14 +44,14 @@ mod headers;
 mod inspector;
 pub mod jsonrpc;
 mod layer;
+pub mod policy;
 mod refusal;
 pub mod revision;
 mod service;
-pub mod tool_policy;
 
 pub use body::InspectedBody;
 pub use jsonrpc::{Message, Operation, Payload};
-pub use layer::ToolPolicyLayer;
+pub use layer::PolicyLayer;
+pub use policy::{Policy, Unlisted};
 pub use revision::Revision;
-pub use service::ToolPolicyService;
-pub use tool_policy::{ToolPolicy, Unlisted};
+pub use service::PolicyService;

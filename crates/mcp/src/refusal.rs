@@ -139,11 +139,9 @@ fn replace_body(answer: &mut Response<Full<Bytes>>, method: &Method, body: Bytes
 /// The program's mistake, not the caller's: nobody said who is calling.
 pub(crate) fn misplaced() -> Response<Full<Bytes>> {
     tracing::error!(
-        "ToolPolicyLayer is not behind ResourceServerLayer: the request carries no UserContext"
+        "PolicyLayer is not behind ResourceServerLayer: the request carries no UserContext"
     );
-    let mut response = Response::new(Full::from(
-        "ToolPolicyLayer is not behind ResourceServerLayer",
-    ));
+    let mut response = Response::new(Full::from("PolicyLayer is not behind ResourceServerLayer"));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
 }

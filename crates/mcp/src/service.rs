@@ -15,14 +15,14 @@ use tower_service::Service;
 
 use crate::{InspectedBody, inspector::Inspector};
 
-/// An MCP server behind a policy; [`crate::ToolPolicyLayer`] makes it.
+/// An MCP server behind a policy; [`crate::PolicyLayer`] makes it.
 #[derive(Debug, Clone)]
-pub struct ToolPolicyService<S> {
+pub struct PolicyService<S> {
     inspector: Arc<Inspector>,
     inner: S,
 }
 
-impl<S> ToolPolicyService<S> {
+impl<S> PolicyService<S> {
     pub(crate) fn new(inspector: Arc<Inspector>, inner: S) -> Self {
         Self { inspector, inner }
     }
@@ -33,7 +33,7 @@ impl<S> ToolPolicyService<S> {
     }
 }
 
-impl<S, B, RB> Service<Request<B>> for ToolPolicyService<S>
+impl<S, B, RB> Service<Request<B>> for PolicyService<S>
 where
     S: Service<Request<InspectedBody<B>>, Response = Response<RB>> + Clone + Send + 'static,
     S::Future: Send,

@@ -12,7 +12,7 @@ use std::{
 use axum::Router;
 use http::request::Parts;
 use oauthgate_core::ScopeSet;
-use oauthgate_mcp::{ToolPolicy, ToolPolicyLayer};
+use oauthgate_mcp::{Policy, PolicyLayer};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{Requirement, ResourceServerLayer, UserContext};
 use rmcp::{
@@ -88,8 +88,8 @@ fn caller(parts: &Parts) -> Result<&UserContext, ErrorData> {
     })
 }
 
-fn tool_policy() -> Result<ToolPolicy, Box<dyn Error>> {
-    Ok(ToolPolicy::new()
+fn tool_policy() -> Result<Policy, Box<dyn Error>> {
+    Ok(Policy::new()
         .tool("whoami", Requirement::authenticated())
         .tool(
             "list_notes",
@@ -123,7 +123,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route_service("/mcp", server.clone())
         // Clients write both, and a redirect would lose the token.
         .route_service("/mcp/", server)
-        .layer(ToolPolicyLayer::new(tool_policy()?, provider.resource()))
+        .layer(PolicyLayer::new(tool_policy()?, provider.resource()))
         // Tools see the whole request; the token is not theirs to pass on.
         .layer(ResourceServerLayer::new(provider).strip_authorization());
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use oauthgate_core::{Requirement, SettingError, UserContext};
-use oauthgate_mcp::{InspectedBody, ToolPolicy, ToolPolicyLayer, Unlisted};
+use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer, Unlisted};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
 use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
@@ -92,8 +92,7 @@ fn handler(
     budget: Arc<RefusedTokenBudget>,
     upstream: Upstream,
 ) -> Handler {
-    let tools =
-        ToolPolicyLayer::new(tool_policy(settings), provider.resource()).without_refusal_log();
+    let tools = PolicyLayer::new(tool_policy(settings), provider.resource()).without_refusal_log();
     let resource_server = ResourceServerLayer::new(provider)
         .require(Requirement::scopes(settings.required_scopes.clone()))
         .without_metadata_route()
@@ -119,10 +118,10 @@ fn note_caller<B>(request: Request<B>) -> Request<B> {
     request
 }
 
-fn tool_policy(settings: &ResourceSettings) -> ToolPolicy {
+fn tool_policy(settings: &ResourceSettings) -> Policy {
     let tools = &settings.tools;
     if tools.is_empty() {
-        return ToolPolicy::new();
+        return Policy::new();
     }
     let unlisted = match tools.unlisted {
         UnlistedTools::Refuse => Unlisted::Refuse,
@@ -137,7 +136,7 @@ fn tool_policy(settings: &ResourceSettings) -> ToolPolicy {
             (name.clone(), Requirement::scopes(all))
         });
     rules.fold(
-        ToolPolicy::new().unlisted(unlisted),
+        Policy::new().unlisted(unlisted),
         |policy, (name, requirement)| policy.tool(name, requirement),
     )
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use oauthgate_core::Reason;
-use oauthgate_mcp::{ToolPolicy, ToolPolicyLayer};
+use oauthgate_mcp::{Policy, PolicyLayer};
 use rstest::rstest;
 
 use crate::support::*;
@@ -47,7 +47,7 @@ async fn passes_the_very_same_bytes_on() {
 
 #[tokio::test]
 async fn reads_nothing_where_there_are_no_rules() {
-    let server = Server::with(ToolPolicy::new());
+    let server = Server::with(Policy::new());
     let endless =
         futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"x")));
     let request = post(
@@ -121,7 +121,7 @@ async fn f22_refuses_a_body_without_or_with_two_media_types() {
 
 #[tokio::test]
 async fn f21_refuses_a_body_that_is_too_long() {
-    let server = Server::behind(ToolPolicyLayer::new(policy(), &resource()).max_body_bytes(100));
+    let server = Server::behind(PolicyLayer::new(policy(), &resource()).max_body_bytes(100));
     let padded = |length: usize| {
         format!(
             "{}{}",

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
 use oauthgate_core::{Reason, Requirement};
-use oauthgate_mcp::{ToolPolicy, Unlisted};
+use oauthgate_mcp::{Policy, Unlisted};
 use oauthgate_tower::Reference;
 use rstest::rstest;
 
@@ -128,13 +128,13 @@ async fn opens_tools_without_a_rule_where_the_policy_says_so() {
 
 #[tokio::test]
 async fn takes_a_word_about_all_other_tools_for_a_rule() {
-    let server = Server::with(ToolPolicy::new().unlisted(Unlisted::Refuse));
+    let server = Server::with(Policy::new().unlisted(Unlisted::Refuse));
     assert_eq!(
         server.ask(post(call("read"), "read")).await.status(),
         StatusCode::FORBIDDEN
     );
     let server =
-        Server::with(ToolPolicy::new().unlisted(Unlisted::Allow(Requirement::authenticated())));
+        Server::with(Policy::new().unlisted(Unlisted::Allow(Requirement::authenticated())));
     assert_eq!(
         server.ask(post(call("read"), "read")).await.status(),
         StatusCode::OK
@@ -238,13 +238,13 @@ async fn decides_nothing_where_authentication_is_off() {
 
 #[tokio::test]
 async fn fails_loudly_without_the_layer_outside() {
-    use oauthgate_mcp::ToolPolicyLayer;
+    use oauthgate_mcp::PolicyLayer;
     use tower::{Layer, ServiceExt};
 
     let inner = tower::service_fn(|_| async {
         Ok::<_, std::convert::Infallible>(http::Response::new(Body::empty()))
     });
-    let service = ToolPolicyLayer::new(policy(), &resource()).layer(inner);
+    let service = PolicyLayer::new(policy(), &resource()).layer(inner);
     let response = service.oneshot(post(call("open"), "read")).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }

@@ -14,7 +14,7 @@ use oauthgate_core::{
     BearerToken, Denial, Permit, ProtectedResource, Reason, Requirement, ResourceIdentifier,
     ScopeSet, UserContext, danger,
 };
-use oauthgate_mcp::{InspectedBody, ToolPolicy, ToolPolicyLayer};
+use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer};
 use oauthgate_remote::AuthProvider;
 use oauthgate_tower::ResourceServerLayer;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -35,8 +35,8 @@ pub(crate) fn requires(text: &str) -> Requirement {
 }
 
 /// `read` needs `read`, `write` needs `read write`, `open` needs nothing, all others are refused.
-pub(crate) fn policy() -> ToolPolicy {
-    ToolPolicy::new()
+pub(crate) fn policy() -> Policy {
+    Policy::new()
         .tool("read", requires("read"))
         .tool("write", requires("read write"))
         .tool("open", Requirement::authenticated())
@@ -79,7 +79,7 @@ pub(crate) struct Received {
 
 #[derive(Clone)]
 pub(crate) struct Server {
-    tools: ToolPolicyLayer,
+    tools: PolicyLayer,
     requirement: Requirement,
     enabled: bool,
     forwards_preflight: bool,
@@ -87,11 +87,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn with(policy: ToolPolicy) -> Self {
-        Self::behind(ToolPolicyLayer::new(policy, &resource()))
+    pub(crate) fn with(policy: Policy) -> Self {
+        Self::behind(PolicyLayer::new(policy, &resource()))
     }
 
-    pub(crate) fn behind(tools: ToolPolicyLayer) -> Self {
+    pub(crate) fn behind(tools: PolicyLayer) -> Self {
         Self {
             tools,
             requirement: Requirement::authenticated(),

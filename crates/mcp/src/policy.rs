@@ -22,12 +22,12 @@ pub enum Unlisted {
 /// so that a tool added to the server later is not open by accident.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
-pub struct ToolPolicy {
+pub struct Policy {
     tools: BTreeMap<String, Requirement>,
     unlisted: Option<Unlisted>,
 }
 
-impl ToolPolicy {
+impl Policy {
     /// A policy without rules.
     pub fn new() -> Self {
         Self::default()
