@@ -8,11 +8,11 @@ use std::{
 use bytes::Bytes;
 use http::{Extensions, Request, Response, header, request::Parts};
 use http_body_util::Full;
-use oauthgate_core::{Blame, Denial, Permit, Requirement, UserContext};
+use oauthgate_core::{BearerToken, Blame, Denial, Permit, Reason, Requirement, UserContext};
 use oauthgate_remote::AuthProvider;
 
 use crate::{
-    AuthenticationOff, ClientAddress, ForwardedPreflight, MetadataRoute, Reference,
+    Anonymous, AuthenticationOff, ClientAddress, ForwardedPreflight, MetadataRoute, Reference,
     RefusedTokenBudget,
     preflight::{grants_nothing, is_preflight},
     response::{log_refusal, refusal},
@@ -31,6 +31,8 @@ pub(crate) struct Guard<P> {
     pub(crate) forwards_preflight: bool,
     pub(crate) strips_authorization: bool,
     pub(crate) logs_refusals: bool,
+    /// Set only for a service behind that decides on requests of nobody.
+    pub(crate) admits_anonymous: bool,
 }
 
 // Not derived: a derive would ask for `P: Clone`, and the provider is shared.
@@ -82,17 +84,34 @@ impl<P: AuthProvider> Guard<P> {
     }
 
     async fn authorize(&self, parts: &mut Parts) -> Result<(), Denial> {
-        let user = self
-            .provider
-            .user_context(parts, ClientAddress::of(parts))
-            .await?;
-        let permit = self.requirement().decide(&user)?;
-        parts.extensions.insert(user);
-        parts.extensions.insert(permit);
+        let peer = ClientAddress::of(parts);
+        match self.provider.user_context(parts, peer).await {
+            Ok(user) => self.permit(parts, user)?,
+            Err(denial) if self.is_anonymous(parts, &denial) => {
+                let anonymous = Anonymous::who_would_need(self.requirement.clone());
+                parts.extensions.insert(anonymous);
+            }
+            Err(denial) => return Err(denial),
+        }
         if self.strips_authorization {
             parts.headers.remove(header::AUTHORIZATION);
         }
         Ok(())
+    }
+
+    /// The caller stays in the extensions when refused: those who log and count want to know whom.
+    fn permit(&self, parts: &mut Parts, user: UserContext) -> Result<(), Denial> {
+        let decision = self.requirement().decide(&user);
+        parts.extensions.insert(user);
+        parts.extensions.insert(decision?);
+        Ok(())
+    }
+
+    /// Whoever offers any credentials is somebody, and is refused if they are bad (C22).
+    fn is_anonymous(&self, parts: &Parts, denial: &Denial) -> bool {
+        self.admits_anonymous
+            && denial.reason() == Reason::NoCredentials
+            && !BearerToken::is_offered(parts)
     }
 
     /// What an outer layer found out is about another resource: it must not outlive a decision here, nor
@@ -100,6 +119,7 @@ impl<P: AuthProvider> Guard<P> {
     fn forget_outer_layers(&self, extensions: &mut Extensions) {
         extensions.remove::<UserContext>();
         extensions.remove::<Permit>();
+        extensions.remove::<Anonymous>();
         extensions.remove::<AuthenticationOff>();
         extensions.remove::<ForwardedPreflight>();
         if !self.provider.is_enabled() {
@@ -126,7 +146,11 @@ impl<P: AuthProvider> Guard<P> {
         if self.logs_refusals {
             log_refusal(&denial, &reference);
         }
-        refusal(&parts.method, denial, self.provider.resource(), reference)
+        let mut response = refusal(&parts.method, denial, self.provider.resource(), reference);
+        if let Some(user) = parts.extensions.get::<UserContext>() {
+            response.extensions_mut().insert(user.clone());
+        }
+        response
     }
 
     /// Only a refused *token* costs anything, and only one that a stranger could make up: whoever holds

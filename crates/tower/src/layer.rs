@@ -6,7 +6,10 @@ use oauthgate_core::Requirement;
 use oauthgate_remote::AuthProvider;
 use tower_layer::Layer;
 
-use crate::{MetadataRoute, RefusedTokenBudget, ResourceServer, guard::Guard};
+use crate::{
+    DecidesOnAnonymous, MetadataRoute, OptionalAuthentication, RefusedTokenBudget, ResourceServer,
+    guard::Guard,
+};
 
 /// Protects a service: puts a [`oauthgate_core::UserContext`] and a [`oauthgate_core::Permit`] into the
 /// extensions of requests that may pass, and answers all others itself.
@@ -35,6 +38,7 @@ impl<P: AuthProvider> ResourceServerLayer<P> {
             forwards_preflight: false,
             strips_authorization: false,
             logs_refusals: true,
+            admits_anonymous: false,
         };
         Self {
             guard: Arc::new(guard),
@@ -82,6 +86,21 @@ impl<P: AuthProvider> ResourceServerLayer<P> {
     /// [`oauthgate_core::Denial`] and the [`crate::Reference`] in the response's extensions.
     pub fn without_refusal_log(self) -> Self {
         self.with(|guard| guard.logs_refusals = false)
+    }
+
+    /// Lets requests without any credentials go on to `behind`, if that layer has a use for them
+    /// ([`DecidesOnAnonymous`]). They carry [`crate::Anonymous`] and no [`oauthgate_core::UserContext`]; bad
+    /// credentials are refused as ever.
+    ///
+    /// The result is both layers in one, so that a request of nobody cannot reach a service that was not
+    /// asked about it.
+    pub fn optional_authentication<L: DecidesOnAnonymous>(
+        self,
+        behind: L,
+    ) -> OptionalAuthentication<P, L> {
+        let admits = behind.admits_anonymous();
+        let layer = self.with(|guard| guard.admits_anonymous = admits);
+        OptionalAuthentication::new(layer.guard, behind)
     }
 
     fn with(self, change: impl FnOnce(&mut Guard<P>)) -> Self {

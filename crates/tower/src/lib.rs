@@ -27,11 +27,15 @@
 //!    service then finds a [`UserContext`] and a [`Permit`] in the request's extensions.
 //! 4. A refusal looks the same on every method and path: the status, the challenge and the JSON body
 //!    of [`oauthgate_core::Answer`], with a [`Reference`] that the log line carries too. The
-//!    [`Denial`] and the [`Reference`] ride in the response's extensions.
+//!    [`Denial`] and the [`Reference`] ride in the response's extensions, and the [`UserContext`] where the
+//!    token was good.
 //! 5. An address that sends too many *refused* tokens hears 429 instead of 401 for further bad ones
 //!    ([`rate_limit`]). Good tokens are never counted and never held up. The address comes from axum's
 //!    `into_make_service_with_connect_info::<SocketAddr>()` or from a [`ClientAddress`] that you insert;
 //!    without either nothing is counted, and a warning says so once.
+//!
+//! Where a policy opens something to everybody, [`ResourceServerLayer::optional_authentication`] joins this
+//! layer with one that decides on requests without credentials ([`anonymous`]).
 //!
 //! Bodies are neither read nor buffered, in either direction.
 //!
@@ -42,6 +46,7 @@
 #[cfg(feature = "axum")]
 pub mod extract;
 
+pub mod anonymous;
 mod authentication_off;
 mod client_address;
 mod future;
@@ -54,6 +59,7 @@ mod reference;
 pub mod response;
 mod service;
 
+pub use anonymous::{Anonymous, DecidesOnAnonymous, OptionalAuthentication};
 pub use authentication_off::AuthenticationOff;
 pub use client_address::ClientAddress;
 pub use future::ResponseFuture;

@@ -26,6 +26,14 @@ impl BearerToken {
         Ok(Self(token.to_owned()))
     }
 
+    /// Whether the request offers credentials of whatever kind: an `Authorization` line, be its scheme ours or
+    /// not, or a token in the query. Who offers some is never anonymous, however bad they are (C22).
+    #[must_use]
+    pub fn is_offered(parts: &Parts) -> bool {
+        parts.headers.contains_key(AUTHORIZATION)
+            || has_token_in_query(parts.uri.query().unwrap_or_default())
+    }
+
     /// The token text. Keep it out of logs, errors and caches.
     #[must_use]
     pub fn expose(&self) -> &str {

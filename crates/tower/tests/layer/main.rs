@@ -5,6 +5,7 @@ mod issuer;
 mod support;
 
 mod admission;
+mod anonymous;
 mod bodies;
 mod budget;
 mod extractors;
