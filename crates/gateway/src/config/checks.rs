@@ -175,6 +175,12 @@ fn warnings(settings: &Settings) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if settings.unbound_sessions {
+        warnings.push(
+            "session ids of MCP servers are not bound to callers: whoever learns one can use it with any good token"
+                .to_owned(),
+        );
+    }
     warnings.extend(trust::warnings(&settings.resources));
     warnings.extend(
         settings

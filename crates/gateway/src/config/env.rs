@@ -98,6 +98,34 @@ variables! {
     "seconds, 1 to 3600",
     "How long the upstream may take to begin its answer, in seconds. A stream that has begun is not limited.";
 
+    "OAUTHGATE_POLICY_FILE", "policy_file", Resource, None,
+    "the path of a TOML file with `[[rule]]`, `[scope_hierarchy]` and `[tools]`, for example /etc/oauthgate/policy.toml",
+    "Who may do what, for those who configure by environment. In `oauthgate.toml` the same tables stand below `[[resource]]`, or the path of such a file does, relative to `oauthgate.toml`; not both.";
+
+    "OAUTHGATE_LIST_FILTER", "list_filter", Resource, Some("callable"),
+    "callable, reachable or off",
+    "Which items of `tools/list`, `prompts/list`, `resources/list` and `resources/templates/list` a caller sees once there are rules: what it may use now, or also what more scopes or a login would open, or everything. A caller without a token who shall log in when it calls a tool must be able to see it: `reachable`.";
+
+    "OAUTHGATE_STEP_UP", "step_up", Resource, Some("needed"),
+    "needed or cumulative",
+    "Which scopes a 403 with `insufficient_scope` names: those that the operation needs, or also those that the caller has, for clients that ask for nothing else than what they are told and lose what they had.";
+
+    "OAUTHGATE_MAX_MESSAGE_BYTES", "max_message_bytes", Resource, Some("4194304"),
+    "a number of bytes, 1024 to 268435456",
+    "How long a request's body may be when rules make the gate read it; a longer one is answered 413. Every such request may hold as much memory while it arrives.";
+
+    "OAUTHGATE_MAX_LIST_BYTES", "max_list_bytes", Resource, Some("4194304"),
+    "a number of bytes, 1024 to 268435456",
+    "How long a list may be when rules make the gate filter it; a longer one is answered 502, because an unfiltered one would show what it must not.";
+
+    "OAUTHGATE_STREAM_EXPIRY", "stream_expiry", Resource, Some("close"),
+    "close or keep",
+    "What becomes of a stream (server-sent events, WebSocket) whose token expires: it ends, or it goes on.";
+
+    "OAUTHGATE_STREAM_EXPIRY_GRACE", "stream_expiry_grace", Resource, Some("5"),
+    "seconds, 0 to 300",
+    "How much longer than its token a stream lives, in seconds.";
+
     "OAUTHGATE_LISTEN", "listen", Gate, Some("127.0.0.1:8080"),
     "an address with a port, for example 127.0.0.1:8080 or 0.0.0.0:8080",
     "Where traffic comes in. Port 0 picks a free one and says which.";
@@ -118,6 +146,11 @@ variables! {
     "OAUTHGATE_STATE_DIRECTORY", "state_directory", Gate, None,
     "the absolute path of a directory that only the gate uses, for example /var/lib/oauthgate",
     "Where the issuers' public keys and the withdrawn ones outlive the process, so that a start while an issuer is away serves at once and a withdrawn key stays withdrawn. Created with mode 0700 if it is missing; it must belong to the gate's user, and nobody else may write to it. Several gates of one machine may share it. Without it nothing is saved.";
+
+    "OAUTHGATE_SESSION_SECRET", "session_secret", Gate, None,
+    "at least 32 random bytes, the same on all replicas, for example what `openssl rand -base64 32` prints",
+    "Binds the session ids of MCP servers of the older revisions to who opened them. Without it a key is made: kept in `OAUTHGATE_STATE_DIRECTORY` if there is one, and otherwise gone with the process, and the sessions with it. Replicas that share sessions need it.",
+    secret;
 
     "OAUTHGATE_LOG_FORMAT", "log_format", Gate, Some("json"),
     "json or pretty",
@@ -152,6 +185,10 @@ variables! {
     "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "danger_accept_dev_issuer", Process, Some("false"),
     "true or false",
     "Accepts the throw-away keys of `oauthgate dev-issuer`, and its answers about opaque tokens. Anybody who runs one can then mint tokens: for tests on loopback only.";
+
+    "OAUTHGATE_DANGER_UNBOUND_SESSIONS", "danger_unbound_sessions", Process, Some("false"),
+    "true or false",
+    "Passes the session ids of MCP servers as they are. Whoever learns one can then use it with a token of its own: only for servers that bind sessions to users themselves.";
 
     "OAUTHGATE_CONFIG", "config", Process, None,
     "the path of a file, for example /etc/oauthgate.toml",

@@ -12,6 +12,7 @@ mod given;
 mod issuer;
 mod load;
 mod outbound;
+pub mod policy;
 mod reader;
 pub mod reference;
 mod resolve;
@@ -31,6 +32,7 @@ pub use env::Environment;
 pub use given::Origin;
 pub(crate) use given::nearest;
 pub use load::{Loaded, Sources};
+pub use policy::{ListFilter, PolicySettings, StepUp, StreamExpiry};
 pub use settings::{
     IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, SharedState, Tools,
     UnlistedTools, UpstreamTimeouts,

@@ -1,6 +1,6 @@
 //! Sections into [`Settings`].
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use oauthgate_core::{ResourceIdentifier, Scope, ScopeSet};
 use oauthgate_remote::{
@@ -13,6 +13,7 @@ use super::{
     env::Environment,
     given::Mistakes,
     issuer, outbound,
+    policy::{self, PolicySettings, StreamExpiry},
     reader::Reader,
     section::{Section, Sections},
     settings::{Limits, ResourceSettings, Settings, Tools, UpstreamTimeouts},
@@ -94,6 +95,8 @@ fn gate(
         values::number(text, 1..=1_000_000)
     });
     let shared_state = shared_state::read(&mut reader);
+    let session_secret = reader.one("session_secret", values::session_secret);
+    let unbound_sessions = reader.one("danger_unbound_sessions", values::boolean);
     let accept_dev_issuer = reader.one("danger_accept_dev_issuer", values::boolean);
     let limits = Limits {
         drain: drain?,
@@ -111,6 +114,8 @@ fn gate(
         log_format: log_format?,
         limits,
         shared_state,
+        session_secret,
+        unbound_sessions: unbound_sessions?,
         accept_dev_issuer: accept_dev_issuer?,
         ..Settings::new(Vec::new())
     })
@@ -201,18 +206,32 @@ impl ResourceReader<'_> {
     }
 
     fn dressing(&self, reader: &mut Reader<'_>) -> Option<Dressing> {
-        let dressing = Dressing {
-            name: reader.one("name", values::label),
-            path: reader.one("path", values::path),
-            required_scopes: scopes("required_scopes", reader),
-            allowed_origins: reader.many("allowed_origins", values::web_origin),
-            allowed_hosts: reader.many("allowed_hosts", values::host),
-            tools: self.tools(reader),
-            identity_headers: reader.one("identity_headers", values::identity_headers)?,
-            connect: reader.one("connect_timeout", |text| values::seconds(text, 1..=300))?,
-            response: reader.one("response_timeout", |text| values::seconds(text, 1..=3600))?,
-        };
-        Some(dressing)
+        let name = reader.one("name", values::label);
+        let path = reader.one("path", values::path);
+        let required_scopes = scopes("required_scopes", reader);
+        let allowed_origins = reader.many("allowed_origins", values::web_origin);
+        let allowed_hosts = reader.many("allowed_hosts", values::host);
+        let tools = self.tools(reader);
+        let policy = policy::read(reader);
+        let stream_expiry = policy::stream_expiry(reader);
+        let identity_headers = reader.one("identity_headers", values::identity_headers);
+        let connect = reader.one("connect_timeout", |text| values::seconds(text, 1..=300));
+        let response = reader.one("response_timeout", |text| values::seconds(text, 1..=3600));
+        Some(Dressing {
+            name,
+            path,
+            required_scopes,
+            allowed_origins,
+            allowed_hosts,
+            tools,
+            policy: policy?,
+            stream_expiry: stream_expiry?,
+            identity_headers: identity_headers?,
+            timeouts: UpstreamTimeouts {
+                connect: connect?,
+                response: response?,
+            },
+        })
     }
 
     fn tools(&self, reader: &mut Reader<'_>) -> Tools {
@@ -260,9 +279,10 @@ struct Dressing {
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
     tools: Tools,
+    policy: PolicySettings,
+    stream_expiry: StreamExpiry,
     identity_headers: super::IdentityHeaders,
-    connect: Duration,
-    response: Duration,
+    timeouts: UpstreamTimeouts,
 }
 
 impl Dressing {
@@ -273,11 +293,10 @@ impl Dressing {
         resource.allowed_origins = self.allowed_origins;
         resource.allowed_hosts.extend(self.allowed_hosts);
         resource.tools = self.tools;
+        resource.policy = self.policy;
+        resource.stream_expiry = self.stream_expiry;
         resource.identity_headers = self.identity_headers;
-        resource.timeouts = UpstreamTimeouts {
-            connect: self.connect,
-            response: self.response,
-        };
+        resource.timeouts = self.timeouts;
         resource
     }
 }

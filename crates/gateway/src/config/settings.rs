@@ -14,6 +14,7 @@ use oauthgate_remote::{Outbound, ProviderSettings};
 use secrecy::SecretString;
 use url::Url;
 
+use super::policy::{PolicySettings, StreamExpiry};
 pub use super::shared_state::SharedState;
 
 /// Everything `serve` needs.
@@ -41,6 +42,11 @@ pub struct Settings {
     pub limits: Limits,
     /// What replicas share, if anything.
     pub shared_state: Option<SharedState>,
+    /// What binds the sessions of MCP servers to their callers, the same on all replicas; `OAUTHGATE_SESSION_SECRET`.
+    /// Without one a key is made.
+    pub session_secret: Option<SecretString>,
+    /// Whether session ids pass as the servers made them; `OAUTHGATE_DANGER_UNBOUND_SESSIONS`.
+    pub unbound_sessions: bool,
     /// Whether the throw-away keys of `dev-issuer` are accepted (invariant 7): only in `demo` and in tests.
     pub accept_dev_issuer: bool,
 }
@@ -60,6 +66,8 @@ impl Settings {
             log_format: LogFormat::Json,
             limits: Limits::default(),
             shared_state: None,
+            session_secret: None,
+            unbound_sessions: false,
             accept_dev_issuer: false,
         }
     }
@@ -90,6 +98,10 @@ pub struct ResourceSettings {
     pub allowed_hosts: Vec<String>,
     /// What each MCP tool needs.
     pub tools: Tools,
+    /// How the policy works, beside its rules.
+    pub policy: PolicySettings,
+    /// What becomes of a stream whose token expires.
+    pub stream_expiry: StreamExpiry,
     /// Under which names the upstream learns who is calling.
     pub identity_headers: IdentityHeaders,
     /// How long the upstream may take.
@@ -114,6 +126,8 @@ impl ResourceSettings {
             required_scopes: ScopeSet::empty(),
             allowed_origins: Vec::new(),
             tools: Tools::default(),
+            policy: PolicySettings::default(),
+            stream_expiry: StreamExpiry::default(),
             identity_headers: IdentityHeaders::default(),
             timeouts: UpstreamTimeouts::default(),
             provider,

@@ -3,6 +3,7 @@
 mod introspection;
 mod issuer;
 mod outbound;
+mod policy;
 mod sources;
 
 use std::fs;
@@ -179,6 +180,17 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_IDLE_TIMEOUT", "5"),
         ("OAUTHGATE_MAX_CONNECTIONS", "4"),
         ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true"),
+        ("OAUTHGATE_DANGER_UNBOUND_SESSIONS", "true"),
+        (
+            "OAUTHGATE_SESSION_SECRET",
+            "a-secret-of-at-least-thirty-two-bytes",
+        ),
+        ("OAUTHGATE_LIST_FILTER", "reachable"),
+        ("OAUTHGATE_STEP_UP", "cumulative"),
+        ("OAUTHGATE_MAX_MESSAGE_BYTES", "1024"),
+        ("OAUTHGATE_MAX_LIST_BYTES", "2048"),
+        ("OAUTHGATE_STREAM_EXPIRY", "close"),
+        ("OAUTHGATE_STREAM_EXPIRY_GRACE", "8"),
         ("OAUTHGATE_SCOPES", "a b"),
         ("OAUTHGATE_REQUIRED_SCOPES", "c"),
         ("OAUTHGATE_RESOURCE_NAME", "Example Tools"),
@@ -265,6 +277,13 @@ fn every_variable_takes_effect() {
         ),
         format!("{:?}", resource.timeouts),
         format!(
+            "{} {} {:?} {:?}",
+            settings.session_secret.is_some(),
+            settings.unbound_sessions,
+            resource.policy,
+            resource.stream_expiry
+        ),
+        format!(
             "{} {:?} {:?}",
             issuer.profile.name(),
             issuer.keys.jwks_url.as_ref().map(url::Url::as_str),
@@ -338,6 +357,7 @@ fn no_variable_is_read_and_forgotten() {
         include_str!("tests.rs"),
         include_str!("tests/introspection.rs"),
         include_str!("tests/issuer.rs"),
+        include_str!("tests/policy.rs"),
         include_str!("tests/sources.rs"),
         include_str!("shared_state_tests.rs")
     );

@@ -167,6 +167,18 @@ pub(super) fn admin_token(text: &str) -> Parsed<SecretString> {
     ))
 }
 
+/// What binds sessions: too long to be guessed.
+pub(super) fn session_secret(text: &str) -> Parsed<SecretString> {
+    const SHORTEST: usize = 32;
+    if text.len() < SHORTEST {
+        return Err(SettingError::new(
+            "the secret can be guessed",
+            "at least 32 random bytes, for example what `openssl rand -base64 32` prints",
+        ));
+    }
+    Ok(SecretString::from(text))
+}
+
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     match text {
         "json" => Ok(LogFormat::Json),

@@ -1,0 +1,6 @@
+//! What an operator says about who may do what: the settings of the policy, beside the tables of rules.
+
+mod settings;
+
+pub use settings::{ListFilter, PolicySettings, StepUp, StreamExpiry};
+pub(super) use settings::{read, stream_expiry};

@@ -1,0 +1,108 @@
+//! The policy's settings.
+
+use std::time::Duration;
+
+use rstest::rstest;
+
+use super::Setup;
+use crate::config::{Loaded, PolicySettings, StreamExpiry, effective};
+
+fn policy(loaded: &Loaded) -> &PolicySettings {
+    &loaded.settings.resources[0].policy
+}
+
+#[test]
+fn without_a_word_lists_show_what_may_be_called_and_streams_end_with_their_token() {
+    let loaded = Setup::new(&[]).load();
+    assert_eq!(policy(&loaded), &PolicySettings::default());
+    let grace = Duration::from_secs(5);
+    let resource = &loaded.settings.resources[0];
+    assert_eq!(resource.stream_expiry, StreamExpiry::Close { grace });
+    assert!(loaded.settings.session_secret.is_none() && !loaded.settings.unbound_sessions);
+    let shown = effective::table(&loaded.effective);
+    for (name, value) in [
+        ("list_filter", "callable"),
+        ("step_up", "needed"),
+        ("max_message_bytes", "4194304"),
+        ("max_list_bytes", "4194304"),
+        ("stream_expiry", "close"),
+        ("stream_expiry_grace", "5"),
+        ("danger_unbound_sessions", "false"),
+    ] {
+        let line = |line: &str| line.split_whitespace().take(2).eq([name, value]);
+        assert!(shown.lines().any(line), "no {name} in:\n{shown}");
+    }
+}
+
+#[rstest]
+#[case("OAUTHGATE_LIST_FILTER", "all", "callable, reachable or off")]
+#[case("OAUTHGATE_STEP_UP", "all", "needed or cumulative")]
+#[case("OAUTHGATE_MAX_MESSAGE_BYTES", "1023", "from 1024 to 268435456")]
+#[case("OAUTHGATE_MAX_MESSAGE_BYTES", "4 MiB", "a whole number")]
+#[case("OAUTHGATE_MAX_LIST_BYTES", "268435457", "from 1024 to 268435456")]
+#[case("OAUTHGATE_STREAM_EXPIRY", "end", "close or keep")]
+#[case("OAUTHGATE_STREAM_EXPIRY_GRACE", "301", "300")]
+#[case("OAUTHGATE_SESSION_SECRET", "a-short-s3cret", "at least 32")]
+#[case("OAUTHGATE_DANGER_UNBOUND_SESSIONS", "yes", "true or false")]
+fn h7_a_wrong_value_is_told_with_the_right_ones(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] expected: &str,
+) {
+    let report = Setup::new(&[(name, value)]).report();
+    assert!(
+        report.starts_with("1 mistake") && report.contains(name) && report.contains(expected),
+        "{report}"
+    );
+    assert!(!report.contains("s3cret"), "{report}");
+}
+
+#[test]
+fn streams_that_are_kept_have_no_grace() {
+    let keep = ("OAUTHGATE_STREAM_EXPIRY", "keep");
+    let loaded = Setup::new(&[keep]).load();
+    let resource = &loaded.settings.resources[0];
+    assert_eq!(resource.stream_expiry, StreamExpiry::Keep);
+    let report = Setup::new(&[keep, ("OAUTHGATE_STREAM_EXPIRY_GRACE", "5")]).report();
+    assert!(
+        report.starts_with("1 mistake") && report.contains("OAUTHGATE_STREAM_EXPIRY_GRACE"),
+        "{report}"
+    );
+}
+
+#[test]
+fn sessions_that_are_not_bound_are_warned_about() {
+    let loaded = Setup::new(&[("OAUTHGATE_DANGER_UNBOUND_SESSIONS", "true")]).load();
+    let warning = loaded.warnings.join("\n");
+    assert!(warning.contains("session ids"), "{warning}");
+}
+
+#[test]
+fn h2_the_session_secret_is_never_shown() {
+    let secret = "0123456789-0123456789-0123456789-s3cret";
+    let loaded = Setup::new(&[("OAUTHGATE_SESSION_SECRET", secret)]).load();
+    assert!(loaded.settings.session_secret.is_some());
+    let shown = format!("{:?} {:?}", loaded.settings, loaded.effective);
+    assert!(
+        shown.contains("[redacted]") && !shown.contains("s3cret"),
+        "{shown}"
+    );
+}
+
+const RESOURCE: &str = r#"
+[[resource]]
+server_url = "https://mcp.example.com/mcp"
+upstream = "http://127.0.0.1:3001"
+issuer_url = "https://auth.example.com"
+audience = "https://mcp.example.com/mcp"
+"#;
+
+#[test]
+fn a_policy_file_is_looked_for_beside_the_file_that_names_it() {
+    let setup = Setup::of_file(&format!("{RESOURCE}policy_file = \"rules.toml\""));
+    let beside = setup.directory.path().join("rules.toml");
+    assert_eq!(policy(&setup.load()).file.as_ref(), Some(&beside));
+    let named = beside.to_str().unwrap();
+    let loaded = Setup::new(&[("OAUTHGATE_POLICY_FILE", named)]).load();
+    assert_eq!(policy(&loaded).file.as_ref(), Some(&beside));
+}
