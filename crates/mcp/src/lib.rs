@@ -48,6 +48,7 @@ pub mod policy;
 mod refusal;
 pub mod revision;
 mod service;
+pub mod sse;
 
 pub use body::InspectedBody;
 pub use jsonrpc::{Message, Operation, Payload};
