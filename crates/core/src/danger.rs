@@ -1,8 +1,10 @@
 //! Callers that no token vouches for. A server that means to be protected uses nothing of this.
 
-use serde_json::Map;
+use std::sync::Arc;
 
-use crate::{Issuer, PrincipalKind, ScopeSet, UnixTime, UserContext};
+use serde_json::{Map, Value};
+
+use crate::{Issuer, PrincipalKind, ScopeSet, UnixTime, UserContext, claims::Claims};
 
 /// Nobody in particular, without any scope: what a provider names when authentication is switched off.
 #[must_use]
@@ -28,5 +30,39 @@ pub fn caller(user_id: impl Into<String>, scopes: ScopeSet) -> UserContext {
         scopes,
         token_expires_at: UnixTime::from_secs(i64::MAX),
         metadata: Map::new(),
+        claims: Arc::new(Claims::of(Map::new())),
+    }
+}
+
+/// The same made-up person as a member of these groups, which may be not all of its groups.
+#[must_use]
+pub fn in_groups(
+    user: UserContext,
+    groups: impl IntoIterator<Item = String>,
+    truncated: bool,
+) -> UserContext {
+    UserContext {
+        groups: groups.into_iter().collect(),
+        groups_truncated: truncated,
+        ..user
+    }
+}
+
+/// The same made-up person in this tier and this tenant.
+#[must_use]
+pub fn placed(user: UserContext, tier: impl Into<String>, tenant: Option<String>) -> UserContext {
+    UserContext {
+        tier: tier.into(),
+        tenant_id: tenant,
+        ..user
+    }
+}
+
+/// The same made-up person with these claims, which change nothing else about it.
+#[must_use]
+pub fn claiming(user: UserContext, claims: Map<String, Value>) -> UserContext {
+    UserContext {
+        claims: Arc::new(Claims::of(claims)),
+        ..user
     }
 }

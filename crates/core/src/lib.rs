@@ -75,7 +75,7 @@ pub use context::{PrincipalKind, Profile, UserContext};
 pub use error::{SettingError, TokenError};
 pub use keys::{JwkSet, KeyHint, KeyId, SigningAlgorithm};
 pub use metadata::{ProtectedResource, ProtectedResourceMetadata, ResourceIdentifier};
-pub use policy::{Denial, Permit, Requirement};
+pub use policy::{Caller, Denial, Permit, Requirement, ScopeHierarchy, Shortfall};
 pub use reason::{Blame, Reason};
 pub use signature::{SharedSecret, SignatureVerified};
 pub use time::UnixTime;

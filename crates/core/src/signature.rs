@@ -186,6 +186,11 @@ impl SignatureVerified {
         &self.claims
     }
 
+    /// The claims, for who keeps them longer than the token.
+    pub(crate) fn share_claims(&self) -> Arc<Claims> {
+        Arc::clone(&self.claims)
+    }
+
     pub(crate) fn token_type(&self) -> Option<&str> {
         self.token_type.as_deref()
     }

@@ -6,6 +6,8 @@ mod actors;
 mod groups;
 mod principal;
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{Profile, ScopePlaces, UserContext};
@@ -23,7 +25,7 @@ const DEFAULT_TIER: &str = "free";
 
 /// Who is calling. The claims were checked; what is refused here is an identity that cannot be used.
 pub(crate) fn user_context(
-    claims: &Claims,
+    claims: &Arc<Claims>,
     profile: &Profile,
     issuer: Issuer,
     expires_at: UnixTime,
@@ -46,6 +48,7 @@ pub(crate) fn user_context(
         scopes: scopes(claims, profile)?,
         token_expires_at: expires_at,
         metadata: metadata(claims),
+        claims: Arc::clone(claims),
     })
 }
 

@@ -1,8 +1,10 @@
 //! Who is calling.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use crate::{Issuer, ScopeSet, UnixTime};
+use crate::{Issuer, ScopeSet, UnixTime, claims::Claims};
 
 /// Whether a person or a program is calling (RFC 9700 §4.15: the two must not be confused).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +33,7 @@ pub struct UserContext {
     pub(crate) scopes: ScopeSet,
     pub(crate) token_expires_at: UnixTime,
     pub(crate) metadata: Map<String, Value>,
+    pub(crate) claims: Arc<Claims>,
 }
 
 impl UserContext {
@@ -118,5 +121,11 @@ impl UserContext {
     #[must_use]
     pub fn metadata(&self) -> &Map<String, Value> {
         &self.metadata
+    }
+
+    /// All claims of the token, for a policy that asks for one of them; `Debug` does not show them.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        self.claims.as_map()
     }
 }

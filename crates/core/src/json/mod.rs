@@ -7,10 +7,12 @@
 //! at most [`MAX_DEPTH`] levels, and not more values than an ordinary document of its length holds.
 
 mod reader;
+mod scalar;
 
 use serde_json::{Map, Value};
 
 use reader::Reader;
+pub use scalar::{same_number, same_scalar};
 
 /// How deep arrays and objects may nest; the outermost object is the first level.
 pub const MAX_DEPTH: usize = 32;

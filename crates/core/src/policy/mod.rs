@@ -1,7 +1,13 @@
 //! What an operation asks for, and the two answers.
 
+mod caller;
+mod claim_demand;
 mod decision;
+mod hierarchy;
 mod requirement;
 
+pub use caller::Caller;
+use claim_demand::ClaimDemand;
 pub use decision::{Denial, Permit};
-pub use requirement::Requirement;
+pub use hierarchy::ScopeHierarchy;
+pub use requirement::{Requirement, Shortfall};

@@ -190,7 +190,9 @@ impl Verifier {
     #[must_use]
     pub fn explain(&self, token: &SignatureVerified, now: UnixTime) -> Vec<CheckOutcome> {
         let subject = self.signed(token, now);
-        let identity = self.identity(&self.rules, token.claims(), now).map(|_| ());
+        let identity = self
+            .identity(&self.rules, &token.share_claims(), now)
+            .map(|_| ());
         CHECKS
             .iter()
             .map(|check| CheckOutcome {
@@ -220,7 +222,7 @@ impl Verifier {
     fn identity(
         &self,
         rules: &Rules,
-        claims: &Claims,
+        claims: &Arc<Claims>,
         expires_at: UnixTime,
     ) -> Result<UserContext, TokenError> {
         checks::check_issuer(rules, claims)?;
