@@ -6,3 +6,4 @@ mod introspection_metrics;
 mod key_metrics;
 pub mod logs;
 pub mod metrics;
+mod step_up;
