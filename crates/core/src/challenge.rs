@@ -11,7 +11,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{Blame, Denial, ProtectedResource, Reason, ScopeSet};
+use crate::{Blame, Denial, ProtectedResource, Reason, Scope, ScopeSet};
 
 /// The value of `WWW-Authenticate`: one line, `Bearer ` first, every parameter quoted and at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,7 +194,8 @@ fn challenge(denial: &Denial, resource: &ProtectedResource) -> Option<Challenge>
     let scope = if denial.scopes().is_empty() {
         resource.advertised_scopes().clone()
     } else {
-        resource.as_requested(denial.scopes())
+        let harmless = denial.scopes().iter().filter(|scope| is_harmless(scope));
+        resource.as_requested(&harmless.cloned().collect())
     };
     Some(Challenge {
         error,
@@ -202,6 +203,13 @@ fn challenge(denial: &Denial, resource: &ProtectedResource) -> Option<Challenge>
         resource_metadata: resource.identifier().metadata_url(),
         scope,
     })
+}
+
+/// A challenge may repeat scopes that the caller holds already, so out of a token: none of them may look like
+/// a parameter to a client that searches the header.
+fn is_harmless(scope: &Scope) -> bool {
+    let searched = ["scope=", "error=", "resource_metadata=", "realm="];
+    !searched.iter().any(|word| scope.as_str().contains(word))
 }
 
 fn speaks_of_credentials(reason: Reason) -> bool {

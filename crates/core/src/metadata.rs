@@ -217,12 +217,31 @@ impl ProtectedResource {
     }
 
     /// Scopes by the names that clients ask for. Entra writes `read` into the token that was asked for with
-    /// `api://mcp/read`: where exactly one advertised scope is a URI that ends so, it is meant.
+    /// `api://mcp/read`: where exactly one advertised scope is a URI that ends so, it is meant. Scopes that
+    /// are not advertised, because they are not for basic use, are taken to begin as all advertised ones do.
     pub(crate) fn as_requested(&self, scopes: &ScopeSet) -> ScopeSet {
         let scopes = scopes.iter();
-        scopes
-            .map(|scope| self.longer_name(scope).unwrap_or(scope).clone())
-            .collect()
+        scopes.map(|scope| self.requested(scope)).collect()
+    }
+
+    fn requested(&self, scope: &Scope) -> Scope {
+        let longer = self.longer_name(scope).cloned();
+        let longer = longer.or_else(|| self.prefixed(scope));
+        longer.unwrap_or_else(|| scope.clone())
+    }
+
+    /// The scope behind the one prefix of all advertised scopes, those of OpenID Connect apart.
+    fn prefixed(&self, scope: &Scope) -> Option<Scope> {
+        if is_openid(scope) || scope.as_str().contains("://") {
+            return None;
+        }
+        let own = self.advertised_scopes.iter();
+        let mut prefixes = own.filter(|scope| !is_openid(scope)).map(prefix);
+        let prefix = prefixes.next()??;
+        prefixes
+            .all(|other| other == Some(prefix))
+            .then(|| Scope::new(format!("{prefix}{scope}")).ok())
+            .flatten()
     }
 
     fn longer_name(&self, scope: &Scope) -> Option<&Scope> {
@@ -256,6 +275,28 @@ impl ProtectedResource {
             resource_name: self.name.clone(),
         }
     }
+}
+
+/// Scopes of OpenID Connect Core §5.4 and §11: they belong to no resource.
+fn is_openid(scope: &Scope) -> bool {
+    let known = [
+        "openid",
+        "profile",
+        "email",
+        "address",
+        "phone",
+        "offline_access",
+    ];
+    known.contains(&scope.as_str())
+}
+
+/// `api://mcp/` of `api://mcp/read`.
+fn prefix(scope: &Scope) -> Option<&str> {
+    let (prefix, _) = scope
+        .as_str()
+        .split_at_checked(scope.as_str().rfind('/')?.saturating_add(1))?;
+    let (_, authority) = prefix.split_once("://")?;
+    (!authority.is_empty()).then_some(prefix)
 }
 
 /// The metadata document of a protected resource (RFC 9728 §2). Empty arrays are omitted.

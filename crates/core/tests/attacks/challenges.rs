@@ -26,7 +26,7 @@ fn challenge(denial: &Denial) -> Option<String> {
 }
 
 #[test]
-fn golden_bytes_of_every_challenge() {
+fn row_27_row_28_row_29_row_30_golden_bytes_of_every_challenge() {
     let cases = [
         (
             Denial::new(Reason::NoCredentials),
@@ -49,6 +49,14 @@ fn golden_bytes_of_every_challenge() {
             r#"Bearer error="invalid_token", error_description="The access token is malformed", resource_metadata="https://host/.well-known/oauth-protected-resource/mcp", scope="a b""#,
         ),
         (
+            Denial::new(Reason::NoCredentials).with_scopes(ScopeSet::parse("c a").unwrap()),
+            r#"Bearer resource_metadata="https://host/.well-known/oauth-protected-resource/mcp", scope="a c""#,
+        ),
+        (
+            Denial::new(Reason::MultipleCredentials),
+            r#"Bearer error="invalid_request", error_description="The request is malformed", resource_metadata="https://host/.well-known/oauth-protected-resource/mcp", scope="a b""#,
+        ),
+        (
             Denial::new(Reason::InsufficientScope).with_scopes(ScopeSet::parse("a c").unwrap()),
             r#"Bearer error="insufficient_scope", error_description="The access token lacks a permission that this operation needs", resource_metadata="https://host/.well-known/oauth-protected-resource/mcp", scope="a c""#,
         ),
@@ -56,6 +64,74 @@ fn golden_bytes_of_every_challenge() {
     for (denial, expected) in cases {
         assert_eq!(challenge(&denial).unwrap(), expected, "{}", denial.code());
     }
+}
+
+fn scope_of(advertised: &str, needed: &str) -> String {
+    let resource = ProtectedResource::new(
+        ResourceIdentifier::parse("https://host/mcp").unwrap(),
+        vec![issuer()],
+    );
+    let resource = resource.with_advertised_scopes(&ScopeSet::parse(advertised).unwrap());
+    let denial =
+        Denial::new(Reason::InsufficientScope).with_scopes(ScopeSet::parse(needed).unwrap());
+    let challenge = Answer::to(&denial, &resource)
+        .challenge()
+        .unwrap()
+        .to_string();
+    let (_, scope) = challenge.split_once("scope=\"").unwrap();
+    scope.trim_end_matches('"').to_owned()
+}
+
+/// Entra's tokens hold `write`, and clients ask for `api://mcp/write`.
+#[test]
+fn row_30_a_challenge_names_scopes_as_clients_ask_for_them() {
+    let cases = [
+        ("api://mcp/read", "read", "api://mcp/read"),
+        (
+            "api://mcp/read",
+            "read write",
+            "api://mcp/read api://mcp/write",
+        ),
+        (
+            "api://mcp/read openid offline_access",
+            "write email",
+            "api://mcp/write email",
+        ),
+        (
+            "api://mcp/read api://mcp/list",
+            "files.write",
+            "api://mcp/files.write",
+        ),
+        (
+            "api://mcp/read api://other/read",
+            "read write",
+            "read write",
+        ),
+        ("api://mcp/read tools", "write", "write"),
+        (
+            "api://mcp/read",
+            "https://graph.example.com/User.Read",
+            "https://graph.example.com/User.Read",
+        ),
+        ("mcp/read", "mcp/write", "mcp/write"),
+        ("api://", "write", "write"),
+        ("openid", "write", "write"),
+        ("", "write", "write"),
+    ];
+    for (advertised, needed, expected) in cases {
+        assert_eq!(
+            scope_of(advertised, needed),
+            expected,
+            "{advertised} {needed}"
+        );
+    }
+}
+
+/// With `step_up = "cumulative"` a challenge repeats what the token holds.
+#[test]
+fn f27_no_scope_looks_like_a_parameter() {
+    let held = "a error=x resource_metadata=https://evil scope=admin realm=x z=1";
+    assert_eq!(scope_of("a", held), "a z=1");
 }
 
 #[test]
@@ -72,7 +148,7 @@ fn a_resource_without_scopes_advertises_none() {
 }
 
 #[test]
-fn every_reason_has_the_status_of_the_table() {
+fn row_26_every_reason_has_the_status_of_the_table() {
     let credentials = [Reason::MalformedAuthorization, Reason::MultipleCredentials];
     for reason in Reason::ALL {
         let answer = Answer::to(&Denial::new(*reason), &protected());

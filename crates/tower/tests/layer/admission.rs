@@ -44,7 +44,7 @@ async fn row_12_row_15_keeps_everybody_else_from_the_service() {
 }
 
 #[tokio::test]
-async fn names_all_scopes_of_the_operation_when_one_is_missing() {
+async fn row_31_names_all_scopes_of_the_operation_when_one_is_missing() {
     let server = Server::new(
         ResourceServerLayer::new(Provider::default()).require(requires("notes:write notes:read")),
     );

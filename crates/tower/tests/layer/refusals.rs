@@ -18,7 +18,7 @@ fn server_refusing(denial: Denial) -> Server {
 }
 
 #[tokio::test]
-async fn e16_answers_every_reason_as_the_table_says_on_every_method() {
+async fn row_26_e16_answers_every_reason_as_the_table_says_on_every_method() {
     for reason in Reason::ALL {
         let denial = Denial::new(*reason).with_scopes(scopes("notes:write"));
         let expected = Answer::to(&denial, &resource());
@@ -54,7 +54,7 @@ async fn e16_answers_every_reason_as_the_table_says_on_every_method() {
 }
 
 #[tokio::test]
-async fn asks_for_a_token_without_an_error_code() {
+async fn row_27_row_28_asks_for_a_token_without_an_error_code() {
     let answered = Server::paved().ask(get("/")).await;
     assert_eq!(answered.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(answered.challenge(), CHALLENGE);
@@ -62,7 +62,7 @@ async fn asks_for_a_token_without_an_error_code() {
 }
 
 #[tokio::test]
-async fn says_invalid_token_when_there_was_one() {
+async fn row_28_says_invalid_token_when_there_was_one() {
     let answered = Server::paved().ask(with_token("stale")).await;
     let (start, end) = (
         r#"Bearer error="invalid_token", error_description=""#,
