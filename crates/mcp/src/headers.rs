@@ -33,7 +33,7 @@ pub(crate) enum Mismatch {
 pub(crate) fn agree(headers: &HeaderMap, payload: &Payload) -> Result<(), Mismatch> {
     let required = Revision::of(headers).is_some_and(Revision::requires_mirrored_headers);
     match payload {
-        Payload::Single(message) => message.operation().map_or(Ok(()), |operation| {
+        Payload::Single(message) => message.operations().first().map_or(Ok(()), |operation| {
             mirror(headers, operation, message, required)
         }),
         Payload::Batch(_) if headers.contains_key(METHOD) || headers.contains_key(NAME) => {
@@ -56,17 +56,28 @@ fn mirror(
         None if required => return Err(Mismatch::MissingMethod),
         _ => {}
     }
-    if !operation.needs_name() {
+    let Some(object) = &operation.object else {
+        return Ok(());
+    };
+    if !is_mirrored(&operation.method) {
         return Ok(());
     }
     let said = only(headers, &NAME)
         .and_then(|value| value.map(decode).transpose())
         .map_err(|()| Mismatch::UnreadableName)?;
     match said {
-        Some(name) if operation.name.as_deref() != Some(&*name) => Err(Mismatch::Name),
-        None if required && operation.name.is_some() => Err(Mismatch::MissingName),
+        Some(name) if object.name != *name => Err(Mismatch::Name),
+        None if required => Err(Mismatch::MissingName),
         _ => Ok(()),
     }
+}
+
+/// The methods whose object `Mcp-Name` names (MCP 2026-07-28, Standard Request Headers).
+fn is_mirrored(method: &str) -> bool {
+    matches!(
+        method,
+        Operation::TOOLS_CALL | Operation::PROMPTS_GET | Operation::RESOURCES_READ
+    )
 }
 
 /// The header's one value.
@@ -98,10 +109,11 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::Wanted;
 
-    const CALL: &str = r#"{"id":1,"method":"tools/call","params":{"name":"Füße"}}"#;
-    const ECHO: &str = r#"{"id":1,"method":"tools/call","params":{"name":"echo"}}"#;
-    const NOTIFY: &str = r#"{"method":"notifications/initialized"}"#;
+    const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"Füße"}}"#;
+    const ECHO: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
+    const NOTIFY: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
     fn check(body: &str, headers: &[(&str, &str)]) -> Result<(), Mismatch> {
         let mut map = HeaderMap::new();
@@ -111,7 +123,10 @@ mod tests {
                 http::HeaderValue::from_bytes(value.as_bytes()).unwrap(),
             );
         }
-        agree(&map, &Payload::read(body.as_bytes()).unwrap())
+        agree(
+            &map,
+            &Payload::read(body.as_bytes(), &Wanted::nothing()).unwrap(),
+        )
     }
 
     #[rstest]
@@ -123,7 +138,7 @@ mod tests {
     #[case(ECHO, &[("mcp-protocol-version", "2025-11-25")])]
     #[case(ECHO, &[("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "echo")])]
     #[case(NOTIFY, &[("mcp-protocol-version", "2026-07-28")])]
-    #[case(r#"{"id":1,"result":{}}"#, &[("mcp-method", "whatever")])]
+    #[case(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, &[("mcp-method", "whatever")])]
     fn accepts_headers_that_say_what_the_body_says(
         #[case] body: &str,
         #[case] headers: &[(&str, &str)],
@@ -144,7 +159,7 @@ mod tests {
     #[case(ECHO, &[("mcp-protocol-version", "2026-07-28")], Mismatch::MissingMethod)]
     #[case(ECHO, &[("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call")], Mismatch::MissingName)]
     #[case(NOTIFY, &[("mcp-method", "tools/call")], Mismatch::Method)]
-    #[case("[]", &[("mcp-name", "echo")], Mismatch::Batch)]
+    #[case(r#"[{"jsonrpc":"2.0","method":"ping"}]"#, &[("mcp-name", "echo")], Mismatch::Batch)]
     fn f23_refuses_headers_that_say_something_else(
         #[case] body: &str,
         #[case] headers: &[(&str, &str)],

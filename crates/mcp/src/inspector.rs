@@ -10,7 +10,7 @@ use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
 use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
 
 use crate::{
-    InspectedBody, Payload, Policy, body, headers,
+    InspectedBody, Payload, Policy, Wanted, body, headers,
     refusal::{Refusal, misplaced},
 };
 
@@ -74,7 +74,7 @@ impl Inspector {
 
     fn decide(&self, parts: &mut Parts, bytes: &[u8], user: &UserContext) -> Result<(), Refusal> {
         plain_json(&parts.headers)?;
-        let payload = Payload::read(bytes)?;
+        let payload = Payload::read(bytes, &Wanted::nothing())?;
         let permit = self
             .policy
             .decide(payload.operations(), &base(parts), user)

@@ -51,7 +51,9 @@ mod service;
 pub mod sse;
 
 pub use body::InspectedBody;
-pub use jsonrpc::{Message, Operation, Payload};
+pub use jsonrpc::{
+    Argument, Arguments, Message, Object, ObjectKind, Operation, Payload, Scalar, Wanted,
+};
 pub use layer::PolicyLayer;
 pub use policy::{Policy, Unlisted};
 pub use revision::Revision;

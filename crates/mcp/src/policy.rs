@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oauthgate_core::{Denial, Permit, Reason, Requirement, UserContext, text::Printable};
 
-use crate::{Operation, jsonrpc::same_but_for_case};
+use crate::{Object, Operation};
 
 /// What happens to a tool that has no rule of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +75,9 @@ impl Policy {
     /// What this operation needs beyond the resource's own requirement.
     fn required_by(&self, operation: &Operation) -> Result<Option<&Requirement>, Denial> {
         if operation.method != Operation::TOOLS_CALL {
-            return not_a_lookalike(&operation.method).map(|()| None);
+            return Ok(None);
         }
-        let Some(name) = operation.name.as_deref() else {
+        let Some(Object { name, .. }) = &operation.object else {
             return Err(
                 Denial::new(Reason::MalformedMessage).with_detail("a tools/call names no tool")
             );
@@ -90,13 +90,4 @@ impl Policy {
                 .with_detail(format!("no rule allows the tool \"{}\"", Printable(name)))),
         }
     }
-}
-
-/// `Tools/Call` is no method of MCP; a server that takes it for one would run it unchecked.
-fn not_a_lookalike(method: &str) -> Result<(), Denial> {
-    if same_but_for_case(Operation::TOOLS_CALL, method.trim()) {
-        return Err(Denial::new(Reason::MalformedMessage)
-            .with_detail("the method is a misspelt tools/call"));
-    }
-    Ok(())
 }

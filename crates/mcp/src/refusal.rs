@@ -111,7 +111,12 @@ impl From<ReadError> for Refusal {
 impl From<Unreadable> for Refusal {
     fn from(error: Unreadable) -> Self {
         let denial = Denial::new(Reason::MalformedMessage).with_detail(error.to_string());
-        Self::told(denial, PARSE_ERROR, UNLIKE.to_owned(), None)
+        match error {
+            Unreadable::Json(_) => Self::told(denial, PARSE_ERROR, UNLIKE.to_owned(), None),
+            Unreadable::Invalid { flaw, id } => {
+                Self::told(denial, INVALID_REQUEST, flaw.to_string(), id.as_ref())
+            }
+        }
     }
 }
 

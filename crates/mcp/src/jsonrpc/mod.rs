@@ -3,63 +3,31 @@
 //! A policy is worth nothing when the gate and the server read different messages. So a body is refused
 //! when readers are known to disagree about it: a member twice (first or last wins), a member that
 //! differs only in case from one that matters (Go's reader takes it), bytes after the value,
-//! text that is not UTF-8, numbers out of range, nesting beyond [`MAX_DEPTH`].
+//! text that is not UTF-8, numbers out of range, nesting beyond [`MAX_DEPTH`], a message that is a
+//! request and a response at once, an `id` that servers echo differently, a misspelt method.
 //!
-//! Nothing but `id`, `method` and the name in `params` is kept, so memory stays within a small
-//! multiple of the body.
+//! Nothing is kept but the `id`, the method, the names and URIs of what it is done to, and the arguments
+//! that somebody [`Wanted`]. Memory stays within a small multiple of the body.
 
+mod arguments;
+mod members;
+mod message;
+mod operation;
 mod strict;
+mod value;
+mod wanted;
 
 use serde_json::{Deserializer, Value};
 
-pub(crate) use strict::same_but_for_case;
+pub use arguments::{Argument, Arguments, Scalar};
+pub use message::{MAX_ID_BYTES, MAX_SUBSCRIPTIONS, Message};
+pub use operation::{Object, ObjectKind, Operation};
+pub use wanted::Wanted;
 
 /// How deep values may be nested; the message itself is the first level.
 pub const MAX_DEPTH: usize = 64;
 /// How many messages a batch may hold.
 pub const MAX_BATCH: usize = 256;
-
-/// What one message asks the server to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
-    /// The JSON-RPC `method`.
-    pub method: String,
-    /// What it is done to: `params.name` of `tools/call` and `prompts/get`, `params.uri` of
-    /// `resources/read`; absent for other methods, and when the member is missing or not a string.
-    pub name: Option<String>,
-}
-
-impl Operation {
-    /// The method that calls a tool.
-    pub const TOOLS_CALL: &'static str = "tools/call";
-
-    /// Whether the method is one that acts on something with a name.
-    #[must_use]
-    pub fn needs_name(&self) -> bool {
-        strict::name_member(&self.method).is_some()
-    }
-}
-
-/// One message: a request or notification (with an operation), or a response (without).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Message {
-    id: Option<Value>,
-    operation: Option<Operation>,
-}
-
-impl Message {
-    /// The request's `id`: a string or a number.
-    #[must_use]
-    pub fn id(&self) -> Option<&Value> {
-        self.id.as_ref()
-    }
-
-    /// What it asks for.
-    #[must_use]
-    pub fn operation(&self) -> Option<&Operation> {
-        self.operation.as_ref()
-    }
-}
 
 /// A whole body.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,15 +39,15 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// Reads a body.
+    /// Reads a body, and of the arguments in it those that are wanted.
     ///
     /// # Errors
     /// When it is not one JSON-RPC message, or a batch of them, that every reader understands alike.
-    pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
+    pub fn read(body: &[u8], wanted: &Wanted) -> Result<Self, Unreadable> {
         let mut reader = Deserializer::from_slice(body);
-        let payload = strict::payload(&mut reader)?;
+        let bodies = strict::bodies(&mut reader, wanted)?;
         reader.end()?;
-        Ok(payload)
+        message::judge(bodies)
     }
 
     /// The messages, in order.
@@ -93,7 +61,7 @@ impl Payload {
 
     /// What the messages ask for.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
-        self.messages().iter().filter_map(Message::operation)
+        self.messages().iter().flat_map(Message::operations)
     }
 
     /// The `id` to answer to; a batch has none.
@@ -108,8 +76,70 @@ impl Payload {
 
 /// Why a body cannot be read: where and what, without the body's text beyond a short, escaped name.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(#[from] serde_json::Error);
+#[non_exhaustive]
+pub enum Unreadable {
+    /// No JSON, or JSON that readers understand differently.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// JSON, but no message of MCP.
+    #[error("{flaw}")]
+    Invalid {
+        /// What is wrong with it.
+        flaw: Flaw,
+        /// The `id` to answer to, where there is one.
+        id: Option<Value>,
+    },
+}
+
+impl Unreadable {
+    fn invalid(flaw: Flaw, id: Option<Value>) -> Self {
+        Self::Invalid { flaw, id }
+    }
+}
+
+/// What is wrong with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// A reader of JSON-RPC 1.0 may see another message.
+    #[error("`jsonrpc` is not \"2.0\"")]
+    Version,
+    /// MCP: the request's `id` must be a string or an integer, and not `null`.
+    #[error(
+        "`id` is neither an integer within \u{b1}(2^53 - 1) nor a string of at most 1024 bytes"
+    )]
+    Id,
+    /// Who collects answers by `id` loses one.
+    #[error("two requests of a batch have the same `id`")]
+    RepeatedId,
+    /// JSON-RPC 2.0 §6.
+    #[error("the batch is empty")]
+    EmptyBatch,
+    /// Some readers look for `method` first, some for `result`.
+    #[error("the message is a request and a response at once")]
+    RequestAndResponse,
+    /// Neither `method` nor exactly one of `result` and `error`.
+    #[error("the message is neither a request nor a response")]
+    Nothing,
+    /// Not a string, not visible ASCII, too long, or a method of MCP in other letters.
+    #[error("`method` is no plain string, or a misspelt method of MCP")]
+    Method,
+    /// MCP knows named parameters only.
+    #[error("`params` is an array")]
+    Params,
+    /// A method that acts on something names nothing that it acts on.
+    #[error("`params` does not name what the method acts on")]
+    Object,
+    /// Neither an object nor `null`.
+    #[error("`params.arguments` is no object")]
+    Arguments,
+    /// Not a list of at most [`MAX_SUBSCRIPTIONS`] strings.
+    #[error("`resourceSubscriptions` is no list of at most 1024 URIs")]
+    Subscriptions,
+    /// Not a string.
+    #[error("the protocol version in `_meta` is no string")]
+    ProtocolVersion,
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,46 +1,56 @@
 //! The reader: one pass over the text, every level checked, almost nothing kept.
 
-use std::{collections::HashSet, fmt};
+use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 
-use super::{MAX_BATCH, MAX_DEPTH, Message, Operation, Payload};
+use super::{
+    MAX_BATCH, Wanted,
+    arguments::ReadsArguments,
+    members::Members,
+    message::{
+        Bodies, MAX_SUBSCRIPTIONS, Params, ReadArguments, ReadMessage, Reference, Subscriptions,
+    },
+    value::{Dropped, Kept, MembersOf, Plain, Reading, Reads, Slot},
+};
 
-/// The members of a message, and of its `params`, that decide what it does.
-const MESSAGE_MEMBERS: &[&str] = &["id", "method", "params"];
-const PARAMS_MEMBERS: &[&str] = &["name", "uri"];
-
-/// The member of `params` that names what a method acts on (MCP 2026-07-28, `Mcp-Name`).
-pub(super) fn name_member(method: &str) -> Option<&'static str> {
-    match method {
-        Operation::TOOLS_CALL | "prompts/get" => Some("name"),
-        "resources/read" => Some("uri"),
-        _ => None,
-    }
-}
+/// The members that decide what a message does.
+const MESSAGE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+const PARAMS: [&str; 6] = ["name", "uri", "arguments", "ref", "notifications", "_meta"];
+const REFERENCE: [&str; 3] = ["type", "name", "uri"];
+const NOTIFICATIONS: [&str; 1] = ["resourceSubscriptions"];
+const META: [&str; 1] = ["io.modelcontextprotocol/protocolVersion"];
 
 /// A whole body.
-pub(super) fn payload<'de, D: Deserializer<'de>>(reader: D) -> Result<Payload, D::Error> {
-    reader.deserialize_any(PayloadVisitor)
+pub(super) fn bodies<'de, D: Deserializer<'de>>(
+    reader: D,
+    wanted: &Wanted,
+) -> Result<Bodies, D::Error> {
+    reader.deserialize_any(BodyVisitor { wanted })
 }
 
-struct PayloadVisitor;
+struct BodyVisitor<'w> {
+    wanted: &'w Wanted,
+}
 
-impl<'de> Visitor<'de> for PayloadVisitor {
-    type Value = Payload;
+impl<'de> Visitor<'de> for BodyVisitor<'_> {
+    type Value = Bodies;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON-RPC message or a batch of them")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Payload, A::Error> {
-        MessageSeed.visit_map(members).map(Payload::Single)
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Bodies, A::Error> {
+        let seed = MessageSeed {
+            wanted: self.wanted,
+        };
+        Ok(Bodies::Single(Box::new(seed.visit_map(members)?)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Payload, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Bodies, A::Error> {
+        let wanted = self.wanted;
         let mut messages = Vec::new();
-        while let Some(message) = elements.next_element_seed(MessageSeed)? {
+        while let Some(message) = elements.next_element_seed(MessageSeed { wanted })? {
             if messages.len() == MAX_BATCH {
                 return Err(A::Error::custom(format_args!(
                     "more than {MAX_BATCH} messages in a batch"
@@ -48,78 +58,59 @@ impl<'de> Visitor<'de> for PayloadVisitor {
             }
             messages.push(message);
         }
-        Ok(Payload::Batch(messages))
+        Ok(Bodies::Batch(messages))
     }
 }
 
-struct MessageSeed;
+struct MessageSeed<'w> {
+    wanted: &'w Wanted,
+}
 
-impl<'de> DeserializeSeed<'de> for MessageSeed {
-    type Value = Message;
+impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
+    type Value = ReadMessage;
 
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Message, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<ReadMessage, D::Error> {
         reader.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for MessageSeed {
-    type Value = Message;
+impl<'de> Visitor<'de> for MessageSeed<'_> {
+    type Value = ReadMessage;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON-RPC message")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Message, A::Error> {
-        let mut seen = Members::that_matter(MESSAGE_MEMBERS);
-        let (mut id, mut method, mut params) = (None, None, Params::default());
-        while let Some(name) = members.next_key::<String>()? {
-            seen.note(&name)?;
-            match name.as_str() {
-                "id" => id = members.next_value_seed(Checked::kept(2))?,
-                "method" => method = Some(text(members.next_value_seed(Checked::kept(2))?)?),
-                "params" => params = members.next_value_seed(ParamsSeed)?,
-                _ => drop(members.next_value_seed(Checked::dropped(2))?),
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ReadMessage, A::Error> {
+        const LEVEL: usize = 2;
+        let mut seen = Members::knowing(MESSAGE);
+        let mut read = ReadMessage::default();
+        while let Some(name) = members.next_key_seed(&mut seen)? {
+            match name {
+                Some("jsonrpc") => read.jsonrpc = members.next_value_seed(Kept::at(LEVEL))?,
+                Some("id") => read.id = members.next_value_seed(Kept::at(LEVEL))?,
+                Some("method") => read.method = members.next_value_seed(Kept::at(LEVEL))?,
+                Some("params") => {
+                    read.params = members.next_value_seed(ParamsSeed {
+                        wanted: self.wanted,
+                    })?;
+                }
+                other => {
+                    members.next_value_seed(Dropped::at(LEVEL))?;
+                    read.has_result |= other == Some("result");
+                    read.has_error |= other == Some("error");
+                }
             }
         }
-        Ok(Message {
-            id,
-            operation: method.map(|method| params.into_operation(method)),
-        })
+        Ok(read)
     }
 }
 
-fn text<E: Error>(method: Option<Value>) -> Result<String, E> {
-    match method {
-        Some(Value::String(method)) => Ok(method),
-        _ => Err(E::custom("`method` is not a string")),
-    }
+struct ParamsSeed<'w> {
+    wanted: &'w Wanted,
 }
 
-/// What `params` says about the operation's object.
-#[derive(Default)]
-struct Params {
-    name: Option<Value>,
-    uri: Option<Value>,
-}
-
-impl Params {
-    fn into_operation(self, method: String) -> Operation {
-        let named = match name_member(&method) {
-            Some("name") => self.name,
-            Some(_) => self.uri,
-            None => None,
-        };
-        let name = match named {
-            Some(Value::String(name)) => Some(name),
-            _ => None,
-        };
-        Operation { method, name }
-    }
-}
-
-struct ParamsSeed;
-
-impl<'de> DeserializeSeed<'de> for ParamsSeed {
+impl<'de> DeserializeSeed<'de> for ParamsSeed<'_> {
     type Value = Params;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Params, D::Error> {
@@ -127,30 +118,50 @@ impl<'de> DeserializeSeed<'de> for ParamsSeed {
     }
 }
 
-impl<'de> Visitor<'de> for ParamsSeed {
+impl<'de> Visitor<'de> for ParamsSeed<'_> {
     type Value = Params;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`params` as an object or an array")
+        f.write_str("`params` as an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Params, A::Error> {
-        let mut seen = Members::that_matter(PARAMS_MEMBERS);
+        const LEVEL: usize = 3;
+        let mut seen = Members::knowing(PARAMS);
         let mut params = Params::default();
-        while let Some(name) = members.next_key::<String>()? {
-            seen.note(&name)?;
-            match name.as_str() {
-                "name" => params.name = members.next_value_seed(Checked::kept(3))?,
-                "uri" => params.uri = members.next_value_seed(Checked::kept(3))?,
-                _ => drop(members.next_value_seed(Checked::dropped(3))?),
+        while let Some(name) = members.next_key_seed(&mut seen)? {
+            match name {
+                Some("name") => params.name = members.next_value_seed(Kept::at(LEVEL))?,
+                Some("uri") => params.uri = members.next_value_seed(Kept::at(LEVEL))?,
+                Some("arguments") => {
+                    let arguments = ReadsArguments::at(LEVEL, self.wanted);
+                    params.arguments = ReadArguments(members.next_value_seed(arguments)?);
+                }
+                Some("ref") => {
+                    let [kind, name, uri] =
+                        members.next_value_seed(MembersOf(REFERENCE).at(LEVEL))?;
+                    params.reference = Reference { kind, name, uri };
+                }
+                Some("notifications") => {
+                    params.subscriptions =
+                        members.next_value_seed(ReadsNotifications::at(LEVEL))?;
+                }
+                Some("_meta") => {
+                    let [version] = members.next_value_seed(MembersOf(META).at(LEVEL))?;
+                    params.protocol_version = version;
+                }
+                _ => members.next_value_seed(Dropped::at(LEVEL))?,
             }
         }
         Ok(params)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Params, A::Error> {
-        while elements.next_element_seed(Checked::dropped(3))?.is_some() {}
-        Ok(Params::default())
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Params, A::Error> {
+        Dropped.array(elements, 3)?;
+        Ok(Params {
+            is_array: true,
+            ..Params::default()
+        })
     }
 
     /// `"params": null` is no JSON-RPC, and harmless: some clients write it.
@@ -159,154 +170,99 @@ impl<'de> Visitor<'de> for ParamsSeed {
     }
 }
 
-/// Any value, checked at every level; a string or a number is handed back where it matters.
-#[derive(Clone, Copy)]
-struct Checked {
-    level: usize,
-    keep: bool,
+/// `params.notifications`.
+struct ReadsNotifications;
+
+impl ReadsNotifications {
+    fn at(level: usize) -> Reading<Self> {
+        Reading { level, reads: Self }
+    }
 }
 
-impl Checked {
-    fn kept(level: usize) -> Self {
-        Self { level, keep: true }
+impl<'de> Reads<'de> for ReadsNotifications {
+    type Output = Subscriptions;
+
+    fn plain<E: Error>(self, value: Plain<'_>) -> Result<Subscriptions, E> {
+        Ok(match value {
+            Plain::Null => Subscriptions::default(),
+            _ => Subscriptions::Other,
+        })
     }
 
-    fn dropped(level: usize) -> Self {
-        Self { level, keep: false }
-    }
-
-    fn keep<E>(self, value: impl Into<Value>) -> Result<Option<Value>, E> {
-        Ok(self.keep.then(|| value.into()))
-    }
-
-    /// The values inside this one.
-    fn inside<E: Error>(self) -> Result<Self, E> {
-        if self.level >= MAX_DEPTH {
-            return Err(E::custom(format_args!(
-                "nested deeper than {MAX_DEPTH} levels"
-            )));
+    fn object<A: MapAccess<'de>>(
+        self,
+        mut members: A,
+        level: usize,
+    ) -> Result<Subscriptions, A::Error> {
+        let mut seen = Members::knowing(NOTIFICATIONS);
+        let mut subscriptions = Subscriptions::default();
+        while let Some(name) = members.next_key_seed(&mut seen)? {
+            match name {
+                Some(_) => subscriptions = members.next_value_seed(ReadsUris::at(level))?,
+                None => members.next_value_seed(Dropped::at(level))?,
+            }
         }
-        Ok(Self::dropped(self.level + 1))
+        Ok(subscriptions)
+    }
+
+    fn array<A: SeqAccess<'de>>(
+        self,
+        elements: A,
+        level: usize,
+    ) -> Result<Subscriptions, A::Error> {
+        Dropped.array(elements, level)?;
+        Ok(Subscriptions::Other)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Checked {
-    type Value = Option<Value>;
+/// `params.notifications.resourceSubscriptions`.
+struct ReadsUris;
 
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Option<Value>, D::Error> {
-        reader.deserialize_any(self)
+impl ReadsUris {
+    fn at(level: usize) -> Reading<Self> {
+        Reading { level, reads: Self }
     }
 }
 
-impl<'de> Visitor<'de> for Checked {
-    type Value = Option<Value>;
+impl<'de> Reads<'de> for ReadsUris {
+    type Output = Subscriptions;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+    fn plain<E: Error>(self, value: Plain<'_>) -> Result<Subscriptions, E> {
+        ReadsNotifications.plain(value)
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Option<Value>, E> {
-        if self.keep {
-            refuse_nul(text)?;
+    fn object<A: MapAccess<'de>>(
+        self,
+        members: A,
+        level: usize,
+    ) -> Result<Subscriptions, A::Error> {
+        Dropped.object(members, level)?;
+        Ok(Subscriptions::Other)
+    }
+
+    fn array<A: SeqAccess<'de>>(
+        self,
+        mut elements: A,
+        level: usize,
+    ) -> Result<Subscriptions, A::Error> {
+        let mut subscriptions = Subscriptions::default();
+        while let Some(uri) = elements.next_element_seed(Kept::at(level))? {
+            subscriptions = subscriptions.and(uri);
         }
-        Ok(self.keep.then(|| text.into()))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Option<Value>, E> {
-        self.keep(number)
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Option<Value>, E> {
-        self.keep(number)
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Option<Value>, E> {
-        self.keep(number)
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Option<Value>, A::Error> {
-        let inside = self.inside()?;
-        while elements.next_element_seed(inside)?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Option<Value>, A::Error> {
-        let inside = self.inside()?;
-        let mut seen = Members::that_matter(&[]);
-        while let Some(name) = members.next_key::<String>()? {
-            seen.note(&name)?;
-            members.next_value_seed(inside)?;
-        }
-        Ok(None)
+        Ok(subscriptions)
     }
 }
 
-/// The member names of one object, after unescaping: `"n\u0061me"` is `name`.
-struct Members {
-    names: HashSet<String>,
-    matter: &'static [&'static str],
-}
-
-impl Members {
-    fn that_matter(matter: &'static [&'static str]) -> Self {
-        Self {
-            names: HashSet::new(),
-            matter,
+impl Subscriptions {
+    fn and(self, uri: Slot) -> Self {
+        match (self, uri) {
+            (Self::Uris(uris), Slot::Text(_)) if uris.len() == MAX_SUBSCRIPTIONS => Self::TooMany,
+            (Self::Uris(mut uris), Slot::Text(uri)) => {
+                uris.push(uri);
+                Self::Uris(uris)
+            }
+            (Self::TooMany, _) => Self::TooMany,
+            _ => Self::Other,
         }
     }
-
-    fn note<E: Error>(&mut self, name: &str) -> Result<(), E> {
-        refuse_nul(name)?;
-        if self
-            .matter
-            .iter()
-            .any(|known| *known != name && same_but_for_case(known, name))
-        {
-            return Err(E::custom(format_args!(
-                "the member {:?} differs only in case from one that matters",
-                cut(name)
-            )));
-        }
-        if !self.names.insert(name.to_owned()) {
-            return Err(E::custom(format_args!(
-                "the member {:?} occurs twice",
-                cut(name)
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// Where strings end at a NUL, `delete\0` is `delete`: a reader in C would do what was not decided on.
-fn refuse_nul<E: Error>(text: &str) -> Result<(), E> {
-    if text.contains('\0') {
-        return Err(E::custom(format_args!("{:?} contains a NUL", cut(text))));
-    }
-    Ok(())
-}
-
-/// How readers that ignore case compare: ASCII, and the two letters that fold into it (U+017F, U+212A).
-pub(crate) fn same_but_for_case(known: &str, name: &str) -> bool {
-    name.chars().map(fold).eq(known.chars().map(fold))
-}
-
-fn fold(letter: char) -> char {
-    match letter {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        other => other.to_ascii_lowercase(),
-    }
-}
-
-/// Enough of a stranger's text to find it by.
-fn cut(name: &str) -> String {
-    name.chars().take(32).collect()
 }

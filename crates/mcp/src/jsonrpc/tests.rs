@@ -4,13 +4,17 @@ use serde_json::json;
 
 use super::*;
 
+fn read(body: impl AsRef<[u8]>) -> Result<Payload, Unreadable> {
+    Payload::read(body.as_ref(), &Wanted::nothing())
+}
+
 fn operation(body: &str) -> Operation {
-    let payload = Payload::read(body.as_bytes()).unwrap();
+    let payload = read(body).unwrap();
     payload.operations().next().cloned().unwrap()
 }
 
 fn refusal(body: impl AsRef<[u8]>) -> String {
-    Payload::read(body.as_ref()).unwrap_err().to_string()
+    read(body).unwrap_err().to_string()
 }
 
 #[rstest]
@@ -20,31 +24,27 @@ fn refusal(body: impl AsRef<[u8]>) -> String {
     Some("echo")
 )]
 #[case(
-    r#"{"id":1,"method":"prompts/get","params":{"name":"p","uri":"u"}}"#,
+    r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"p","uri":"u"}}"#,
     "prompts/get",
     Some("p")
 )]
 #[case(
-    r#"{"id":1,"method":"resources/read","params":{"name":"p","uri":"u"}}"#,
+    r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"name":"p","uri":"u"}}"#,
     "resources/read",
     Some("u")
 )]
 #[case(
-    r#"{"id":1,"method":"tools/list","params":{"name":"p"}}"#,
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"name":"p"}}"#,
     "tools/list",
     None
 )]
 #[case(
-    r#"{"params":{"name":"late"},"id":1,"method":"tools/call"}"#,
+    r#"{"jsonrpc":"2.0","params":{"name":"late"},"id":1,"method":"tools/call"}"#,
     "tools/call",
     Some("late")
 )]
-#[case(r#"{"method":"tools/call"}"#, "tools/call", None)]
-#[case(r#"{"method":"tools/call","params":null}"#, "tools/call", None)]
-#[case(r#"{"method":"tools/call","params":["echo"]}"#, "tools/call", None)]
-#[case(r#"{"method":"tools/call","params":{"name":7}}"#, "tools/call", None)]
 #[case(
-    "{\"m\\u0065thod\":\"tools\\/call\",\"params\":{\"n\\u0061me\":\"\\u0065cho\"}}",
+    "{\"jsonrpc\":\"2.0\",\"m\\u0065thod\":\"tools\\/call\",\"params\":{\"n\\u0061me\":\"\\u0065cho\"}}",
     "tools/call",
     Some("echo")
 )]
@@ -53,35 +53,34 @@ fn reads_what_the_server_will_do(
     #[case] method: &str,
     #[case] name: Option<&str>,
 ) {
-    assert_eq!(
-        operation(body),
-        Operation {
-            method: method.to_owned(),
-            name: name.map(str::to_owned)
-        }
-    );
+    let operation = operation(body);
+    assert_eq!(operation.method, method);
+    assert_eq!(operation.object.map(|object| object.name).as_deref(), name);
 }
 
 #[rstest]
 #[case(json!(1))]
 #[case(json!("one"))]
 fn keeps_the_id_to_answer_to(#[case] id: Value) {
-    let payload =
-        Payload::read(json!({"id": id, "method": "ping"}).to_string().as_bytes()).unwrap();
+    let payload = read(
+        json!({"jsonrpc": "2.0", "id": id, "method": "ping"})
+            .to_string()
+            .as_bytes(),
+    )
+    .unwrap();
     assert_eq!(payload.id(), Some(&id));
 }
 
 #[test]
 fn takes_a_response_for_no_operation() {
-    let payload =
-        Payload::read(br#"{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call"}}"#).unwrap();
+    let payload = read(br#"{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call"}}"#).unwrap();
     assert_eq!(payload.operations().count(), 0);
 }
 
 #[test]
 fn reads_every_message_of_a_batch() {
     let payload =
-        Payload::read(br#"[{"method":"a"},{"id":1,"result":{}},{"method":"b"}]"#).unwrap();
+        read(br#"[{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","method":"b"}]"#).unwrap();
     let methods: Vec<_> = payload
         .operations()
         .map(|operation| operation.method.as_str())
@@ -91,23 +90,25 @@ fn reads_every_message_of_a_batch() {
 }
 
 #[rstest]
-#[case::top(r#"{"method":"ping","method":"tools/call"}"#)]
+#[case::top(r#"{"jsonrpc":"2.0","method":"ping","method":"tools/call"}"#)]
 #[case::escaped("{\"method\":\"ping\",\"m\\u0065thod\":\"tools/call\"}")]
-#[case::params(r#"{"method":"tools/call","params":{"name":"a","name":"b"}}"#)]
-#[case::two_params(r#"{"method":"tools/call","params":{"name":"a"},"params":{"name":"b"}}"#)]
-#[case::deep(r#"{"method":"tools/call","params":{"name":"a","arguments":{"x":[{"y":1,"y":2}]}}}"#)]
-#[case::batch(r#"[{"method":"ping"},{"id":1,"id":2}]"#)]
-#[case::elsewhere(r#"{"method":"ping","_meta":{"a":1,"a":1}}"#)]
+#[case::params(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","name":"b"}}"#)]
+#[case::two_params(
+    r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"},"params":{"name":"b"}}"#
+)]
+#[case::deep(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","arguments":{"x":[{"y":1,"y":2}]}}}"#)]
+#[case::batch(r#"[{"jsonrpc":"2.0","method":"ping"},{"jsonrpc":"2.0","id":1,"id":2}]"#)]
+#[case::elsewhere(r#"{"jsonrpc":"2.0","method":"ping","_meta":{"a":1,"a":1}}"#)]
 fn f23_refuses_a_member_that_occurs_twice(#[case] body: &str) {
     assert!(refusal(body).contains("occurs twice"), "{}", refusal(body));
 }
 
 #[rstest]
-#[case(r#"{"method":"ping","Method":"tools/call"}"#)]
+#[case(r#"{"jsonrpc":"2.0","method":"ping","Method":"tools/call"}"#)]
 #[case(r#"{"METHOD":"tools/call"}"#)]
-#[case(r#"{"method":"tools/call","param\u017f":{"name":"a"}}"#)]
-#[case(r#"{"method":"tools/call","params":{"name":"a","NAME":"b"}}"#)]
-#[case(r#"{"method":"resources/read","params":{"Uri":"b"}}"#)]
+#[case(r#"{"jsonrpc":"2.0","method":"tools/call","param\u017f":{"name":"a"}}"#)]
+#[case(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","NAME":"b"}}"#)]
+#[case(r#"{"jsonrpc":"2.0","method":"resources/read","params":{"Uri":"b"}}"#)]
 #[case(r#"[{"ID":1}]"#)]
 fn f23_refuses_a_member_that_differs_only_in_case(#[case] body: &str) {
     assert!(
@@ -132,13 +133,13 @@ fn f23_refuses_a_nul_where_a_reader_in_c_would_stop(#[case] body: &str) {
 #[test]
 fn leaves_a_nul_in_the_value_of_an_argument_alone() {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write","arguments":{"text":"a\u0000b"}}}"#;
-    assert_eq!(operation(body).name.as_deref(), Some("write"));
+    assert_eq!(operation(body).object, Some(Object::tool("write")));
 }
 
 #[test]
 fn leaves_the_case_of_arguments_alone() {
-    let body = r#"{"method":"tools/call","params":{"name":"a","arguments":{"Name":1,"name":2,"METHOD":3}}}"#;
-    assert_eq!(operation(body).name.as_deref(), Some("a"));
+    let body = r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","arguments":{"Name":1,"name":2,"METHOD":3}}}"#;
+    assert_eq!(operation(body).object, Some(Object::tool("a")));
 }
 
 #[rstest]
@@ -146,19 +147,19 @@ fn leaves_the_case_of_arguments_alone() {
 #[case::scalar("7")]
 #[case::text(r#""tools/call""#)]
 #[case::batch_of_scalars("[1]")]
-#[case::nested_batch(r#"[[{"method":"ping"}]]"#)]
-#[case::two_values(r#"{"method":"ping"}{"method":"tools/call"}"#)]
-#[case::garbage_after(r#"{"method":"ping"} x"#)]
-#[case::method_not_text(r#"{"method":1}"#)]
-#[case::method_null(r#"{"method":null}"#)]
-#[case::method_list(r#"{"method":["tools/call"]}"#)]
-#[case::params_text(r#"{"method":"tools/call","params":"name"}"#)]
-#[case::comment(r#"{"method":"ping"/*,*/}"#)]
-#[case::trailing_comma(r#"{"method":"ping",}"#)]
+#[case::nested_batch(r#"[[{"jsonrpc":"2.0","method":"ping"}]]"#)]
+#[case::two_values(r#"{"jsonrpc":"2.0","method":"ping"}{"jsonrpc":"2.0","method":"tools/call"}"#)]
+#[case::garbage_after(r#"{"jsonrpc":"2.0","method":"ping"} x"#)]
+#[case::method_not_text(r#"{"jsonrpc":"2.0","method":1}"#)]
+#[case::method_null(r#"{"jsonrpc":"2.0","method":null}"#)]
+#[case::method_list(r#"{"jsonrpc":"2.0","method":["tools/call"]}"#)]
+#[case::params_text(r#"{"jsonrpc":"2.0","method":"tools/call","params":"name"}"#)]
+#[case::comment(r#"{"jsonrpc":"2.0","method":"ping"/*,*/}"#)]
+#[case::trailing_comma(r#"{"jsonrpc":"2.0","method":"ping",}"#)]
 #[case::single_quotes("{'method':'ping'}")]
 #[case::bom("\u{feff}{\"method\":\"ping\"}")]
-#[case::lone_surrogate(r#"{"method":"\ud800"}"#)]
-#[case::huge_number(r#"{"method":"ping","id":1e400}"#)]
+#[case::lone_surrogate(r#"{"jsonrpc":"2.0","method":"\ud800"}"#)]
+#[case::huge_number(r#"{"jsonrpc":"2.0","method":"ping","id":1e400}"#)]
 #[case::control_character("{\"method\":\"pi\ng\"}")]
 fn refuses_what_is_no_json_rpc(#[case] body: &str) {
     refusal(body);
@@ -177,13 +178,13 @@ fn f23_refuses_other_encodings(#[case] body: Vec<u8>) {
 fn refuses_nesting_beyond_the_limit() {
     let nested = |levels: usize| {
         format!(
-            r#"{{"method":"ping","x":{}{}}}"#,
+            r#"{{"jsonrpc":"2.0","method":"ping","x":{}{}}}"#,
             "[".repeat(levels),
             "]".repeat(levels)
         )
     };
     // The message is level 1, so its values may add 63.
-    assert!(Payload::read(nested(MAX_DEPTH - 2).as_bytes()).is_ok());
+    assert!(read(nested(MAX_DEPTH - 2).as_bytes()).is_ok());
     for levels in [MAX_DEPTH, 1_000, 100_000] {
         assert!(refusal(nested(levels)).contains("deep"), "{levels}");
     }
@@ -191,8 +192,13 @@ fn refuses_nesting_beyond_the_limit() {
 
 #[test]
 fn refuses_an_oversized_batch() {
-    let batch = |messages: usize| format!("[{}]", vec![r#"{"method":"ping"}"#; messages].join(","));
-    assert!(Payload::read(batch(MAX_BATCH).as_bytes()).is_ok());
+    let batch = |messages: usize| {
+        format!(
+            "[{}]",
+            vec![r#"{"jsonrpc":"2.0","method":"ping"}"#; messages].join(",")
+        )
+    };
+    assert!(read(batch(MAX_BATCH).as_bytes()).is_ok());
     assert!(refusal(batch(MAX_BATCH + 1)).contains("batch"));
 }
 
@@ -206,18 +212,19 @@ fn says_little_of_a_strangers_text() {
 proptest! {
     #[test]
     fn never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Payload::read(&body);
+        let _ = read(&body);
     }
 
     #[test]
-    fn agrees_with_a_lenient_reader_on_what_it_accepts(body in r#"[\[{]("(method|params|name|id|x)":|"tools/call"|[0-9]{1,2}|\{|\}|\[|\]|,|"| ){0,30}[\]}]"#) {
-        if let Ok(Payload::Single(message)) = Payload::read(body.as_bytes()) {
+    fn agrees_with_a_lenient_reader_on_what_it_accepts(body in r#"[\[{]("jsonrpc":"2.0",)?("(method|params|name|id|x)":|"tools/call"|[0-9]{1,2}|\{|\}|\[|\]|,|"| ){0,30}[\]}]"#) {
+        if let Ok(Payload::Single(message)) = read(&body) {
             let lenient: Value = serde_json::from_str(&body).unwrap();
             let method = lenient.get("method").and_then(Value::as_str);
-            prop_assert_eq!(message.operation().map(|operation| operation.method.as_str()), method);
+            prop_assert_eq!(message.method(), method);
             if method == Some(Operation::TOOLS_CALL) {
                 let name = lenient.pointer("/params/name").and_then(Value::as_str);
-                prop_assert_eq!(message.operation().and_then(|operation| operation.name.as_deref()), name);
+                let object = message.operations()[0].object.as_ref();
+                prop_assert_eq!(object.map(|object| object.name.as_str()), name);
             }
         }
     }

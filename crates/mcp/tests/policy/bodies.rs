@@ -31,7 +31,7 @@ fn chunked(bytes: impl AsRef<[u8]>, size: usize) -> Body {
 #[tokio::test]
 async fn passes_the_very_same_bytes_on() {
     let server = Server::with(policy());
-    let body = "  {\"id\" : 1e0,\r\n\t\"params\":{\"name\":\"\\u006fpen\"} , \"method\":\"tools\\/call\"}\n ";
+    let body = "  {\"jsonrpc\":\"2.0\",\"id\" : 1,\r\n\t\"params\":{\"name\":\"\\u006fpen\"} , \"method\":\"tools\\/call\"}\n ";
     assert_eq!(
         server.ask(post(body, "read")).await.status(),
         StatusCode::OK
@@ -162,15 +162,16 @@ async fn f22_finds_a_tool_behind_two_megabytes_of_padding() {
     let server = Server::with(policy());
     let padding = "x".repeat(2 * 1024 * 1024);
     let body = format!(
-        r#"{{"padding":"{padding}","method":"tools/call","params":{{"x":"{padding}","name":"write"}}}}"#
+        r#"{{"jsonrpc":"2.0","padding":"{padding}","method":"tools/call","params":{{"x":"{padding}","name":"write"}}}}"#
     );
     assert!(body.len() > 4 * 1024 * 1024);
     assert_eq!(
         server.ask(post(body, "read")).await.status(),
         StatusCode::PAYLOAD_TOO_LARGE
     );
-    let body =
-        format!(r#"{{"padding":"{padding}","method":"tools/call","params":{{"name":"write"}}}}"#);
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","padding":"{padding}","method":"tools/call","params":{{"name":"write"}}}}"#
+    );
     assert_eq!(
         server.ask(post(body.clone(), "read")).await.status(),
         StatusCode::FORBIDDEN
@@ -261,8 +262,10 @@ async fn takes_away_an_offer_to_switch_protocols() {
 #[case("   ")]
 #[case("not json")]
 #[case("{}{}")]
-#[case(r#"{"method":"tools/call","params":{"name":"open","name":"write"}}"#)]
-#[case(r#"{"method":"tools/call","Params":{"name":"write"},"params":{"name":"open"}}"#)]
+#[case(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"open","name":"write"}}"#)]
+#[case(
+    r#"{"jsonrpc":"2.0","method":"tools/call","Params":{"name":"write"},"params":{"name":"open"}}"#
+)]
 #[tokio::test]
 async fn f23_refuses_what_two_readers_may_read_differently(#[case] body: &str) {
     let server = Server::with(policy());

@@ -75,8 +75,8 @@ async fn asks_a_batch_for_the_sum_of_its_calls() {
     let batch = format!(
         "[{},{},{}]",
         call("open"),
-        r#"{"id":2,"result":{}}"#,
-        call("write")
+        r#"{"jsonrpc":"2.0","id":2,"result":{}}"#,
+        call_numbered(2, "write")
     );
     let refused = server.ask(post(batch.clone(), "read")).await;
     assert!(
@@ -89,7 +89,7 @@ async fn asks_a_batch_for_the_sum_of_its_calls() {
         server.ask(post(batch, "read-write")).await.status(),
         StatusCode::OK
     );
-    let with_unlisted = format!("[{},{}]", call("open"), call("unlisted"));
+    let with_unlisted = format!("[{},{}]", call("open"), call_numbered(2, "unlisted"));
     assert_eq!(
         server.ask(post(with_unlisted, "read-write")).await.reason(),
         Some(Reason::PolicyRefused)
@@ -167,7 +167,7 @@ async fn leaves_other_methods_to_the_layer_outside(#[case] method: &str) {
 #[tokio::test]
 async fn refuses_a_misspelt_tools_call(#[case] method: &str) {
     let server = Server::with(policy());
-    let body = serde_json::json!({ "id": 1, "method": method, "params": { "name": "write" } });
+    let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": { "name": "write" } });
     let answered = server.ask(post(body.to_string(), "read-write")).await;
     assert_eq!(
         (answered.status(), answered.reason()),
@@ -195,7 +195,7 @@ async fn refuses_a_call_without_a_tool() {
         r#"{"name":["write"]}"#,
         r#"["write"]"#,
     ] {
-        let body = format!(r#"{{"id":7,"method":"tools/call","params":{params}}}"#);
+        let body = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{params}}}"#);
         let answered = server.ask(post(body, "read-write")).await;
         assert_eq!(
             (answered.status(), answered.json()["id"].as_u64()),

@@ -239,7 +239,13 @@ fn message() -> impl Strategy<Value = String> {
         1 => (any_of(&["method", "id", "result", "jsonrpc"]), scalar()),
         1 => (any_of(&["id", "extra"]), params()),
     ];
-    object(prop::collection::vec(member, 2..5))
+    let version = (Just("\"jsonrpc\"".to_owned()), Just("\"2.0\"".to_owned()));
+    object(
+        (version, prop::collection::vec(member, 2..5)).prop_map(|(version, mut members)| {
+            members.push(version);
+            members
+        }),
+    )
 }
 
 fn body() -> impl Strategy<Value = String> {
@@ -260,7 +266,9 @@ fn call_of(tool: &'static str) -> impl Strategy<Value = String> {
         spelt("tools/call"),
     )
         .prop_flat_map(|(params, method_name, params_name, method)| {
-            object(Just(vec![(method_name, method), (params_name, params)]).prop_shuffle())
+            let version = ("\"jsonrpc\"".to_owned(), "\"2.0\"".to_owned());
+            let members = vec![version, (method_name, method), (params_name, params)];
+            object(Just(members).prop_shuffle())
         })
 }
 

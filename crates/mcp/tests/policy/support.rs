@@ -207,5 +207,9 @@ pub(crate) fn post(body: impl Into<Body>, held: &str) -> Request<Body> {
 }
 
 pub(crate) fn call(tool: &str) -> String {
-    serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": {} } }).to_string()
+    call_numbered(1, tool)
+}
+
+pub(crate) fn call_numbered(id: u64, tool: &str) -> String {
+    serde_json::json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool, "arguments": {} } }).to_string()
 }

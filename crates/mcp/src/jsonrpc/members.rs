@@ -1,0 +1,105 @@
+//! The member names of one object: none twice, none that a careless reader takes for another.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    hash::{BuildHasher, RandomState},
+};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
+
+/// The names seen so far, after unescaping: `"n\u0061me"` is `name`. Only keyed hashes are kept, eight
+/// bytes a member, so that an object of many short members costs little; two names of one hash would be
+/// refused, which errs on the safe side.
+pub(super) struct Members<'k> {
+    seen: HashSet<u64>,
+    hasher: RandomState,
+    known: Vec<&'k str>,
+}
+
+impl<'k> Members<'k> {
+    /// For an object none of whose members is of interest.
+    pub(super) fn of_no_interest() -> Self {
+        Self::knowing([])
+    }
+
+    /// For an object of which we read these members.
+    pub(super) fn knowing(known: impl IntoIterator<Item = &'k str>) -> Self {
+        Self {
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+            known: known.into_iter().collect(),
+        }
+    }
+
+    /// Notes one more member, and says which of the known ones it is.
+    fn note<E: Error>(&mut self, name: &str) -> Result<Option<&'k str>, E> {
+        refuse_nul(name)?;
+        if !self.seen.insert(self.hasher.hash_one(name)) {
+            return Err(E::custom(format_args!(
+                "the member {:?} occurs twice",
+                cut(name)
+            )));
+        }
+        let like = self
+            .known
+            .iter()
+            .find(|known| same_but_for_case(known, name));
+        match like {
+            Some(known) if *known != name => Err(E::custom(format_args!(
+                "the member {:?} differs only in case from one that matters",
+                cut(name)
+            ))),
+            found => Ok(found.copied()),
+        }
+    }
+}
+
+/// Reads one member's name.
+impl<'de, 'k> DeserializeSeed<'de> for &mut Members<'k> {
+    type Value = Option<&'k str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'k> Visitor<'_> for &mut Members<'k> {
+    type Value = Option<&'k str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        self.note(name)
+    }
+}
+
+/// Where strings end at a NUL, `delete\0` is `delete`: a reader in C would do what was not decided on.
+pub(super) fn refuse_nul<E: Error>(text: &str) -> Result<(), E> {
+    if text.contains('\0') {
+        return Err(E::custom(format_args!("{:?} contains a NUL", cut(text))));
+    }
+    Ok(())
+}
+
+/// Whether a reader that ignores case takes one for the other; the long s and the Kelvin sign fold into
+/// ASCII letters.
+pub(crate) fn same_but_for_case(known: &str, name: &str) -> bool {
+    if known.is_ascii() && name.is_ascii() {
+        return known.eq_ignore_ascii_case(name);
+    }
+    folded(known).eq(folded(name))
+}
+
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+}
+
+/// Enough of a stranger's text to find it by.
+fn cut(name: &str) -> String {
+    name.chars().take(32).collect()
+}
