@@ -29,6 +29,7 @@ pub fn caller(user_id: impl Into<String>, scopes: ScopeSet) -> UserContext {
         actors: Vec::new(),
         scopes,
         token_expires_at: UnixTime::from_secs(i64::MAX),
+        accepted_until: UnixTime::from_secs(i64::MAX),
         metadata: Map::new(),
         claims: Arc::new(Claims::of(Map::new())),
     }

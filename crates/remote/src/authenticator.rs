@@ -66,6 +66,12 @@ impl Authenticator {
         &self.resource
     }
 
+    /// The clocks that tokens are judged by.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// The keys of each issuer, in the order of the settings.
     #[must_use]
     pub fn stores(&self) -> &[Arc<KeyStore>] {

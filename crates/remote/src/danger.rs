@@ -1,11 +1,14 @@
 //! Loosening, named for what it is.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use http::request::Parts;
 use oauthgate_core::{Denial, ProtectedResource, UserContext, danger};
 
-use crate::AuthProvider;
+use crate::{
+    AuthProvider,
+    clock::{Clock, SystemClock},
+};
 
 /// Lets everybody in as nobody in particular: for a developer's own machine, and for nothing else.
 ///
@@ -14,6 +17,7 @@ use crate::AuthProvider;
 #[derive(Debug, Clone)]
 pub struct NoAuth {
     resource: ProtectedResource,
+    clock: Arc<dyn Clock>,
 }
 
 impl NoAuth {
@@ -25,7 +29,10 @@ impl NoAuth {
             resource = resource.identifier().as_str(),
             "authentication is OFF: every request is let in as an anonymous caller"
         );
-        Self { resource }
+        Self {
+            resource,
+            clock: Arc::new(SystemClock::new()),
+        }
     }
 }
 
@@ -36,6 +43,10 @@ impl AuthProvider for NoAuth {
 
     fn resource(&self) -> &ProtectedResource {
         &self.resource
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     async fn user_context(&self, _: &Parts, _: Option<IpAddr>) -> Result<UserContext, Denial> {

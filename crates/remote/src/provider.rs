@@ -7,7 +7,7 @@ use oauthgate_core::{BearerToken, Blame, Denial, ProtectedResource, UserContext}
 
 use crate::{
     ConfigurationError, IntrospectionStatus, KeyStatus, KeyStores, ProviderSettings,
-    authenticator::Authenticator, env, introspection::Introspector,
+    authenticator::Authenticator, clock::Clock, env, introspection::Introspector,
 };
 
 /// Decides who is calling. `OAuth21Provider` and `danger::NoAuth` are the two implementations.
@@ -17,6 +17,9 @@ pub trait AuthProvider: Send + Sync + 'static {
 
     /// The resource that is protected.
     fn resource(&self) -> &ProtectedResource;
+
+    /// The clocks that tokens are judged by: what outlives a request asks them when its token is over.
+    fn clock(&self) -> &Arc<dyn Clock>;
 
     /// Who is calling, out of the request's headers.
     fn user_context(
@@ -194,6 +197,10 @@ impl AuthProvider for OAuth21Provider {
 
     fn resource(&self) -> &ProtectedResource {
         Self::resource(self)
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        self.shared.authenticator.clock()
     }
 
     async fn user_context(

@@ -16,6 +16,7 @@ use crate::{
     RefusedTokenBudget,
     preflight::{grants_nothing, is_preflight},
     response::{log_refusal, refusal},
+    stream_expiry::{Observer, StreamDeadline, StreamExpiry, Terms},
 };
 
 /// The request as the service may see it, or the answer.
@@ -33,6 +34,8 @@ pub(crate) struct Guard<P> {
     pub(crate) logs_refusals: bool,
     /// Set only for a service behind that decides on requests of nobody.
     pub(crate) admits_anonymous: bool,
+    pub(crate) stream_expiry: StreamExpiry,
+    pub(crate) stream_observer: Observer,
 }
 
 // Not derived: a derive would ask for `P: Clone`, and the provider is shared.
@@ -43,6 +46,7 @@ impl<P> Clone for Guard<P> {
             requirement: self.requirement.clone(),
             metadata_route: self.metadata_route.clone(),
             budget: self.budget.clone(),
+            stream_observer: self.stream_observer.clone(),
             ..*self
         }
     }
@@ -102,6 +106,9 @@ impl<P: AuthProvider> Guard<P> {
     /// The caller stays in the extensions when refused: those who log and count want to know whom.
     fn permit(&self, parts: &mut Parts, user: UserContext) -> Result<(), Denial> {
         let decision = self.requirement().decide(&user);
+        if let Some(deadline) = self.stream_deadline(&user, parts) {
+            parts.extensions.insert(deadline);
+        }
         parts.extensions.insert(user);
         parts.extensions.insert(decision?);
         Ok(())
@@ -114,12 +121,29 @@ impl<P: AuthProvider> Guard<P> {
             && !BearerToken::is_offered(parts)
     }
 
+    /// Where nobody is authenticated, no token can expire.
+    fn stream_deadline(&self, user: &UserContext, parts: &Parts) -> Option<StreamDeadline> {
+        let StreamExpiry::Close { grace } = self.stream_expiry else {
+            return None;
+        };
+        let terms = Terms {
+            clock: Arc::clone(self.provider.clock()),
+            grace,
+            observer: self.stream_observer.clone(),
+        };
+        let reference = parts.extensions.get::<Reference>().cloned();
+        self.provider
+            .is_enabled()
+            .then(|| StreamDeadline::new(terms, user, reference))
+    }
+
     /// What an outer layer found out is about another resource: it must not outlive a decision here, nor
     /// ride on a forwarded preflight.
     fn forget_outer_layers(&self, extensions: &mut Extensions) {
         extensions.remove::<UserContext>();
         extensions.remove::<Permit>();
         extensions.remove::<Anonymous>();
+        extensions.remove::<StreamDeadline>();
         extensions.remove::<AuthenticationOff>();
         extensions.remove::<ForwardedPreflight>();
         if !self.provider.is_enabled() {

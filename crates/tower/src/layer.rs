@@ -7,8 +7,8 @@ use oauthgate_remote::AuthProvider;
 use tower_layer::Layer;
 
 use crate::{
-    DecidesOnAnonymous, MetadataRoute, OptionalAuthentication, RefusedTokenBudget, ResourceServer,
-    guard::Guard,
+    DecidesOnAnonymous, MetadataRoute, OptionalAuthentication, Reference, RefusedTokenBudget,
+    ResourceServer, StreamExpiry, guard::Guard, stream_expiry::Observer,
 };
 
 /// Protects a service: puts a [`oauthgate_core::UserContext`] and a [`oauthgate_core::Permit`] into the
@@ -39,6 +39,8 @@ impl<P: AuthProvider> ResourceServerLayer<P> {
             strips_authorization: false,
             logs_refusals: true,
             admits_anonymous: false,
+            stream_expiry: StreamExpiry::default(),
+            stream_observer: Observer::default(),
         };
         Self {
             guard: Arc::new(guard),
@@ -83,9 +85,24 @@ impl<P: AuthProvider> ResourceServerLayer<P> {
     }
 
     /// Writes no log line about refusals, for an outer layer that writes its own out of the
-    /// [`oauthgate_core::Denial`] and the [`crate::Reference`] in the response's extensions.
+    /// [`oauthgate_core::Denial`] and the [`Reference`] in the response's extensions.
     pub fn without_refusal_log(self) -> Self {
         self.with(|guard| guard.logs_refusals = false)
+    }
+
+    /// What happens to streams of events whose token expires: they are ended, five seconds later at the
+    /// latest, unless told otherwise.
+    pub fn stream_expiry(self, expiry: StreamExpiry) -> Self {
+        self.with(|guard| guard.stream_expiry = expiry)
+    }
+
+    /// Is told about each stream that ended because its token did, with the request's [`Reference`] if it
+    /// came with one. Without it a log line says so.
+    pub fn on_stream_expiry(
+        self,
+        told: impl Fn(Option<&Reference>) + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|guard| guard.stream_observer = Observer::new(told))
     }
 
     /// Lets requests without any credentials go on to `behind`, if that layer has a use for them

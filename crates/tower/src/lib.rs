@@ -33,11 +33,13 @@
 //!    ([`rate_limit`]). Good tokens are never counted and never held up. The address comes from axum's
 //!    `into_make_service_with_connect_info::<SocketAddr>()` or from a [`ClientAddress`] that you insert;
 //!    without either nothing is counted, and a warning says so once.
+//! 6. A stream of events ends when its token does ([`stream_expiry`]).
 //!
 //! Where a policy opens something to everybody, [`ResourceServerLayer::optional_authentication`] joins this
 //! layer with one that decides on requests without credentials ([`anonymous`]).
 //!
-//! Bodies are neither read nor buffered, in either direction.
+//! Bodies are neither read nor buffered, in either direction, but for the end of an event that is under
+//! way.
 //!
 //! Put the layer on the whole router with `Router::layer`, not `route_layer`, so that unknown paths are
 //! refused alike and the metadata document can be found. Put a CORS layer *outside* this one, and let it
@@ -58,6 +60,7 @@ pub mod rate_limit;
 mod reference;
 pub mod response;
 mod service;
+pub mod stream_expiry;
 
 pub use anonymous::{Anonymous, DecidesOnAnonymous, OptionalAuthentication};
 pub use authentication_off::AuthenticationOff;
@@ -71,6 +74,7 @@ pub use rate_limit::RefusedTokenBudget;
 pub use reference::Reference;
 pub use response::ResponseBody;
 pub use service::ResourceServer;
+pub use stream_expiry::{StreamDeadline, StreamExpiry, StreamFarewell};
 
 /// The README's examples compile, or the tests fail.
 #[cfg(all(doctest, feature = "axum"))]

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use oauthgate_core::{Answer, Blame, Denial, ProtectedResource, text::Printable};
 use pin_project_lite::pin_project;
 
-use crate::Reference;
+use crate::{Reference, StreamDeadline, stream_expiry::ExpiringBody};
 
 pin_project! {
     /// The body of a protected service: the service's own, streamed as it comes, or a short one of ours.
@@ -28,6 +28,7 @@ pin_project! {
     #[project = SourceProjection]
     enum Source<B> {
         Service { #[pin] body: B },
+        Stream { #[pin] body: ExpiringBody<B> },
         Ours { #[pin] body: Full<Bytes> },
     }
 }
@@ -37,6 +38,16 @@ impl<B> ResponseBody<B> {
     pub fn of_service(body: B) -> Self {
         Self {
             source: Source::Service { body },
+        }
+    }
+
+    /// The service's response, which ends by the deadline if it is a stream of events.
+    pub(crate) fn within(deadline: StreamDeadline, response: Response<B>) -> Response<Self> {
+        match ExpiringBody::take_over(deadline, response) {
+            Ok(stream) => stream.map(|body| Self {
+                source: Source::Stream { body },
+            }),
+            Err(response) => response.map(Self::of_service),
         }
     }
 
@@ -59,6 +70,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().source.project() {
             SourceProjection::Service { body } => body.poll_frame(cx),
+            SourceProjection::Stream { body } => body.poll_frame(cx),
             SourceProjection::Ours { body } => body.poll_frame(cx).map_err(|never| match never {}),
         }
     }
@@ -66,6 +78,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Service { body } => body.is_end_stream(),
+            Source::Stream { body } => body.is_end_stream(),
             Source::Ours { body } => body.is_end_stream(),
         }
     }
@@ -73,6 +86,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Service { body } => body.size_hint(),
+            Source::Stream { body } => body.size_hint(),
             Source::Ours { body } => body.size_hint(),
         }
     }

@@ -7,11 +7,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use oauthgate_remote::AuthProvider;
 use tower_service::Service;
 
-use crate::{ResponseBody, ResponseFuture, guard::Guard};
+use crate::{ResponseBody, ResponseFuture, StreamDeadline, guard::Guard};
 
 /// A protected service; [`crate::ResourceServerLayer`] makes it.
 #[derive(Debug)]
@@ -63,7 +63,13 @@ where
         ResponseFuture::new(async move {
             match guard.admit(request).await {
                 ControlFlow::Continue(request) => {
-                    Ok(inner.call(request).await?.map(ResponseBody::of_service))
+                    let deadline = request.extensions().get::<StreamDeadline>().cloned();
+                    let is_head = request.method() == Method::HEAD;
+                    let response = inner.call(request).await?;
+                    Ok(match deadline.filter(|_| !is_head) {
+                        Some(deadline) => ResponseBody::within(deadline, response),
+                        None => response.map(ResponseBody::of_service),
+                    })
                 }
                 ControlFlow::Break(response) => Ok(response.map(ResponseBody::ours)),
             }

@@ -6,7 +6,7 @@ mod actors;
 mod groups;
 mod principal;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
@@ -29,6 +29,7 @@ pub(crate) fn user_context(
     profile: &Profile,
     issuer: Issuer,
     expires_at: UnixTime,
+    skew: Duration,
 ) -> Result<UserContext, TokenError> {
     let client_id = name(claims, &profile.client)?;
     let (user_id, kind) = principal::principal(claims, profile, client_id)?;
@@ -47,6 +48,7 @@ pub(crate) fn user_context(
         actors: actors::actors(claims)?,
         scopes: scopes(claims, profile)?,
         token_expires_at: expires_at,
+        accepted_until: expires_at.saturating_add(skew),
         metadata: metadata(claims),
         claims: Arc::clone(claims),
     })

@@ -32,6 +32,7 @@ pub struct UserContext {
     pub(crate) actors: Vec<String>,
     pub(crate) scopes: ScopeSet,
     pub(crate) token_expires_at: UnixTime,
+    pub(crate) accepted_until: UnixTime,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) claims: Arc<Claims>,
 }
@@ -115,6 +116,12 @@ impl UserContext {
     #[must_use]
     pub fn token_expires_at(&self) -> UnixTime {
         self.token_expires_at
+    }
+
+    /// From when on the token is refused: when it expires, and the tolerated clock skew later.
+    #[must_use]
+    pub fn accepted_until(&self) -> UnixTime {
+        self.accepted_until
     }
 
     /// `iss`, `aud` and `iat` as the token carries them.

@@ -230,6 +230,6 @@ impl Verifier {
             .issuer
             .issuer_of(claims)
             .unwrap_or_else(|| self.issuer().clone());
-        mapping::user_context(claims, &rules.profile, issuer, expires_at)
+        mapping::user_context(claims, &rules.profile, issuer, expires_at, rules.skew)
     }
 }

@@ -151,6 +151,7 @@ fn the_seeds_fields_have_the_seeds_names_and_defaults() {
         ("gold", Some("acme"), Some("ana@example.com"))
     );
     assert_eq!(user.token_expires_at().as_secs(), NOW + 3600);
+    assert_eq!(user.accepted_until().as_secs(), NOW + 3600 + 60);
     assert_eq!(
         Value::Object(user.metadata().clone()),
         json!({"iss": ISSUER, "aud": RESOURCE, "iat": NOW - 10})

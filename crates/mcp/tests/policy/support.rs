@@ -15,7 +15,10 @@ use oauthgate_core::{
     ScopeSet, UserContext, danger,
 };
 use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer};
-use oauthgate_remote::AuthProvider;
+use oauthgate_remote::{
+    AuthProvider,
+    clock::{Clock, SystemClock},
+};
 use oauthgate_tower::ResourceServerLayer;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
@@ -45,6 +48,7 @@ pub(crate) fn policy() -> Policy {
 /// The token is the list of scopes, joined by `-`.
 pub(crate) struct Provider {
     resource: ProtectedResource,
+    clock: Arc<dyn Clock>,
     enabled: bool,
 }
 
@@ -55,6 +59,10 @@ impl AuthProvider for Provider {
 
     fn resource(&self) -> &ProtectedResource {
         &self.resource
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     async fn user_context(&self, parts: &Parts, _: Option<IpAddr>) -> Result<UserContext, Denial> {
@@ -119,6 +127,7 @@ impl Server {
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answered {
         let provider = Provider {
             resource: resource(),
+            clock: Arc::new(SystemClock::new()),
             enabled: self.enabled,
         };
         let received = Arc::clone(&self.received);

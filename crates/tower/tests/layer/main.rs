@@ -16,4 +16,5 @@ mod properties;
 mod real_provider;
 mod refusals;
 mod signatures;
+mod stream_expiry;
 mod wire;

@@ -17,7 +17,10 @@ use oauthgate_core::{
     BearerToken, Denial, Issuer, ProtectedResource, Reason, Requirement, ResourceIdentifier,
     ScopeSet, UserContext, danger,
 };
-use oauthgate_remote::AuthProvider;
+use oauthgate_remote::{
+    AuthProvider,
+    clock::{Clock, SystemClock},
+};
 use oauthgate_tower::ResourceServerLayer;
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 
@@ -42,6 +45,7 @@ pub(crate) fn requires(text: &str) -> Requirement {
 /// Knows the token `good` and the tokens `user-…` of as many users, believes the tokens of the test issuer, and refuses all else by the rules.
 pub(crate) struct Provider {
     pub(crate) resource: ProtectedResource,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) enabled: bool,
     /// Refuses everybody for this, whatever they send.
     pub(crate) refusal: Option<Denial>,
@@ -53,6 +57,7 @@ impl Default for Provider {
     fn default() -> Self {
         Self {
             resource: resource(),
+            clock: Arc::new(SystemClock::new()),
             enabled: true,
             refusal: None,
             peers: Mutex::default(),
@@ -83,6 +88,10 @@ impl AuthProvider for Provider {
 
     fn resource(&self) -> &ProtectedResource {
         &self.resource
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     async fn user_context(
