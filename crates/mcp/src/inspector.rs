@@ -39,7 +39,7 @@ impl Inspector {
             ));
         }
         let Some(user) = parts.extensions.get::<UserContext>().cloned() else {
-            return ControlFlow::Break(misplaced());
+            return ControlFlow::Break(misplaced("PolicyLayer"));
         };
         match self.examine(&mut parts, body, &user).await {
             Ok(body) => ControlFlow::Continue(Request::from_parts(parts, body)),

@@ -48,6 +48,7 @@ pub mod policy;
 mod refusal;
 pub mod revision;
 mod service;
+pub mod sessions;
 pub mod sse;
 
 pub use body::InspectedBody;
@@ -58,3 +59,4 @@ pub use layer::PolicyLayer;
 pub use policy::{Policy, Unlisted};
 pub use revision::Revision;
 pub use service::PolicyService;
+pub use sessions::{SessionBindingLayer, SessionBindingService, SessionSecret};

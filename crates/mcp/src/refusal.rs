@@ -12,6 +12,9 @@ use crate::{body::ReadError, headers::Mismatch, jsonrpc::Unreadable};
 /// JSON-RPC 2.0 §5.1.
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
+/// What the reference server of the older revisions says of a session it does not know; clients that begin
+/// a new one look for this code, or for the status alone. No new code: revisions without sessions never see it.
+const SESSION_NOT_FOUND: i32 = -32001;
 /// MCP 2026-07-28, Error Codes.
 const HEADER_MISMATCH: i32 = -32020;
 
@@ -48,6 +51,16 @@ impl Refusal {
             HEADER_MISMATCH,
             format!("Header mismatch: {mismatch}"),
             id,
+        )
+    }
+
+    /// The request names a session that is not this caller's. Which request it was is not read.
+    pub(crate) fn of_session(denial: Denial) -> Self {
+        Self::told(
+            denial,
+            SESSION_NOT_FOUND,
+            "Session not found".to_owned(),
+            None,
         )
     }
 
@@ -142,11 +155,13 @@ fn replace_body(answer: &mut Response<Full<Bytes>>, method: &Method, body: Bytes
 }
 
 /// The program's mistake, not the caller's: nobody said who is calling.
-pub(crate) fn misplaced() -> Response<Full<Bytes>> {
+pub(crate) fn misplaced(layer: &str) -> Response<Full<Bytes>> {
     tracing::error!(
-        "PolicyLayer is not behind ResourceServerLayer: the request carries no UserContext"
+        "{layer} is not behind ResourceServerLayer: the request carries no UserContext"
     );
-    let mut response = Response::new(Full::from("PolicyLayer is not behind ResourceServerLayer"));
+    let mut response = Response::new(Full::from(format!(
+        "{layer} is not behind ResourceServerLayer"
+    )));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
 }

@@ -1,0 +1,277 @@
+//! Whether a request may name its session, and what the client is told of the server's.
+
+use std::{
+    ops::ControlFlow,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, request::Parts};
+use http_body_util::Full;
+use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext, text::Printable};
+use oauthgate_tower::{
+    Anonymous, AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal,
+};
+
+use super::{
+    claims::{Claims, OpenSession},
+    id::{BoundId, Tag},
+    owner::{Anonymity, Principal},
+    secret::SessionSecret,
+};
+use crate::{
+    Revision,
+    refusal::{Refusal, misplaced},
+    revision::SESSION_ID,
+};
+
+/// Where in a stream a client wants to go on (2025-03-26 to 2025-11-25).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// What the layer was told to do.
+#[derive(Clone)]
+pub(super) struct Binding {
+    pub(super) resource: ProtectedResource,
+    pub(super) secret: SessionSecret,
+    pub(super) claims: Arc<Claims>,
+    pub(super) advice: Option<Arc<str>>,
+    pub(super) is_bound: bool,
+    pub(super) logs_refusals: bool,
+}
+
+/// What becomes of the session id in the answer.
+pub(super) enum Answering {
+    /// It passes as it is.
+    Untouched,
+    /// There is none.
+    Without,
+    /// It is bound to the caller.
+    Bound {
+        caller: Caller,
+        carried: Option<Carried>,
+    },
+}
+
+/// Who is calling, as far as sessions are concerned.
+pub(super) enum Caller {
+    Principal(Principal),
+    Nobody(Anonymity),
+}
+
+/// The id that the client sent, and what the server knows it as.
+pub(super) struct Carried {
+    from_client: HeaderValue,
+    to_server: HeaderValue,
+}
+
+impl Binding {
+    /// Checks the session of a request, and gives the server its own id back.
+    pub(super) fn admit(&self, parts: &mut Parts) -> ControlFlow<Response<Full<Bytes>>, Answering> {
+        // What an outer layer found out is about another resource.
+        parts.extensions.remove::<AnonymousSession>();
+        if has_no_sessions(parts) {
+            remove_lookalikes(&mut parts.headers, &[SESSION_ID, LAST_EVENT_ID]);
+            return ControlFlow::Continue(Answering::Without);
+        }
+        if !self.is_bound || parts.extensions.get::<AuthenticationOff>().is_some() {
+            return ControlFlow::Continue(Answering::Untouched);
+        }
+        let Some(caller) = self.caller(parts) else {
+            return ControlFlow::Break(misplaced("SessionBindingLayer"));
+        };
+        match self.unwrap_id(&caller, &mut parts.headers) {
+            Ok(carried) => {
+                note_anonymous_session(&caller, carried.as_ref(), parts);
+                ControlFlow::Continue(Answering::Bound { caller, carried })
+            }
+            Err(denial) => ControlFlow::Break(self.refuse(denial, parts)),
+        }
+    }
+
+    fn caller(&self, parts: &Parts) -> Option<Caller> {
+        let user = parts.extensions.get::<UserContext>()?;
+        let resource = self.resource.identifier();
+        Some(Caller::Principal(Principal::of(
+            user,
+            resource,
+            &self.secret,
+        )))
+    }
+
+    fn anonymity(&self) -> Anonymity {
+        Anonymity::at(self.resource.identifier(), &self.secret)
+    }
+
+    fn unwrap_id(
+        &self,
+        caller: &Caller,
+        headers: &mut HeaderMap,
+    ) -> Result<Option<Carried>, Denial> {
+        let from_client = only(headers)?;
+        remove_lookalikes(headers, &[SESSION_ID]);
+        let Some(from_client) = from_client else {
+            return Ok(None);
+        };
+        let to_server = self.server_id(caller, &from_client)?;
+        headers.insert(SESSION_ID, to_server.clone());
+        Ok(Some(Carried {
+            from_client,
+            to_server,
+        }))
+    }
+
+    /// The server's own id, if this caller may use the session.
+    fn server_id(&self, caller: &Caller, from_client: &HeaderValue) -> Result<HeaderValue, Denial> {
+        let bound = BoundId::read(from_client)
+            .ok_or_else(|| unknown("the session id is none that this gate gives out".to_owned()))?;
+        if !self.may_use(caller, &bound) {
+            return Err(match caller {
+                Caller::Principal(_) => self.foreign(),
+                // Its owner may be calling, and would go on with the session after a login.
+                Caller::Nobody(_) => Denial::new(Reason::NoCredentials)
+                    .with_detail("the session is open to its owner only"),
+            });
+        }
+        HeaderValue::from_bytes(bound.id)
+            .map_err(|_| unknown("the session id is not visible ASCII".to_owned()))
+    }
+
+    fn may_use(&self, caller: &Caller, bound: &BoundId<'_>) -> bool {
+        match (bound.tag, caller) {
+            (Tag::Owned(code), Caller::Principal(caller)) => code.proves(caller.code(bound.id)),
+            (Tag::Owned(_), Caller::Nobody(_)) => false,
+            (Tag::Anonymous { opened_at, code }, _) => {
+                let session = OpenSession { opened_at, code };
+                code.proves(self.anonymity().code(bound.id, opened_at))
+                    && match caller {
+                        Caller::Principal(caller) => {
+                            self.claims.claim(session, caller.fingerprint())
+                        }
+                        Caller::Nobody(_) => self.claims.is_free(session),
+                    }
+            }
+        }
+    }
+
+    fn foreign(&self) -> Denial {
+        let found = "another caller opened the session, or it was bound with another secret";
+        unknown(match &self.advice {
+            Some(advice) => format!("{found}; {advice}"),
+            None => found.to_owned(),
+        })
+    }
+
+    fn refuse(&self, denial: Denial, parts: &Parts) -> Response<Full<Bytes>> {
+        let reference = Reference::of(parts);
+        if self.logs_refusals {
+            log_refusal(&denial, &reference);
+        }
+        Refusal::of_session(denial).answer(&parts.method, &self.resource, reference)
+    }
+
+    /// What the client is told of the server's session id.
+    pub(super) fn rewrite(&self, answering: &Answering, headers: &mut HeaderMap) {
+        let told = match answering {
+            Answering::Untouched => return,
+            Answering::Without => None,
+            Answering::Bound { caller, carried } => {
+                self.client_id(caller, carried.as_ref(), headers)
+            }
+        };
+        match told {
+            Some(id) => drop(headers.insert(SESSION_ID, id)),
+            None => drop(headers.remove(SESSION_ID)),
+        }
+    }
+
+    fn client_id(
+        &self,
+        caller: &Caller,
+        carried: Option<&Carried>,
+        headers: &HeaderMap,
+    ) -> Option<HeaderValue> {
+        let mut values = headers.get_all(SESSION_ID).iter();
+        let (first, further) = (values.next()?, values.next());
+        if let Some(carried) = carried.filter(|carried| carried.to_server == first) {
+            return Some(carried.from_client.clone()).filter(|_| further.is_none());
+        }
+        let id = first.as_bytes();
+        let tag = match caller {
+            Caller::Principal(caller) => caller.tag(id),
+            Caller::Nobody(anonymity) => anonymity.tag(id, seconds_now()),
+        };
+        let told = BoundId { id, tag }.write().filter(|_| further.is_none());
+        if told.is_none() {
+            warn_of_bad_id(&self.resource, first);
+        }
+        told
+    }
+}
+
+/// In the extensions of a request without a token that goes on with a session which was opened without one and which
+/// nobody claimed: it may listen to the session (`GET`) and end it (`DELETE`).
+///
+/// Only [`super::SessionBindingLayer`] makes one, so nothing from outside can be taken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnonymousSession {}
+
+fn note_anonymous_session(caller: &Caller, carried: Option<&Carried>, parts: &mut Parts) {
+    if let (Caller::Nobody(_), Some(_)) = (caller, carried) {
+        parts.extensions.insert(AnonymousSession {});
+    }
+}
+
+/// Revisions without sessions, and preflights, which nobody authenticated.
+fn has_no_sessions(parts: &Parts) -> bool {
+    let modern =
+        Revision::of(&parts.headers).is_some_and(|revision| revision >= Revision::V2026_07_28);
+    modern || parts.extensions.get::<ForwardedPreflight>().is_some()
+}
+
+/// The request's one session id.
+fn only(headers: &HeaderMap) -> Result<Option<HeaderValue>, Denial> {
+    let mut values = headers.get_all(SESSION_ID).iter();
+    match (values.next(), values.next()) {
+        (only, None) => Ok(only.cloned()),
+        _ => Err(unknown("there is more than one session id".to_owned())),
+    }
+}
+
+/// Some servers read `Mcp_Session_Id` as `Mcp-Session-Id` (CGI, WSGI, PHP), so all spellings go.
+fn remove_lookalikes(headers: &mut HeaderMap, names: &[HeaderName]) {
+    let letters = |name: &HeaderName| -> Vec<u8> {
+        let bytes = name.as_str().bytes();
+        bytes.filter(u8::is_ascii_alphanumeric).collect()
+    };
+    let unwanted: Vec<_> = names.iter().map(letters).collect();
+    let found: Vec<_> = headers
+        .keys()
+        .filter(|name| unwanted.contains(&letters(name)))
+        .cloned()
+        .collect();
+    for name in found {
+        headers.remove(name);
+    }
+}
+
+fn unknown(detail: String) -> Denial {
+    Denial::new(Reason::UnknownSession).with_detail(detail)
+}
+
+fn warn_of_bad_id(resource: &ProtectedResource, id: &HeaderValue) {
+    let shown = String::from_utf8_lossy(id.as_bytes());
+    tracing::warn!(
+        resource = resource.identifier().as_str(),
+        id = %Printable(&shown),
+        "the server's session id is withheld: it must be one, of visible ASCII, and not longer than 4096 bytes"
+    );
+}
+
+/// A clock before the epoch opens sessions that nobody can use: that is safe.
+pub(super) fn seconds_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
