@@ -56,6 +56,9 @@ impl Refusal {
 
     /// The request names a session that is not this caller's. Which request it was is not read.
     pub(crate) fn of_session(denial: Denial) -> Self {
+        if denial.reason() != Reason::UnknownSession {
+            return denial.into();
+        }
         Self::told(
             denial,
             SESSION_NOT_FOUND,

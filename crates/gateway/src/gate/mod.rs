@@ -14,6 +14,7 @@ mod listener;
 mod patience;
 mod place;
 mod request_body;
+mod sessions;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,9 @@ use std::{fmt, future::pending, io, net::SocketAddr, path::Path, sync::Arc};
 
 use oauthgate_core::SettingError;
 use oauthgate_remote::{
-    ConfigurationError, KeyStores, OAuth21Provider, error::Mistake, jwks::SnapshotDirectory,
+    ConfigurationError, KeyStores, OAuth21Provider,
+    error::Mistake,
+    jwks::{SnapshotDirectory, SnapshotError},
 };
 use oauthgate_tower::RefusedTokenBudget;
 use secrecy::SecretString;
@@ -34,7 +37,12 @@ pub use self::{
     request_body::RequestBody,
     site::Upstream,
 };
-use self::{door::Door, listener::Public, site::Site};
+use self::{
+    door::Door,
+    listener::Public,
+    sessions::Sessions,
+    site::{Shared, Site},
+};
 use crate::{
     admin::{Admin, Health},
     config::{ResourceSettings, Settings},
@@ -119,8 +127,15 @@ impl Gate {
         upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
     ) -> Result<Self, GateError> {
         let (public_addr, admin_addr) = (address_of(&public)?, address_of(&admin)?);
-        let keys = key_stores(&settings)?;
-        let sites = sites(&settings, &keys, public_addr.ip().is_loopback(), upstream)?;
+        let directory = state_directory(&settings)?;
+        let keys = key_stores(&settings, directory.as_ref())?;
+        let sessions = Sessions::new(&settings, directory.as_ref())?;
+        let parts = SiteParts {
+            keys: &keys,
+            sessions: &sessions,
+            listens_on_loopback: public_addr.ip().is_loopback(),
+        };
+        let sites = sites(&settings, &parts, upstream)?;
         let first = sites
             .first()
             .ok_or_else(no_resource)?
@@ -212,32 +227,40 @@ impl Gate {
     }
 }
 
+/// What all resources are built with.
+struct SiteParts<'a> {
+    keys: &'a KeyStores,
+    sessions: &'a Sessions,
+    listens_on_loopback: bool,
+}
+
 /// The resources, in the order of the settings. All count refused tokens together: a client gets one budget.
 fn sites(
     settings: &Settings,
-    keys: &KeyStores,
-    listens_on_loopback: bool,
+    parts: &SiteParts<'_>,
     upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
 ) -> Result<Vec<Site>, ConfigurationError> {
     let budget = Arc::new(RefusedTokenBudget::default());
     let site = |resource: &ResourceSettings| {
-        let provider = provider(resource, settings.accept_dev_issuer, keys)?;
-        let site = Site::new(
-            resource,
-            provider,
-            Arc::clone(&budget),
-            listens_on_loopback,
-            upstream(resource)?,
-        );
+        let provider = provider(resource, settings.accept_dev_issuer, parts.keys)?;
+        let shared = Shared {
+            budget: Arc::clone(&budget),
+            sessions: parts.sessions.layer(provider.resource()),
+            listens_on_loopback: parts.listens_on_loopback,
+        };
+        let site = Site::new(resource, provider, shared, upstream(resource)?);
         site.map_err(|error| mistake(&resource.name, error))
     };
     settings.resources.iter().map(site).collect()
 }
 
-fn key_stores(settings: &Settings) -> Result<KeyStores, ConfigurationError> {
+fn key_stores(
+    settings: &Settings,
+    directory: Option<&SnapshotDirectory>,
+) -> Result<KeyStores, ConfigurationError> {
     let mut builder = KeyStores::builder().outbound(settings.outbound.clone());
-    if let Some(path) = &settings.state_directory {
-        builder = builder.keeper(Arc::new(state_directory(path)?));
+    if let Some(directory) = directory {
+        builder = builder.keeper(Arc::new(directory.clone()));
     }
     if let Some(shared) = &settings.shared_state {
         let shared = shared
@@ -249,19 +272,27 @@ fn key_stores(settings: &Settings) -> Result<KeyStores, ConfigurationError> {
 }
 
 /// A directory that cannot be used now will not be there when it is needed.
-fn state_directory(path: &Path) -> Result<SnapshotDirectory, ConfigurationError> {
-    SnapshotDirectory::open(path).map_err(|error| {
-        let expected = "an absolute path that nobody but the gate's user can write to, for example /var/lib/oauthgate";
-        let within = error.path().filter(|place| *place != path);
-        let place = within.map_or_else(String::new, |place| format!("{}: ", place.display()));
-        let problem = format!("{place}{}; {}", error.problem(), error.advice());
-        let error = SettingError::new(problem, expected);
-        let value = path.to_string_lossy();
-        let mistake = Mistake::new("OAUTHGATE_STATE_DIRECTORY", Some(&value), error);
-        ConfigurationError {
-            mistakes: vec![mistake],
-        }
-    })
+fn state_directory(settings: &Settings) -> Result<Option<SnapshotDirectory>, ConfigurationError> {
+    let Some(path) = &settings.state_directory else {
+        return Ok(None);
+    };
+    let directory = SnapshotDirectory::open(path);
+    directory
+        .map(Some)
+        .map_err(|error| unusable_directory(path, &error))
+}
+
+fn unusable_directory(path: &Path, error: &SnapshotError) -> ConfigurationError {
+    let expected = "an absolute path that nobody but the gate's user can write to, for example /var/lib/oauthgate";
+    let within = error.path().filter(|place| *place != path);
+    let place = within.map_or_else(String::new, |place| format!("{}: ", place.display()));
+    let problem = format!("{place}{}; {}", error.problem(), error.advice());
+    let error = SettingError::new(problem, expected);
+    let value = path.to_string_lossy();
+    let mistake = Mistake::new("OAUTHGATE_STATE_DIRECTORY", Some(&value), error);
+    ConfigurationError {
+        mistakes: vec![mistake],
+    }
 }
 
 fn provider(

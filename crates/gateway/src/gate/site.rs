@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use oauthgate_core::{Requirement, SettingError, UserContext};
-use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer, Unlisted};
+use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer, SessionBindingLayer, Unlisted};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
 use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
@@ -49,6 +49,13 @@ impl Upstream {
 /// Answers the requests for one resource.
 pub(super) type Handler = BoxCloneSyncService<Request<RequestBody>, Response<GateBody>, Infallible>;
 
+/// What a resource gets from the gate.
+pub(super) struct Shared {
+    pub(super) budget: Arc<RefusedTokenBudget>,
+    pub(super) sessions: SessionBindingLayer,
+    pub(super) listens_on_loopback: bool,
+}
+
 /// One protected resource.
 #[derive(Clone)]
 pub(super) struct Site {
@@ -67,8 +74,7 @@ impl Site {
     pub(super) fn new(
         settings: &ResourceSettings,
         provider: OAuth21Provider,
-        budget: Arc<RefusedTokenBudget>,
-        listens_on_loopback: bool,
+        shared: Shared,
         upstream: Upstream,
     ) -> Result<Self, SettingError> {
         let hosts = settings.allowed_hosts.iter().map(String::as_str);
@@ -77,31 +83,32 @@ impl Site {
             name: settings.name.as_str().into(),
             is_root: settings.path.is_empty(),
             metadata: MetadataRoute::new(provider.resource()),
-            hosts: HostRules::new(hosts, listens_on_loopback)?,
+            hosts: HostRules::new(hosts, shared.listens_on_loopback)?,
             origins: OriginRules::new(settings.provider.resource.origin(), origins)?,
-            handler: handler(settings, provider.clone(), budget, upstream),
+            handler: handler(settings, provider.clone(), shared, upstream),
             provider,
         })
     }
 }
 
-/// Authentication, then the tools, then whatever stands behind. The access log writes the refusals.
+/// Authentication, then the session, then the tools, then whatever stands behind. The access log writes the refusals.
 fn handler(
     settings: &ResourceSettings,
     provider: OAuth21Provider,
-    budget: Arc<RefusedTokenBudget>,
+    shared: Shared,
     upstream: Upstream,
 ) -> Handler {
     let tools = PolicyLayer::new(tool_policy(settings), provider.resource()).without_refusal_log();
     let resource_server = ResourceServerLayer::new(provider)
         .require(Requirement::scopes(settings.required_scopes.clone()))
         .without_metadata_route()
-        .refused_token_budget(budget)
+        .refused_token_budget(shared.budget)
         .strip_authorization()
         .without_refusal_log();
     let service = ServiceBuilder::new()
         .layer(resource_server)
         .map_request(note_caller)
+        .layer(shared.sessions)
         .layer(tools)
         .service(upstream.0);
     BoxCloneSyncService::new(service.map_response(|response| response.map(boxed)))

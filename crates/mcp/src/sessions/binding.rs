@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, request::Parts};
 use http_body_util::Full;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext, text::Printable};
 use oauthgate_tower::{
@@ -16,6 +16,7 @@ use oauthgate_tower::{
 
 use super::{
     claims::{Claims, OpenSession},
+    headers,
     id::{BoundId, Tag},
     owner::{Anonymity, Principal},
     secret::SessionSecret,
@@ -25,9 +26,6 @@ use crate::{
     refusal::{Refusal, misplaced},
     revision::SESSION_ID,
 };
-
-/// Where in a stream a client wants to go on (2025-03-26 to 2025-11-25).
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What the layer was told to do.
 #[derive(Clone)]
@@ -71,7 +69,7 @@ impl Binding {
         // What an outer layer found out is about another resource.
         parts.extensions.remove::<AnonymousSession>();
         if has_no_sessions(parts) {
-            remove_lookalikes(&mut parts.headers, &[SESSION_ID, LAST_EVENT_ID]);
+            headers::remove_all(&mut parts.headers);
             return ControlFlow::Continue(Answering::Without);
         }
         if !self.is_bound || parts.extensions.get::<AuthenticationOff>().is_some() {
@@ -90,13 +88,13 @@ impl Binding {
     }
 
     fn caller(&self, parts: &Parts) -> Option<Caller> {
-        let user = parts.extensions.get::<UserContext>()?;
-        let resource = self.resource.identifier();
-        Some(Caller::Principal(Principal::of(
-            user,
-            resource,
-            &self.secret,
-        )))
+        let (extensions, resource) = (&parts.extensions, self.resource.identifier());
+        if let Some(user) = extensions.get::<UserContext>() {
+            let principal = Principal::of(user, resource, &self.secret);
+            return Some(Caller::Principal(principal));
+        }
+        let nobody = extensions.get::<Anonymous>().is_some();
+        nobody.then(|| Caller::Nobody(self.anonymity()))
     }
 
     fn anonymity(&self) -> Anonymity {
@@ -108,9 +106,7 @@ impl Binding {
         caller: &Caller,
         headers: &mut HeaderMap,
     ) -> Result<Option<Carried>, Denial> {
-        let from_client = only(headers)?;
-        remove_lookalikes(headers, &[SESSION_ID]);
-        let Some(from_client) = from_client else {
+        let Some(from_client) = headers::take(headers)? else {
             return Ok(None);
         };
         let to_server = self.server_id(caller, &from_client)?;
@@ -126,11 +122,11 @@ impl Binding {
         let bound = BoundId::read(from_client)
             .ok_or_else(|| unknown("the session id is none that this gate gives out".to_owned()))?;
         if !self.may_use(caller, &bound) {
-            return Err(match caller {
-                Caller::Principal(_) => self.foreign(),
-                // Its owner may be calling, and would go on with the session after a login.
-                Caller::Nobody(_) => Denial::new(Reason::NoCredentials)
-                    .with_detail("the session is open to its owner only"),
+            return Err(match (bound.tag, caller) {
+                // Its owner may be calling, and can go on with the session after a login.
+                (Tag::Owned(_), Caller::Nobody(_)) => Denial::new(Reason::NoCredentials)
+                    .with_detail("the session belongs to a caller with a token"),
+                _ => self.foreign(),
             });
         }
         HeaderValue::from_bytes(bound.id)
@@ -155,7 +151,7 @@ impl Binding {
     }
 
     fn foreign(&self) -> Denial {
-        let found = "another caller opened the session, or it was bound with another secret";
+        let found = "the session is another caller's, or it was bound with another secret, or it is forgotten";
         unknown(match &self.advice {
             Some(advice) => format!("{found}; {advice}"),
             None => found.to_owned(),
@@ -230,33 +226,7 @@ fn has_no_sessions(parts: &Parts) -> bool {
     modern || parts.extensions.get::<ForwardedPreflight>().is_some()
 }
 
-/// The request's one session id.
-fn only(headers: &HeaderMap) -> Result<Option<HeaderValue>, Denial> {
-    let mut values = headers.get_all(SESSION_ID).iter();
-    match (values.next(), values.next()) {
-        (only, None) => Ok(only.cloned()),
-        _ => Err(unknown("there is more than one session id".to_owned())),
-    }
-}
-
-/// Some servers read `Mcp_Session_Id` as `Mcp-Session-Id` (CGI, WSGI, PHP), so all spellings go.
-fn remove_lookalikes(headers: &mut HeaderMap, names: &[HeaderName]) {
-    let letters = |name: &HeaderName| -> Vec<u8> {
-        let bytes = name.as_str().bytes();
-        bytes.filter(u8::is_ascii_alphanumeric).collect()
-    };
-    let unwanted: Vec<_> = names.iter().map(letters).collect();
-    let found: Vec<_> = headers
-        .keys()
-        .filter(|name| unwanted.contains(&letters(name)))
-        .cloned()
-        .collect();
-    for name in found {
-        headers.remove(name);
-    }
-}
-
-fn unknown(detail: String) -> Denial {
+pub(super) fn unknown(detail: String) -> Denial {
     Denial::new(Reason::UnknownSession).with_detail(detail)
 }
 

@@ -48,6 +48,7 @@
 
 mod binding;
 mod claims;
+mod headers;
 mod id;
 mod joined;
 mod layer;

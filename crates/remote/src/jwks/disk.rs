@@ -22,8 +22,8 @@ use oauthgate_core::{Issuer, UnixTime};
 use super::{KeySnapshot, Seal, SnapshotError, SnapshotKeeper, SnapshotKeys, Withdrawals};
 use crate::clock::{Clock, SystemClock};
 
-/// How long a save waits for another process to finish its own.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// A save waits for another process to finish its own: 500 times 10 ms.
+const LOCK_ATTEMPTS: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// How long a disk may take: one that hangs must not keep an operator waiting, nor a first fetch.
 const DISK_TIME: Duration = Duration::from_secs(10);
@@ -100,6 +100,24 @@ impl SnapshotDirectory {
         &self.path
     }
 
+    /// A secret that outlives the process: what is kept under this name, or `fresh` from now on. Touches the
+    /// disk, and waits for other processes: meant for the start of a program. Whoever starts first makes the secret of all.
+    ///
+    /// # Errors
+    /// When it can be neither read nor written, or somebody else could have read or written it.
+    pub fn keep_secret(&self, name: &str, fresh: &str) -> Result<String, SnapshotError> {
+        let file = self.path.join(format!("{name}.secret"));
+        if let Some(kept) = files::read_secret(&file)? {
+            return Ok(kept);
+        }
+        let _lock = self.lock_blocking()?;
+        if let Some(kept) = files::read_secret(&file)? {
+            return Ok(kept);
+        }
+        files::replace(&file, fresh.as_bytes())?;
+        Ok(fresh.to_owned())
+    }
+
     async fn load_both(
         &self,
         issuer: Issuer,
@@ -134,19 +152,32 @@ impl SnapshotDirectory {
     }
 
     async fn lock(&self) -> Result<File, SnapshotError> {
-        let attempts = LOCK_WAIT.as_millis() / LOCK_PAUSE.as_millis();
-        for _ in 0..attempts {
+        for _ in 0..LOCK_ATTEMPTS {
             let path = Arc::clone(&self.path);
             if let Some(lock) = blocking(move || files::try_lock(&path)).await? {
                 return Ok(lock);
             }
             tokio::time::sleep(LOCK_PAUSE).await;
         }
-        Err(SnapshotError::busy(
+        Err(self.locked())
+    }
+
+    fn lock_blocking(&self) -> Result<File, SnapshotError> {
+        for _ in 0..LOCK_ATTEMPTS {
+            if let Some(lock) = files::try_lock(&self.path)? {
+                return Ok(lock);
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        Err(self.locked())
+    }
+
+    fn locked(&self) -> SnapshotError {
+        SnapshotError::busy(
             "another process has been holding its lock for 5 s",
             "end the process that hangs, or give each its own OAUTHGATE_STATE_DIRECTORY",
         )
-        .at(&files::lock_file(&self.path)))
+        .at(&files::lock_file(&self.path))
     }
 }
 

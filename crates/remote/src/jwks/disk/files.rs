@@ -19,6 +19,10 @@ const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 /// Group and world may write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// Group and world may do anything.
+const FOR_OTHERS: u32 = 0o077;
+const LONGEST_SECRET: u64 = 4096;
+const NEW_SECRET: &str = "remove it and find out who changed it: a new secret is made, and whatever was protected with the old one ends";
 
 const ANOTHER_PLACE: &str = "let OAUTHGATE_STATE_DIRECTORY name a directory of its own, for example a subdirectory that does not exist yet";
 
@@ -113,6 +117,17 @@ pub(super) fn remove_leftovers(directory: &Path) -> Done<()> {
 
 /// What is in the file; `None` when there is none.
 pub(super) fn read(path: &Path) -> Done<Option<Vec<u8>>> {
+    read_checked(path, check_file)
+}
+
+/// The text in the file, which nobody but us could have read; `None` when there is none.
+pub(super) fn read_secret(path: &Path) -> Done<Option<String>> {
+    let bytes = read_checked(path, check_secret)?;
+    let text = bytes.map(String::from_utf8).transpose();
+    text.map_err(|_| SnapshotError::untrusted("it is no text", NEW_SECRET).at(path))
+}
+
+fn read_checked(path: &Path, check: fn(&Metadata) -> Done<()>) -> Done<Option<Vec<u8>>> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(careful())
@@ -125,13 +140,35 @@ pub(super) fn read(path: &Path) -> Done<Option<Vec<u8>>> {
     let metadata = file
         .metadata()
         .map_err(|error| failed("cannot look at it", &error, path))?;
-    check_file(&metadata).map_err(|error| error.at(path))?;
+    check(&metadata).map_err(|error| error.at(path))?;
     let mut bytes = Vec::new();
     // One byte more than allowed shows that there is too much, however the file grows meanwhile.
     file.take(KeySnapshot::MAX_LENGTH as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| failed("cannot read it", &error, path))?;
     Ok(Some(bytes))
+}
+
+fn check_secret(metadata: &Metadata) -> Done<()> {
+    if !metadata.is_file() {
+        return Err(SnapshotError::untrusted(
+            "it is no regular file",
+            NEW_SECRET,
+        ));
+    }
+    check_owner_and_mode(metadata, NEW_SECRET)?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & FOR_OTHERS != 0 {
+        let problem = format!("others can read the secret in it (mode {mode:04o})");
+        return Err(SnapshotError::untrusted(problem, NEW_SECRET));
+    }
+    if metadata.len() > LONGEST_SECRET {
+        return Err(SnapshotError::untrusted(
+            "it is too long for a secret",
+            NEW_SECRET,
+        ));
+    }
+    Ok(())
 }
 
 fn check_file(metadata: &Metadata) -> Done<()> {

@@ -655,3 +655,61 @@ async fn who_stops_waiting_does_not_stop_the_save() {
     assert!(load(&directory).await.unwrap().unwrap().keys.is_some());
     assert_eq!(names(&directory).len(), 2);
 }
+
+const KEPT: &str = "0123456789abcdef0123456789abcdef";
+
+#[test]
+fn a_secret_is_made_once_and_nobody_else_can_read_it() {
+    let parent = parent();
+    assert_eq!(open(&parent).keep_secret("sessions", KEPT).unwrap(), KEPT);
+    assert_eq!(
+        open(&parent).keep_secret("sessions", "other").unwrap(),
+        KEPT
+    );
+    assert_eq!(open(&parent).keep_secret("more", "other").unwrap(), "other");
+    let file = fs::metadata(parent.path().join("state/sessions.secret")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn programs_that_start_together_agree_on_one_secret() {
+    let parent = parent();
+    let _ = open(&parent);
+    let secrets: Vec<_> = std::thread::scope(|scope| {
+        let start = |number: u8| {
+            let parent = &parent;
+            scope.spawn(move || {
+                let fresh = number.to_string().repeat(32);
+                open(parent).keep_secret("sessions", &fresh).unwrap()
+            })
+        };
+        let threads: Vec<_> = (0..8).map(start).collect();
+        let ends = threads.into_iter();
+        ends.map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(
+        secrets.iter().all(|secret| *secret == secrets[0]),
+        "{secrets:?}"
+    );
+}
+
+#[test]
+fn a_secret_that_others_could_read_or_put_there_is_refused() {
+    let parent = parent();
+    let directory = open(&parent);
+    directory.keep_secret("sessions", KEPT).unwrap();
+    let file = parent.path().join("state/sessions.secret");
+    for mode in [0o640, 0o604, 0o620, 0o602] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let error = directory.keep_secret("sessions", KEPT).unwrap_err();
+        assert_eq!(error.code(), "snapshot_untrusted", "{mode:o}: {error}");
+        assert!(!format!("{error:?}").contains(KEPT));
+    }
+    fs::remove_file(&file).unwrap();
+    fs::write(parent.path().join("elsewhere"), KEPT).unwrap();
+    symlink(parent.path().join("elsewhere"), &file).unwrap();
+    assert!(directory.keep_secret("sessions", KEPT).is_err());
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    assert!(directory.keep_secret("sessions", KEPT).is_err());
+}

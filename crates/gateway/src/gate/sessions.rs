@@ -1,0 +1,109 @@
+//! What the sessions of MCP servers are bound with: the operator's secret, else one that is kept in the state
+//! directory, else one that ends with the process.
+
+use std::path::Path;
+
+use oauthgate_core::{ProtectedResource, SettingError};
+use oauthgate_mcp::{SessionBindingLayer, SessionSecret};
+use oauthgate_remote::{ConfigurationError, jwks::SnapshotDirectory};
+use secrecy::ExposeSecret;
+
+use super::{mistake, unusable_directory};
+use crate::config::Settings;
+
+/// The file of the secret, without its ending.
+const FILE: &str = "sessions";
+
+/// Binds the sessions of all resources.
+pub(super) struct Sessions {
+    secret: SessionSecret,
+    advice: Option<&'static str>,
+    is_unbound: bool,
+}
+
+impl Sessions {
+    pub(super) fn new(
+        settings: &Settings,
+        directory: Option<&SnapshotDirectory>,
+    ) -> Result<Self, ConfigurationError> {
+        let is_unbound = settings.unbound_sessions;
+        let secret = match (&settings.session_secret, directory) {
+            (Some(secret), _) => SessionSecret::new(secret.expose_secret().as_bytes())
+                .map_err(|error| mistake("OAUTHGATE_SESSION_SECRET", error)),
+            (None, Some(directory)) if !is_unbound => kept(directory),
+            (None, _) => SessionSecret::random().map_err(no_random_numbers),
+        }?;
+        let advice = advice(settings);
+        if let (Some(advice), false) = (advice, is_unbound) {
+            tell(settings, advice);
+        }
+        Ok(Self {
+            secret,
+            advice,
+            is_unbound,
+        })
+    }
+
+    /// The layer of one resource.
+    pub(super) fn layer(&self, resource: &ProtectedResource) -> SessionBindingLayer {
+        let layer = SessionBindingLayer::new(resource, self.secret.clone()).without_refusal_log();
+        let layer = match self.advice {
+            Some(advice) => layer.advise(advice),
+            None => layer,
+        };
+        if self.is_unbound {
+            return layer.danger_unbound();
+        }
+        layer
+    }
+}
+
+/// What to do about sessions that end too early, for the start and for the detail of each refusal.
+fn advice(settings: &Settings) -> Option<&'static str> {
+    if settings.session_secret.is_some() {
+        None
+    } else if settings.shared_state.is_some() {
+        Some(
+            "replicas do not know each other's MCP sessions: give all of them the same OAUTHGATE_SESSION_SECRET",
+        )
+    } else if settings.state_directory.is_none() {
+        Some(
+            "MCP sessions end with this process: set OAUTHGATE_SESSION_SECRET, or OAUTHGATE_STATE_DIRECTORY",
+        )
+    } else {
+        None
+    }
+}
+
+/// Whoever runs replicas will be hurt; for one gate it is worth a line.
+fn tell(settings: &Settings, advice: &str) {
+    if settings.shared_state.is_some() {
+        tracing::warn!("{advice}");
+    } else {
+        tracing::info!("{advice}");
+    }
+}
+
+fn kept(directory: &SnapshotDirectory) -> Result<SessionSecret, ConfigurationError> {
+    let fresh = SessionSecret::generate().map_err(no_random_numbers)?;
+    let kept = directory
+        .keep_secret(FILE, &fresh)
+        .map_err(|error| unusable_directory(directory.path(), &error))?;
+    SessionSecret::new(kept.as_bytes()).map_err(|error| spoilt(directory.path(), &error))
+}
+
+fn spoilt(directory: &Path, error: &SettingError) -> ConfigurationError {
+    let problem = format!(
+        "{}/{FILE}.secret: {}; remove it: a new one is made, and all MCP sessions begin anew",
+        directory.display(),
+        error.problem
+    );
+    mistake(
+        "OAUTHGATE_STATE_DIRECTORY",
+        SettingError::new(problem, error.expected.clone()),
+    )
+}
+
+fn no_random_numbers(error: SettingError) -> ConfigurationError {
+    mistake("OAUTHGATE_SESSION_SECRET", error)
+}
