@@ -59,7 +59,12 @@ fn npm() -> Outcome<Vec<(String, String)>> {
 
 fn pypi() -> Outcome<Vec<(String, String)>> {
     let mut found = Vec::new();
-    for (wanted, interpreter) in [("mcp", setup::python()), ("moto", setup::moto_python())] {
+    let wanted = [
+        ("mcp", setup::python()),
+        ("fastmcp", setup::python()),
+        ("moto", setup::moto_python()),
+    ];
+    for (wanted, interpreter) in wanted {
         let listed = output(program(interpreter, &["-m", "pip", "freeze"]));
         let all = listed.ok_or_else(|| {
             "a Python environment is incomplete: run `cargo xtask setup`".to_owned()
