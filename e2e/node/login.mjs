@@ -1,14 +1,14 @@
-// What both TypeScript clients share: an OAuth provider that keeps everything in memory, a browser
+// What the TypeScript clients share: an OAuth provider that keeps everything in memory, a browser
 // that keeps cookies and follows redirects, and the report that the harness reads.
 
 export const REDIRECT_URI = 'http://127.0.0.1:1/callback';
 
 /** Follows a login like a browser would, until it is sent back to the client, and returns that URL. */
-export async function browse(start) {
+export async function browse(start, redirectUri = REDIRECT_URI) {
   const cookies = new Map();
   let url = new URL(start);
   for (let hops = 0; hops < 20; hops += 1) {
-    if (url.href.startsWith(REDIRECT_URI)) return url;
+    if (url.href.startsWith(redirectUri)) return url;
     const jar = cookies.get(url.origin) ?? new Map();
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await fetch(url, { redirect: 'manual', headers: cookie ? { cookie } : {} });

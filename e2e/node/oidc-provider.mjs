@@ -18,12 +18,20 @@ const SECRET = 'machine-secret-for-loopback-tests';
 const ENCRYPTION_KEY = randomBytes(32);
 const SHARED_SECRET = Buffer.from('shared-secret-for-loopback-tests');
 
+/**
+ * MCP clients register with the scopes of their first challenge. A server that holds them to those never
+ * lets them step up, so this one lets whoever registers ask for every scope.
+ */
+function widened(client) {
+  return client.scope === undefined ? { ...client } : { ...client, scope: `openid offline_access ${SCOPES}` };
+}
+
 /** Keeps what the provider stores outside of it, so that it survives a new instance at each rotation. */
 const store = new Map();
 class Memory {
   constructor(model) { this.model = model; }
   #key(id) { return `${this.model}:${id}`; }
-  async upsert(id, payload) { store.set(this.#key(id), { ...payload }); }
+  async upsert(id, payload) { store.set(this.#key(id), this.model === 'Client' ? widened(payload) : { ...payload }); }
   async find(id) { return store.get(this.#key(id)); }
   async #findBy(member, value) {
     for (const [key, payload] of store) if (key.startsWith(`${this.model}:`) && payload[member] === value) return payload;

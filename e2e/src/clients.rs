@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -70,7 +70,12 @@ pub async fn python_client(job: &Job) -> ClientReport {
     run("client.py", command, job).await
 }
 
-async fn run(name: &str, mut command: Command, job: &Job) -> ClientReport {
+/// Gives a script its job, and reads the report that is its last line of JSON.
+pub(crate) async fn run<R: DeserializeOwned>(
+    name: &str,
+    mut command: Command,
+    job: &impl Serialize,
+) -> R {
     command.arg(serde_json::to_string(job).expect("a job is JSON"));
     let mut process = Process::start(name, command);
     process.wait(LIMIT).await;

@@ -119,6 +119,15 @@ impl GateBuilder {
             .set("HTTPS_PROXY", names.proxy())
     }
 
+    /// Adds to the environment what only a file can say about the resource: rules, and scopes of tools.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    #[must_use]
+    pub fn with_policy(self, text: &str) -> Self {
+        self.with_file(&format!("[[resource]]\n{text}"))
+    }
+
     fn with_file(mut self, text: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("oauthgate.toml");
@@ -259,6 +268,22 @@ impl Gate {
         (answer.status, self.logged_reason(reference).await)
     }
 
+    /// The reason of every request that the access log says was refused, in order.
+    ///
+    /// # Panics
+    /// When a refusal has no reason.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        let output = self.process.output();
+        let entries = output
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        entries
+            .filter(|entry| fields_of(entry)["outcome"] == "refused")
+            .map(|entry| reason_of(&entry).expect("a refusal has a reason"))
+            .collect()
+    }
+
     async fn logged_reason(&self, reference: &str) -> String {
         let begin = Instant::now();
         loop {
@@ -293,8 +318,11 @@ impl Gate {
 }
 
 fn reason_of(entry: &Value) -> Option<String> {
-    let fields = entry.get("fields").unwrap_or(entry);
-    fields["reason"].as_str().map(str::to_owned)
+    fields_of(entry)["reason"].as_str().map(str::to_owned)
+}
+
+fn fields_of(entry: &Value) -> &Value {
+    entry.get("fields").unwrap_or(entry)
 }
 
 fn resource_section(resource: &str, upstream: &str, issuers: &[&str]) -> String {

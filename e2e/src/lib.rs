@@ -22,6 +22,7 @@ mod providers;
 mod raw;
 mod recorder;
 mod redis;
+mod step_up;
 mod upstream;
 
 pub use authorization_server::{AuthorizationServer, Kind, SCOPES};
@@ -46,4 +47,5 @@ pub use providers::Emulated;
 pub use raw::{Connection, RawResponse, exchange, request_head};
 pub use recorder::{Recorded, Recorder};
 pub use redis::RedisServer;
+pub use step_up::{Call, Client, Step, StepUpJob, StepUpReport, step_up};
 pub use upstream::Upstream;

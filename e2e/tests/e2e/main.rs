@@ -17,3 +17,4 @@ mod opaque_login;
 mod providers;
 mod rmcp_client;
 mod rotation;
+mod step_up;
