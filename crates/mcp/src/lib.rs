@@ -49,13 +49,13 @@ mod refusal;
 pub mod revision;
 mod service;
 pub mod sessions;
-pub mod sse;
 
 pub use body::InspectedBody;
 pub use jsonrpc::{
     Argument, Arguments, Message, Object, ObjectKind, Operation, Payload, Scalar, Wanted,
 };
 pub use layer::PolicyLayer;
+pub use oauthgate_tower::sse;
 pub use policy::{Policy, Unlisted};
 pub use revision::Revision;
 pub use service::PolicyService;

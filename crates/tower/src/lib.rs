@@ -60,6 +60,7 @@ pub mod rate_limit;
 mod reference;
 pub mod response;
 mod service;
+pub mod sse;
 pub mod stream_expiry;
 
 pub use anonymous::{Anonymous, DecidesOnAnonymous, OptionalAuthentication};

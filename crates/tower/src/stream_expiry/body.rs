@@ -14,9 +14,8 @@ use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{
-    Countdown, StreamDeadline, StreamFarewell, boundary::Boundary, is_encoded, is_event_stream,
-};
+use super::{Countdown, StreamDeadline, StreamFarewell, is_encoded, is_event_stream};
+use crate::sse::EventEnds;
 
 /// How much of an unfinished event is held back. Of a longer one the beginning goes out, and a reader
 /// forgets it when the stream ends within it.
@@ -187,7 +186,7 @@ impl Watch {
 /// Lets whole events pass.
 #[derive(Debug, Default)]
 struct Events {
-    boundary: Boundary,
+    ends: EventEnds,
     held: BytesMut,
     /// The beginning of the event under way is out already.
     is_open: bool,
@@ -199,7 +198,7 @@ impl Events {
     /// What may go on of what was held back and this.
     fn pass(&mut self, mut data: Bytes) -> Vec<Bytes> {
         let mut out = Vec::new();
-        if let Some(end) = self.boundary.advance(&data) {
+        if let Some(end) = self.ends.pass(&data) {
             out.extend(self.release());
             out.push(data.split_to(end));
             self.is_open = false;

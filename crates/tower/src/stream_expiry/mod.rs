@@ -11,7 +11,6 @@
 //! [`StreamFarewell`] into the response's.
 
 mod body;
-mod boundary;
 mod deadline;
 mod farewell;
 

@@ -6,7 +6,7 @@
 //! keeping anything, for those who only need a clean place to stop.
 //!
 //! ```
-//! use oauthgate_mcp::sse::EventReader;
+//! use oauthgate_tower::sse::EventReader;
 //!
 //! let mut reader = EventReader::new(1024);
 //! reader.push(b": hello\n\ndata: {\"jsonrpc\":");
