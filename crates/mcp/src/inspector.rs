@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, header, request::Parts};
+use http::{Extensions, HeaderMap, Method, Request, Response, header, request::Parts};
 use http_body::Body;
 use http_body_util::Full;
 use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
 use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
 
 use crate::{
-    InspectedBody, Payload, Policy, Wanted, body, headers,
+    Decided, InspectedBody, Payload, Policy, Wanted, body, headers,
     refusal::{Refusal, misplaced},
 };
 
@@ -32,6 +32,8 @@ impl Inspector {
         request: Request<B>,
     ) -> Inspection<B> {
         let (mut parts, body) = request.into_parts();
+        // What an outer policy decided is about another resource.
+        parts.extensions.remove::<Decided>();
         if !self.policy.has_rules() || has_nothing_to_decide(&parts, &body) {
             return ControlFlow::Continue(Request::from_parts(
                 parts,
@@ -52,7 +54,9 @@ impl Inspector {
         if self.logs_refusals {
             log_refusal(refusal.denial(), &reference);
         }
-        refusal.answer(&parts.method, &self.resource, reference)
+        let mut answer = refusal.answer(&parts.method, &self.resource, reference);
+        tell_outer_layers(parts, answer.extensions_mut());
+        answer
     }
 
     async fn examine<B: Body<Data = Bytes>>(
@@ -75,14 +79,24 @@ impl Inspector {
     fn decide(&self, parts: &mut Parts, bytes: &[u8], user: &UserContext) -> Result<(), Refusal> {
         plain_json(&parts.headers)?;
         let payload = Payload::read(bytes, &Wanted::nothing())?;
-        let permit = self
-            .policy
-            .decide(payload.operations(), &base(parts), user)
-            .map_err(|denial| Refusal::of_message(denial, payload.id()))?;
+        let decision = self.policy.decide(payload.operations(), &base(parts), user);
+        let decided = Decided::new(payload.operations(), [], false);
+        parts.extensions.insert(decided);
+        let permit = decision.map_err(|denial| Refusal::of_message(denial, payload.id()))?;
         headers::agree(&parts.headers, &payload)
             .map_err(|mismatch| Refusal::of_mismatch(mismatch, payload.id()))?;
         parts.extensions.insert(permit);
         Ok(())
+    }
+}
+
+/// Who was refused, and by which rules.
+fn tell_outer_layers(parts: &Parts, extensions: &mut Extensions) {
+    if let Some(user) = parts.extensions.get::<UserContext>() {
+        extensions.insert(user.clone());
+    }
+    if let Some(decided) = parts.extensions.get::<Decided>() {
+        extensions.insert(decided.clone());
     }
 }
 

@@ -40,6 +40,7 @@
 //! 6. The very bytes that were decided on go to the server.
 
 mod body;
+mod decided;
 mod headers;
 mod inspector;
 pub mod jsonrpc;
@@ -51,6 +52,7 @@ mod service;
 pub mod sessions;
 
 pub use body::InspectedBody;
+pub use decided::Decided;
 pub use jsonrpc::{
     Argument, Arguments, Message, Object, ObjectKind, Operation, Payload, Scalar, Wanted,
 };

@@ -13,7 +13,7 @@ use http_body::Body;
 use oauthgate_tower::{ResponseBody, ResponseFuture};
 use tower_service::Service;
 
-use crate::{InspectedBody, inspector::Inspector};
+use crate::{Decided, InspectedBody, inspector::Inspector};
 
 /// An MCP server behind a policy; [`crate::PolicyLayer`] makes it.
 #[derive(Debug, Clone)]
@@ -55,7 +55,12 @@ where
         ResponseFuture::new(async move {
             match inspector.inspect(request).await {
                 ControlFlow::Continue(request) => {
-                    Ok(inner.call(request).await?.map(ResponseBody::of_service))
+                    let decided = request.extensions().get::<Decided>().cloned();
+                    let mut response = inner.call(request).await?;
+                    if let Some(decided) = decided {
+                        response.extensions_mut().insert(decided);
+                    }
+                    Ok(response.map(ResponseBody::of_service))
                 }
                 ControlFlow::Break(response) => Ok(response.map(ResponseBody::ours)),
             }

@@ -73,6 +73,20 @@ impl<P, L: Clone> Clone for OptionalAuthentication<P, L> {
     }
 }
 
+/// Of layers in a row the last one decides; those before it hand on what they get.
+impl<A, L: DecidesOnAnonymous> DecidesOnAnonymous for (A, L) {
+    fn admits_anonymous(&self) -> bool {
+        self.1.admits_anonymous()
+    }
+}
+
+/// Of layers in a row the last one decides; those before it hand on what they get.
+impl<A, B, L: DecidesOnAnonymous> DecidesOnAnonymous for (A, B, L) {
+    fn admits_anonymous(&self) -> bool {
+        self.2.admits_anonymous()
+    }
+}
+
 impl<P: fmt::Debug, L: fmt::Debug> fmt::Debug for OptionalAuthentication<P, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptionalAuthentication")

@@ -109,7 +109,9 @@ impl<P: AuthProvider> ResourceServerLayer<P> {
     /// ([`DecidesOnAnonymous`]). They carry [`crate::Anonymous`] and no [`oauthgate_core::UserContext`]; bad
     /// credentials are refused as ever.
     ///
-    /// The result is both layers in one, so that a request of nobody cannot reach a service that was not
+    /// Layers that stand between the two go into a tuple, outermost first.
+    ///
+    /// The result is all of them in one, so that a request of nobody cannot reach a service that was not
     /// asked about it.
     pub fn optional_authentication<L: DecidesOnAnonymous>(
         self,

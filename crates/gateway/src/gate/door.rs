@@ -62,12 +62,17 @@ impl Door {
         let reference = Reference::random();
         let ends_connection = is_chunked(&request);
         let (request, unread) = request_body::watched(request);
-        let passage = Passage::begin(request.method(), client, reference.clone());
+        let passage = Passage::begin(
+            request.method(),
+            client,
+            reference.clone(),
+            Arc::clone(&self.metrics),
+        );
         let mut answered = self
             .route(with_extensions(request, client, reference, &passage))
             .await;
         // Before the rest of the body is awaited: how slow its client is says nothing about us.
-        passage.end(answered.site.as_deref(), &answered.response, &self.metrics);
+        passage.end(answered.site.as_deref(), &answered.response);
         if !unread.read_away().await || ends_connection {
             end_connection(&mut answered.response);
         }

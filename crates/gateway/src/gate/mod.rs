@@ -148,6 +148,9 @@ impl Gate {
             .collect();
         let issuers = Issuers::new(keys, &providers);
         let metrics = Arc::new(Metrics::new(issuers.clone()));
+        for site in &sites {
+            metrics.step_up.begin(&site.name);
+        }
         let paths = settings
             .resources
             .iter()

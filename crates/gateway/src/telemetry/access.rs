@@ -9,9 +9,13 @@ use std::{
 
 use http::{Method, Response};
 use oauthgate_core::{Blame, Denial, UserContext};
+use oauthgate_mcp::Decided;
 use oauthgate_tower::Reference;
 
-use super::metrics::{Metrics, RequestLabels, observe};
+use super::{
+    metrics::{RequestLabels, SharedMetrics, observe},
+    step_up::Bearer,
+};
 
 /// A request on its way. Rides in the request's extensions, so that authentication can say when it was
 /// done and whom it found.
@@ -21,6 +25,7 @@ pub struct Passage {
     client: IpAddr,
     reference: Reference,
     started: Instant,
+    metrics: SharedMetrics,
     caller: Arc<OnceLock<Caller>>,
 }
 
@@ -29,17 +34,25 @@ pub struct Passage {
 struct Caller {
     fingerprint: String,
     actors: Option<String>,
+    /// Only while somebody may be answering a challenge.
+    bearer: Option<Bearer>,
     after: Duration,
 }
 
 impl Passage {
     /// A request that just came in.
-    pub(crate) fn begin(method: &Method, client: IpAddr, reference: Reference) -> Self {
+    pub(crate) fn begin(
+        method: &Method,
+        client: IpAddr,
+        reference: Reference,
+        metrics: SharedMetrics,
+    ) -> Self {
         Self {
             method: method.clone(),
             client,
             reference,
             started: Instant::now(),
+            metrics,
             caller: Arc::default(),
         }
     }
@@ -49,19 +62,26 @@ impl Passage {
         // Only the first word counts: a request is authenticated once.
         let _ = self.caller.set(Caller {
             fingerprint: fingerprint(user),
-            actors: (!user.actors().is_empty()).then(|| listed(user.actors())),
+            actors: listed_if_any(user.actors()),
+            bearer: self.metrics.step_up.recognize(user),
             after: self.started.elapsed(),
         });
     }
 
     /// The head of the response is there: writes the line and counts the request.
-    pub(crate) fn end<B>(&self, resource: Option<&str>, response: &Response<B>, metrics: &Metrics) {
+    pub(crate) fn end<B>(&self, resource: Option<&str>, response: &Response<B>) {
         let duration = self.started.elapsed();
         let denial = response.extensions().get::<Denial>();
-        let (outcome, reason) = verdict(denial, self.caller.get().is_some());
-        self.measure(resource, denial, duration, metrics);
+        let decided = response.extensions().get::<Decided>();
+        let anonymous = decided.is_some_and(Decided::is_anonymous);
+        let (outcome, reason) = verdict(denial, self.caller.get().is_some() || anonymous);
+        self.measure(resource, denial, duration);
         let resource = resource.unwrap_or("none");
-        metrics
+        self.watch_step_up(resource, response);
+        if let Some(decided) = decided {
+            self.metrics.count_decision(resource, decided, denial);
+        }
+        self.metrics
             .requests
             .get_or_create(&RequestLabels {
                 resource: resource.to_owned(),
@@ -80,19 +100,40 @@ impl Passage {
             reference = %self.reference,
             caller = self.caller.get().map(|caller| caller.fingerprint.as_str()),
             actors = self.caller.get().and_then(|caller| caller.actors.as_deref()),
+            anonymous = anonymous.then_some(true),
+            rule = decided.and_then(|decided| listed_if_any(decided.rules())),
+            mcp_method = decided.and_then(|decided| listed_if_any(decided.methods())),
+            mcp_name = decided.and_then(|decided| listed_if_any(decided.objects())),
             client = %self.client,
             duration_ms = duration.as_secs_f64() * 1e3,
         );
     }
 
+    /// Tells those who watch for login loops about a refusal for scope, or that a caller passed who may have
+    /// been refused before.
+    fn watch_step_up<B>(&self, resource: &str, response: &Response<B>) {
+        let extensions = response.extensions();
+        let rules = extensions.get::<Decided>().map_or(&[][..], Decided::rules);
+        let place = (resource, rules);
+        let watch = &self.metrics.step_up;
+        match (extensions.get::<Denial>(), self.caller.get()) {
+            (Some(denial), _) => {
+                if let Some(user) = extensions.get::<UserContext>() {
+                    watch.refused(user, place, denial, &self.reference);
+                }
+            }
+            (None, Some(caller)) => {
+                if let Some(bearer) = caller.bearer {
+                    watch.allowed(bearer, &caller.fingerprint, place, &self.reference);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
     /// A good token took until its owner was found; a bad one until the answer.
-    fn measure(
-        &self,
-        resource: Option<&str>,
-        denial: Option<&Denial>,
-        duration: Duration,
-        metrics: &Metrics,
-    ) {
+    fn measure(&self, resource: Option<&str>, denial: Option<&Denial>, duration: Duration) {
+        let metrics = &self.metrics;
         let Some(resource) = resource else { return };
         if let Some(caller) = self.caller.get() {
             observe(&metrics.verification, resource, caller.after);
@@ -107,11 +148,11 @@ impl Passage {
     }
 }
 
-/// Nobody passes without a token, so what was not refused and has no caller is an answer of our own: a
-/// metadata document, a preflight.
-fn verdict(denial: Option<&Denial>, authenticated: bool) -> (&'static str, &'static str) {
+/// Nobody passes without a token or a rule for everybody, so what was not refused and has neither is an answer
+/// of our own: a metadata document, a preflight.
+fn verdict(denial: Option<&Denial>, was_let_in: bool) -> (&'static str, &'static str) {
     let Some(denial) = denial else {
-        return (if authenticated { "allowed" } else { "answered" }, "ok");
+        return (if was_let_in { "allowed" } else { "answered" }, "ok");
     };
     let outcome = match denial.reason().blame() {
         Blame::Surroundings | Blame::UpstreamUnreachable | Blame::UpstreamSlow => "failed",
@@ -141,7 +182,7 @@ fn method(method: &Method) -> &str {
 }
 
 /// The same caller has the same fingerprint; nobody can read a subject out of it at a glance.
-fn fingerprint(user: &UserContext) -> String {
+pub(super) fn fingerprint(user: &UserContext) -> String {
     let identity = format!(
         "{}\0{:?}\0{}\0{}",
         user.issuer(),
@@ -158,8 +199,8 @@ fn fingerprint(user: &UserContext) -> String {
         .collect()
 }
 
-/// Who acts for the caller (RFC 8693 §4.1), the one that acts now first. A blank within a name is escaped, so
-/// that nobody counts for two.
+/// Names in one field: who acts for the caller (RFC 8693 §4.1), the one that acts now first; rules, methods,
+/// tools. A blank within a name is escaped, so that nobody counts for two.
 fn listed(actors: &[String]) -> String {
     let blank = |character: char| match character.is_whitespace() {
         true => character.escape_unicode().to_string(),
@@ -167,6 +208,11 @@ fn listed(actors: &[String]) -> String {
     };
     let names = actors.iter().map(|name| name.chars().map(blank).collect());
     escaped(&names.collect::<Vec<String>>().join(" "))
+}
+
+/// Names in one field, unless there are none.
+fn listed_if_any(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| listed(names))
 }
 
 /// Text from outside: control characters and line separators escaped, cut at 256 bytes.

@@ -9,8 +9,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{introspection_metrics::IntrospectionMetrics, key_metrics::KeyMetrics};
+use super::{
+    introspection_metrics::IntrospectionMetrics, key_metrics::KeyMetrics, step_up::StepUpWatch,
+};
 use crate::issuers::Issuers;
+use oauthgate_core::{Blame, Denial};
+use oauthgate_mcp::Decided;
 
 /// How a request ended, for whom, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -23,11 +27,31 @@ pub struct RequestLabels {
     pub reason: &'static str,
 }
 
+/// What a rule decided.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DecisionLabels {
+    /// The resource's name.
+    pub resource: String,
+    /// The rule, as the configuration names it.
+    pub rule: String,
+    /// `allowed`, `challenged` (for a scope), `login` (nobody was calling) or `refused`.
+    pub decision: &'static str,
+}
+
 /// For whom something took how long.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ResourceLabels {
     /// The resource's name.
     pub resource: String,
+}
+
+impl ResourceLabels {
+    /// Of this resource.
+    pub(crate) fn of(resource: &str) -> Self {
+        Self {
+            resource: resource.to_owned(),
+        }
+    }
 }
 
 type Durations = Family<ResourceLabels, Histogram, fn() -> Histogram>;
@@ -39,6 +63,8 @@ pub struct Metrics {
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) verification: Durations,
     pub(crate) upstream: Durations,
+    decisions: Family<DecisionLabels, Counter>,
+    pub(crate) step_up: StepUpWatch,
     pub(crate) in_flight: Gauge,
     pub(crate) open_streams: Gauge,
     pub(crate) connections: Gauge,
@@ -53,6 +79,8 @@ impl Metrics {
             requests: Family::default(),
             verification: Family::new_with_constructor(verification_histogram),
             upstream: Family::new_with_constructor(upstream_histogram),
+            decisions: Family::default(),
+            step_up: StepUpWatch::default(),
             in_flight: Gauge::default(),
             open_streams: Gauge::default(),
             connections: Gauge::default(),
@@ -101,8 +129,31 @@ impl Metrics {
             "Client connections",
             self.connections.clone(),
         );
+        registry.register(
+            "policy_decisions",
+            "Requests by the rules that decided on them",
+            self.decisions.clone(),
+        );
+        self.step_up.register(registry);
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
+    }
+
+    /// Counts what the rules decided, each once a request.
+    pub(crate) fn count_decision(
+        &self,
+        resource: &str,
+        decided: &Decided,
+        denial: Option<&Denial>,
+    ) {
+        for rule in decided.rules() {
+            let labels = DecisionLabels {
+                resource: resource.to_owned(),
+                rule: rule.clone(),
+                decision: decision(denial),
+            };
+            self.decisions.get_or_create(&labels).inc();
+        }
     }
 
     /// The text that Prometheus reads.
@@ -112,6 +163,16 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
+    }
+}
+
+/// What became of a request that rules decided on. Trouble behind the gate changes nothing about that.
+fn decision(denial: Option<&Denial>) -> &'static str {
+    match denial.map(|denial| denial.reason().blame()) {
+        Some(Blame::Scope) => "challenged",
+        Some(Blame::NoCredentials) => "login",
+        Some(Blame::Rights | Blame::Request) => "refused",
+        _ => "allowed",
     }
 }
 
@@ -147,11 +208,8 @@ impl Drop for Underway {
 
 /// Records how long something took.
 pub(crate) fn observe(durations: &Durations, resource: &str, duration: Duration) {
-    let labels = ResourceLabels {
-        resource: resource.to_owned(),
-    };
     durations
-        .get_or_create(&labels)
+        .get_or_create(&ResourceLabels::of(resource))
         .observe(duration.as_secs_f64());
 }
 

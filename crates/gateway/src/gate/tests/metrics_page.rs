@@ -26,6 +26,8 @@ configuration or from a closed list: no stranger can make a new series. What to 
 | `resource` | the resource's name; `none` where no resource lives |
 | `outcome` of a request | `allowed`, `answered` (by the gate itself, to anybody), `refused` or `failed` |
 | `reason` | `ok`, or one of [these codes](reasons.md) |
+| `rule` | a rule by its name in the configuration, or by its number (`#1`); [these names](policy.md) where no rule is about the operation |
+| `decision` | `allowed`, `challenged` (for a scope), `login` (nobody was calling, and the rule is not for everybody) or `refused` |
 | `issuer` | the issuer as it is configured; with a template, `OAUTH_ISSUER_URL` |
 | `store` | `1`; further numbers where resources hold the keys of one issuer under different settings |
 | `outcome` of a fetch | `none` before the first, `ok`, or why it failed: `metadata_unavailable`, `metadata_issuer_mismatch`, `jwks_unavailable`, `no_usable_keys` |

@@ -1,203 +1,163 @@
 //! Whether step-up works: a caller that was challenged for scopes comes back with a newer token, and either
 //! passes or is challenged for the same again. The second is how a login loop looks from here, and nobody
 //! else can see it: the client shows a window again and again, the authorization server sees good logins.
-//!
-//! What is remembered of a challenge are hashes under a key of this process; the memory has a fixed size.
 
-#[cfg(test)]
-mod tests;
+mod memory;
 
-use std::{
-    hash::{BuildHasher, Hash, RandomState},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::time::{Duration, Instant};
+
+use oauthgate_core::{Denial, Reason, ScopeSet, UserContext};
+use oauthgate_tower::Reference;
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
 };
 
-use oauthgate_core::{ScopeSet, UserContext};
-use oauthgate_tower::Reference;
-use quick_cache::sync::Cache;
+pub(crate) use self::memory::Bearer;
+use self::memory::{Challenged, Repetition, StepUps};
+use super::{access::fingerprint, metrics::ResourceLabels};
 
-/// How many challenges are remembered; the oldest and least asked about make room.
-const CHALLENGES: usize = 10_000;
+const NOT_GRANTED: &str =
+    "does the authorization server grant these scopes to this user and this client?";
+const OVERWRITTEN: &str = "the client gives up other scopes to get these, and these to get others: try step_up = \"cumulative\"";
 
-/// A login takes a person a minute or two; whoever comes later begins anew.
-const WINDOW: Duration = Duration::from_secs(10 * 60);
+/// Where somebody was refused or passed: the resource, and the rules that decided.
+pub(crate) type Place<'a> = (&'a str, &'a [String]);
 
-/// Challenges for scope that callers may come back from. Times are measured from any one moment.
+/// Watches challenges for scope and what becomes of them.
 #[derive(Debug)]
-pub(crate) struct StepUps {
-    challenges: Cache<u64, Challenge>,
-    keys: RandomState,
-    /// Until when some challenge may be answered, in milliseconds: later, nothing need be looked up.
-    awake_until: AtomicU64,
-    /// Held while a challenge is replaced, never while anything is waited for.
-    turn: Mutex<()>,
+pub(crate) struct StepUpWatch {
+    memory: StepUps,
+    epoch: Instant,
+    challenges: Family<ResourceLabels, Counter>,
+    repeated: Family<ResourceLabels, Counter>,
+    succeeded: Family<ResourceLabels, Counter>,
 }
 
-/// Who is calling, and with which token: hashes that mean nothing outside this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bearer {
-    principal: u64,
-    token: u64,
-    issued_at: Option<i64>,
-}
-
-/// A refusal for scope, remembered.
-#[derive(Debug, Clone)]
-struct Challenge {
-    token: Bearer,
-    missing: u64,
-    reference: Reference,
-    at: Duration,
-    is_met: bool,
-    is_told: bool,
-}
-
-/// What a refusal for scope means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Challenged {
-    /// The caller is told for the first time, or has not been to the authorization server since.
-    Anew,
-    /// A newer token lacks the same scopes.
-    Again(Repetition),
-}
-
-/// A newer token lacks what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Repetition {
-    /// Whether a token in between had the scopes: then the authorization server grants them, and the
-    /// client asked for others in their place.
-    pub(crate) had_them: bool,
-    /// Whether this is the first time, so that somebody should hear of it.
-    pub(crate) is_news: bool,
-}
-
-impl Default for StepUps {
+impl Default for StepUpWatch {
     fn default() -> Self {
         Self {
-            challenges: Cache::new(CHALLENGES),
-            keys: RandomState::new(),
-            awake_until: AtomicU64::new(0),
-            turn: Mutex::new(()),
+            memory: StepUps::default(),
+            epoch: Instant::now(),
+            challenges: Family::default(),
+            repeated: Family::default(),
+            succeeded: Family::default(),
         }
     }
 }
 
-impl StepUps {
-    /// Whether anybody was challenged lately: if not, an allowed request is of no interest.
-    pub(crate) fn is_awake(&self, now: Duration) -> bool {
-        milliseconds(now) < self.awake_until.load(Ordering::Relaxed)
+impl StepUpWatch {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "step_up_challenges",
+            "Requests refused for a scope that their caller may get by another login",
+            self.challenges.clone(),
+        );
+        registry.register(
+            "step_up_repeated",
+            "Challenges for scopes that a newer token of the same caller lacks again: the authorization server does not grant them, or the client gives them up",
+            self.repeated.clone(),
+        );
+        registry.register(
+            "step_up_succeeded",
+            "Callers that passed with a newer token where they had been challenged for scopes",
+            self.succeeded.clone(),
+        );
     }
 
-    /// The caller and its token. A token without an id differs from the next by its times.
-    pub(crate) fn bearer(&self, user: &UserContext) -> Bearer {
-        let principal = (user.issuer().as_str(), user.user_id(), user.client_id());
-        let times = (user.token_expires_at(), user.scopes().to_string());
-        let claims = serde_json::to_string(user.metadata()).unwrap_or_default();
-        Bearer {
-            principal: self.keys.hash_one((principal, user.tenant_id())),
-            token: self.keys.hash_one((times, claims)),
-            issued_at: user.metadata().get("iat").and_then(|iat| iat.as_i64()),
+    /// Counts from zero for this resource, so that the first of anything is seen to happen.
+    pub(crate) fn begin(&self, resource: &str) {
+        for counters in [&self.challenges, &self.repeated, &self.succeeded] {
+            counters.get_or_create(&ResourceLabels::of(resource));
         }
     }
 
-    /// The caller was refused for these missing scopes at this place (a resource and its deciding rules).
-    pub(crate) fn refused(
-        &self,
-        bearer: Bearer,
-        place: &impl Hash,
-        missing: &ScopeSet,
-        reference: &Reference,
-        now: Duration,
-    ) -> Challenged {
-        let key = self.key(bearer, place);
-        let challenge = Challenge {
-            token: bearer,
-            missing: self.keys.hash_one(missing.to_string()),
-            reference: reference.clone(),
-            at: now,
-            is_met: false,
-            is_told: false,
-        };
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let (challenge, meaning) = match self.challenges.get(&key) {
-            Some(before) if before.is_like(&challenge) => before.followed_by(challenge),
-            _ => (challenge, Challenged::Anew),
-        };
-        self.challenges.insert(key, challenge);
-        let until = milliseconds(now.saturating_add(WINDOW));
-        self.awake_until.fetch_max(until, Ordering::Relaxed);
-        meaning
+    /// The caller, if anybody was challenged lately; else nobody need be recognized.
+    pub(crate) fn recognize(&self, user: &UserContext) -> Option<Bearer> {
+        let is_awake = self.memory.is_awake(self.now());
+        is_awake.then(|| self.memory.bearer(user))
     }
 
-    /// The caller passed at this place: the reference of the challenge that this answers, if it answers one.
+    /// Counts a refusal, if it is one for scope; says so when it is the first of a loop.
+    pub(crate) fn refused(
+        &self,
+        user: &UserContext,
+        place: Place<'_>,
+        denial: &Denial,
+        reference: &Reference,
+    ) {
+        if denial.reason() != Reason::InsufficientScope {
+            return;
+        }
+        let resource = ResourceLabels::of(place.0);
+        self.challenges.get_or_create(&resource).inc();
+        let missing = missing(denial.scopes(), user.scopes());
+        let bearer = self.memory.bearer(user);
+        let meaning = self
+            .memory
+            .refused(bearer, &place, &missing, reference, self.now());
+        if let Challenged::Again(repetition) = meaning {
+            self.repeated.get_or_create(&resource).inc();
+            if repetition.is_news {
+                warn_of_loop(place.0, user, &missing, reference, repetition);
+            }
+        }
+    }
+
+    /// Counts a request that passed, if it answers a challenge.
     pub(crate) fn allowed(
         &self,
         bearer: Bearer,
-        place: &impl Hash,
-        now: Duration,
-    ) -> Option<Reference> {
-        let key = self.key(bearer, place);
-        self.challenges.get(&key)?;
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut challenge = self.challenges.get(&key)?;
-        if challenge.is_met || challenge.is_over(now) || !bearer.is_newer_than(challenge.token) {
-            return None;
-        }
-        let reference = challenge.reference.clone();
-        challenge.token = bearer;
-        challenge.is_met = true;
-        self.challenges.insert(key, challenge);
-        Some(reference)
-    }
-
-    fn key(&self, bearer: Bearer, place: &impl Hash) -> u64 {
-        self.keys.hash_one((bearer.principal, place))
-    }
-}
-
-impl Bearer {
-    /// Another token, and not one from before: old ones may still be on their way.
-    fn is_newer_than(self, other: Self) -> bool {
-        self.token != other.token && self.issued_at >= other.issued_at
-    }
-}
-
-impl Challenge {
-    fn is_like(&self, next: &Self) -> bool {
-        self.missing == next.missing && !self.is_over(next.at)
-    }
-
-    fn is_over(&self, now: Duration) -> bool {
-        now.saturating_sub(self.at) > WINDOW
-    }
-
-    /// What to remember after one more refusal for the same scopes, and what that refusal means.
-    fn followed_by(self, next: Self) -> (Self, Challenged) {
-        if !next.token.is_newer_than(self.token) {
-            return (
-                Self {
-                    at: next.at,
-                    ..self
-                },
-                Challenged::Anew,
-            );
-        }
-        let repetition = Repetition {
-            had_them: self.is_met,
-            is_news: !self.is_told,
+        caller: &str,
+        place: Place<'_>,
+        reference: &Reference,
+    ) {
+        let Some(challenge) = self.memory.allowed(bearer, &place, self.now()) else {
+            return;
         };
-        let next = Self {
-            is_told: true,
-            ..next
-        };
-        (next, Challenged::Again(repetition))
+        self.succeeded
+            .get_or_create(&ResourceLabels::of(place.0))
+            .inc();
+        tracing::info!(
+            target: "oauthgate::step_up",
+            resource = place.0,
+            rule = place.1.join(" "),
+            caller,
+            %challenge,
+            %reference,
+            "scopes were granted after a challenge"
+        );
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// Scopes of the configuration only: what the caller holds is left out.
+fn missing(needed: &ScopeSet, held: &ScopeSet) -> ScopeSet {
+    let missing = needed.iter().filter(|scope| !held.contains(scope));
+    missing.cloned().collect()
+}
+
+fn warn_of_loop(
+    resource: &str,
+    user: &UserContext,
+    missing: &ScopeSet,
+    reference: &Reference,
+    repetition: Repetition,
+) {
+    let hint = match repetition.had_them {
+        true => OVERWRITTEN,
+        false => NOT_GRANTED,
+    };
+    tracing::warn!(
+        target: "oauthgate::step_up",
+        resource,
+        %missing,
+        caller = fingerprint(user),
+        %reference,
+        hint,
+        "a newer token lacks the same scopes again"
+    );
 }
