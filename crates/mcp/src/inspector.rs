@@ -1,6 +1,6 @@
 //! Whether one request may reach the MCP server.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, header, request::Parts};
@@ -10,12 +10,15 @@ use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
 use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
 
 use crate::{
-    Decided, InspectedBody, Payload, Policy, Wanted, body, headers,
+    Decided, InspectedBody, Payload, Policy, Wanted,
+    answer::{AnswerPlan, Asked},
+    body, headers,
     refusal::{Refusal, misplaced},
 };
 
-/// The request as the server may see it, or the answer.
-pub(crate) type Inspection<B> = ControlFlow<Response<Full<Bytes>>, Request<InspectedBody<B>>>;
+/// The request as the server may see it and what is to be done with its answer, or the answer.
+pub(crate) type Inspection<B> =
+    ControlFlow<Response<Full<Bytes>>, (Request<InspectedBody<B>>, AnswerPlan)>;
 
 /// The policy and what the layer was told to do.
 #[derive(Debug, Clone)]
@@ -23,28 +26,31 @@ pub(crate) struct Inspector {
     pub(crate) policy: Policy,
     pub(crate) resource: ProtectedResource,
     pub(crate) max_body_bytes: usize,
+    pub(crate) max_list_bytes: usize,
     pub(crate) logs_refusals: bool,
 }
 
 impl Inspector {
     pub(crate) async fn inspect<B: Body<Data = Bytes>>(
-        &self,
+        self: &Arc<Self>,
         request: Request<B>,
     ) -> Inspection<B> {
         let (mut parts, body) = request.into_parts();
         // What an outer policy decided is about another resource.
         parts.extensions.remove::<Decided>();
         if !self.policy.has_rules() || has_nothing_to_decide(&parts, &body) {
-            return ControlFlow::Continue(Request::from_parts(
-                parts,
-                InspectedBody::untouched(body),
-            ));
+            let request = Request::from_parts(parts, InspectedBody::untouched(body));
+            return ControlFlow::Continue((request, AnswerPlan::untouched()));
         }
         let Some(user) = parts.extensions.get::<UserContext>().cloned() else {
             return ControlFlow::Break(misplaced("PolicyLayer"));
         };
         match self.examine(&mut parts, body, &user).await {
-            Ok(body) => ControlFlow::Continue(Request::from_parts(parts, body)),
+            Ok((body, asked)) => {
+                asked.ask_plainly(&mut parts.headers);
+                let plan = AnswerPlan::new(Arc::clone(self), asked, Some(user), &parts);
+                ControlFlow::Continue((Request::from_parts(parts, body), plan))
+            }
             Err(refusal) => ControlFlow::Break(self.refuse(refusal, &parts)),
         }
     }
@@ -64,19 +70,26 @@ impl Inspector {
         parts: &mut Parts,
         body: B,
         user: &UserContext,
-    ) -> Result<InspectedBody<B>, Refusal> {
+    ) -> Result<(InspectedBody<B>, Asked), Refusal> {
         refuse_other_protocols(parts)?;
         if body.is_end_stream() {
-            return Ok(InspectedBody::untouched(body));
+            return Ok((InspectedBody::untouched(body), Asked::NoMessage));
         }
         let bytes = body::read(body, self.max_body_bytes).await?;
-        if !bytes.is_empty() {
-            self.decide(parts, &bytes, user)?;
-        }
-        Ok(InspectedBody::read(bytes))
+        let asked = if bytes.is_empty() {
+            Asked::NoMessage
+        } else {
+            self.decide(parts, &bytes, user)?
+        };
+        Ok((InspectedBody::read(bytes), asked))
     }
 
-    fn decide(&self, parts: &mut Parts, bytes: &[u8], user: &UserContext) -> Result<(), Refusal> {
+    fn decide(
+        &self,
+        parts: &mut Parts,
+        bytes: &[u8],
+        user: &UserContext,
+    ) -> Result<Asked, Refusal> {
         plain_json(&parts.headers)?;
         let payload = Payload::read(bytes, &Wanted::nothing())?;
         let decision = self.policy.decide(payload.operations(), &base(parts), user);
@@ -86,7 +99,7 @@ impl Inspector {
         headers::agree(&parts.headers, &payload)
             .map_err(|mismatch| Refusal::of_mismatch(mismatch, payload.id()))?;
         parts.extensions.insert(permit);
-        Ok(())
+        Ok(Asked::by(&payload, &parts.headers))
     }
 }
 
@@ -153,7 +166,8 @@ fn plain_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn is_json(media_type: &str) -> bool {
+/// `application/json`, in UTF-8 if it says so.
+pub(crate) fn is_json(media_type: &str) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
     parts
         .next()

@@ -9,6 +9,8 @@ use crate::{Policy, PolicyService, inspector::Inspector};
 
 /// How long a message may be, unless told otherwise: 4 MiB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// How long a list, or an event that may bring one, may be, unless told otherwise: 4 MiB.
+const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Decides on every tool call; goes behind [`oauthgate_tower::ResourceServerLayer`].
 #[derive(Debug, Clone)]
@@ -25,6 +27,7 @@ impl PolicyLayer {
             policy,
             resource,
             max_body_bytes: MAX_BODY_BYTES,
+            max_list_bytes: MAX_LIST_BYTES,
             logs_refusals: true,
         };
         Self {
@@ -37,6 +40,12 @@ impl PolicyLayer {
     /// requests at a time are the server's to limit.
     pub fn max_body_bytes(self, bytes: usize) -> Self {
         self.with(|inspector| inspector.max_body_bytes = bytes)
+    }
+
+    /// How many bytes the answer to a list request may have, or one event of a stream that may bring lists; 4 MiB by
+    /// default. A longer one is withheld. Answers to other requests pass unread, however long they are.
+    pub fn max_list_bytes(self, bytes: usize) -> Self {
+        self.with(|inspector| inspector.max_list_bytes = bytes)
     }
 
     /// Writes no log line about refusals, for an outer layer that writes its own out of the

@@ -39,18 +39,21 @@
 //! 5. `Mcp-Method` and `Mcp-Name`, where present or required, must say what the body says.
 //! 6. The very bytes that were decided on go to the server.
 
+mod answer;
 mod body;
 mod decided;
 mod headers;
 mod inspector;
 pub mod jsonrpc;
 mod layer;
+mod lists;
 pub mod policy;
 mod refusal;
 pub mod revision;
 mod service;
 pub mod sessions;
 
+pub use answer::AnswerBody;
 pub use body::InspectedBody;
 pub use decided::Decided;
 pub use jsonrpc::{

@@ -71,6 +71,12 @@ impl Revision {
     pub fn requires_mirrored_headers(self) -> bool {
         self >= Self::V2026_07_28
     }
+
+    /// Whether every list says who may keep it (2026-07-28, Caching).
+    #[must_use]
+    pub fn has_cache_scope(self) -> bool {
+        self >= Self::V2026_07_28
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use http_body::Body;
 use oauthgate_tower::{ResponseBody, ResponseFuture};
 use tower_service::Service;
 
-use crate::{Decided, InspectedBody, inspector::Inspector};
+use crate::{AnswerBody, Decided, InspectedBody, inspector::Inspector};
 
 /// An MCP server behind a policy; [`crate::PolicyLayer`] makes it.
 #[derive(Debug, Clone)]
@@ -38,10 +38,11 @@ where
     S: Service<Request<InspectedBody<B>>, Response = Response<RB>> + Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data = Bytes> + Send + 'static,
+    RB: Body<Data = Bytes> + Send + 'static,
 {
-    type Response = Response<ResponseBody<RB>>;
+    type Response = Response<ResponseBody<AnswerBody<RB>>>;
     type Error = S::Error;
-    type Future = ResponseFuture<RB, S::Error>;
+    type Future = ResponseFuture<AnswerBody<RB>, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -54,13 +55,14 @@ where
         let inspector = Arc::clone(&self.inspector);
         ResponseFuture::new(async move {
             match inspector.inspect(request).await {
-                ControlFlow::Continue(request) => {
+                ControlFlow::Continue((request, plan)) => {
                     let decided = request.extensions().get::<Decided>().cloned();
-                    let mut response = inner.call(request).await?;
+                    let response = inner.call(request).await?;
+                    let mut response = plan.carry_out(response).await;
                     if let Some(decided) = decided {
                         response.extensions_mut().insert(decided);
                     }
-                    Ok(response.map(ResponseBody::of_service))
+                    Ok(response)
                 }
                 ControlFlow::Break(response) => Ok(response.map(ResponseBody::ours)),
             }

@@ -19,6 +19,8 @@ mod wanted;
 
 use serde_json::{Deserializer, Value};
 
+pub(crate) use members::same_but_for_case;
+
 pub use arguments::{Argument, Arguments, Scalar};
 pub use message::{MAX_ID_BYTES, MAX_SUBSCRIPTIONS, Message};
 pub use operation::{Object, ObjectKind, Operation};

@@ -166,7 +166,8 @@ async fn receive(
         headers: parts.headers,
         permitted,
     });
-    Ok(Response::new(Body::from("{}")))
+    let json = Response::builder().header(header::CONTENT_TYPE, "application/json");
+    Ok(json.body(Body::from("{}")).unwrap())
 }
 
 /// A response, read to its end.

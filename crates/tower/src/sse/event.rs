@@ -16,6 +16,8 @@ pub struct Event {
 }
 
 /// One line of an event that is neither empty nor a comment.
+///
+/// Readers ignore fields with other names than `data`, `event`, `id` and `retry`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
     /// What stands before the first colon, byte for byte: field names have a case.
@@ -111,6 +113,24 @@ impl Event {
             } else if !written {
                 put_data(&mut raw, data, line.end);
                 written = true;
+            }
+        }
+        let mark = self.mark;
+        Self {
+            raw: raw.freeze(),
+            mark,
+        }
+    }
+
+    /// The same event without some of its fields; comments stay.
+    #[must_use]
+    pub fn retaining(&self, keeps: impl Fn(Field<'_>) -> bool) -> Self {
+        let mut raw = BytesMut::new();
+        raw.put_slice(self.raw.get(..self.mark).unwrap_or_default());
+        for line in self.lines() {
+            if field(line.content).is_none_or(&keeps) {
+                raw.put_slice(line.content);
+                raw.put_slice(line.end);
             }
         }
         let mark = self.mark;

@@ -111,6 +111,17 @@ fn other_data_takes_the_place_of_the_first_and_leaves_all_other_lines() {
 }
 
 #[test]
+fn fields_may_be_left_out() {
+    let event = only("\u{feff}id: 1\r\ndata: a\rx: y\n: c\ndata\n\n");
+    let without_data = event.retaining(|field| field.name != b"data");
+    assert_eq!(
+        without_data.raw().as_ref(),
+        "\u{feff}id: 1\r\nx: y\n: c\n\n".as_bytes()
+    );
+    assert_eq!(event.retaining(|_| true), event);
+}
+
+#[test]
 fn writes_a_message() {
     let event = Event::message(b"{}\n[]");
     assert_eq!(event.raw().as_ref(), b"data: {}\ndata: []\n\n");

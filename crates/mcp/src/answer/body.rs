@@ -1,0 +1,87 @@
+//! The body of an answer.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use pin_project_lite::pin_project;
+
+use super::events::SiftedEvents;
+
+pin_project! {
+    /// What the caller gets: the server's bytes as they come, an answer that was read before the caller saw it, or
+    /// an event stream that is read on its way.
+    #[derive(Debug)]
+    pub struct AnswerBody<B> {
+        #[pin]
+        source: Source<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = SourceProjection]
+    enum Source<B> {
+        Untouched { #[pin] body: B },
+        Read { #[pin] body: Full<Bytes> },
+        Events { #[pin] events: SiftedEvents<B> },
+    }
+}
+
+impl<B> AnswerBody<B> {
+    pub(super) fn untouched(body: B) -> Self {
+        Self {
+            source: Source::Untouched { body },
+        }
+    }
+
+    pub(super) fn read(bytes: Bytes) -> Self {
+        Self {
+            source: Source::Read {
+                body: Full::new(bytes),
+            },
+        }
+    }
+
+    pub(super) fn events(events: SiftedEvents<B>) -> Self {
+        Self {
+            source: Source::Events { events },
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().source.project() {
+            SourceProjection::Untouched { body } => body.poll_frame(cx),
+            SourceProjection::Read { body } => body.poll_frame(cx).map_err(|never| match never {}),
+            SourceProjection::Events { events } => events.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Untouched { body } => body.is_end_stream(),
+            Source::Read { body } => body.is_end_stream(),
+            Source::Events { events } => events.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Untouched { body } => body.size_hint(),
+            Source::Read { body } => body.size_hint(),
+            Source::Events { .. } => SizeHint::default(),
+        }
+    }
+}
