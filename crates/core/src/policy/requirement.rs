@@ -180,10 +180,17 @@ impl Requirement {
     /// [`Reason::WrongTenant`]; [`Reason::PolicyRefused`] for the tier, a role or a claim;
     /// [`Reason::InsufficientScope`], naming all scopes of the operation, when one is missing.
     pub fn decide(&self, user: &UserContext) -> Result<Permit, Denial> {
-        match self.examine(&Caller::from(user)) {
-            Ok(()) => Ok(Permit::grant(self)),
-            Err(shortfall) => Err(self.denial(shortfall, user.scopes())),
-        }
+        self.would_decide(&Caller::from(user))
+            .map(|()| Permit::grant(self))
+    }
+
+    /// What [`Self::decide`] would say to such a caller, who gets no [`Permit`] for it.
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub fn would_decide(&self, caller: &Caller<'_>) -> Result<(), Denial> {
+        self.examine(caller)
+            .map_err(|shortfall| self.denial(shortfall, caller.scopes()))
     }
 
     fn denial(&self, shortfall: Shortfall, held: &ScopeSet) -> Denial {
