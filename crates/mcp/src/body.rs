@@ -3,12 +3,14 @@
 use std::{
     pin::{Pin, pin},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use pin_project_lite::pin_project;
+use tokio::time::timeout;
 
 pin_project! {
     /// The body that the server behind gets: untouched and streaming, or the bytes that were decided on.
@@ -77,6 +79,7 @@ impl<B: Body<Data = Bytes>> Body for InspectedBody<B> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadError {
     TooLarge,
+    TooSlow,
     Interrupted,
 }
 
@@ -99,4 +102,15 @@ pub(crate) async fn read<B: Body<Data = Bytes>>(body: B, limit: usize) -> Result
         read.extend_from_slice(&data);
     }
     Ok(read.freeze())
+}
+
+/// The same, if the whole body is there in time.
+pub(crate) async fn read_within<B: Body<Data = Bytes>>(
+    body: B,
+    limit: usize,
+    time: Duration,
+) -> Result<Bytes, ReadError> {
+    timeout(time, read(body, limit))
+        .await
+        .map_err(|_| ReadError::TooSlow)?
 }

@@ -1,18 +1,18 @@
 //! Whether one request may reach the MCP server.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, header, request::Parts};
+use http::{Extensions, Method, Request, Response, header, request::Parts};
 use http_body::Body;
 use http_body_util::Full;
 use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
 use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
 
 use crate::{
-    Decided, InspectedBody, Payload, Policy, Wanted,
+    Decided, InspectedBody, ParameterHeaders, Payload, Policy, Wanted,
     answer::{AnswerPlan, Asked},
-    body, headers,
+    body, headers, media,
     refusal::{Refusal, misplaced},
 };
 
@@ -25,8 +25,10 @@ pub(crate) type Inspection<B> =
 pub(crate) struct Inspector {
     pub(crate) policy: Policy,
     pub(crate) resource: ProtectedResource,
+    pub(crate) parameters: ParameterHeaders,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_list_bytes: usize,
+    pub(crate) body_read_timeout: Duration,
     pub(crate) logs_refusals: bool,
 }
 
@@ -73,15 +75,23 @@ impl Inspector {
     ) -> Result<(InspectedBody<B>, Asked), Refusal> {
         refuse_other_protocols(parts)?;
         if body.is_end_stream() {
+            self.without_body(parts)?;
             return Ok((InspectedBody::untouched(body), Asked::NoMessage));
         }
-        let bytes = body::read(body, self.max_body_bytes).await?;
+        let bytes = body::read_within(body, self.max_body_bytes, self.body_read_timeout).await?;
         let asked = if bytes.is_empty() {
+            self.without_body(parts)?;
             Asked::NoMessage
         } else {
             self.decide(parts, &bytes, user)?
         };
         Ok((InspectedBody::read(bytes), asked))
+    }
+
+    /// Nothing is asked for that a policy could decide on: a stream is opened or resumed, a session ended.
+    fn without_body(&self, parts: &Parts) -> Result<(), Refusal> {
+        headers::agree_without_body(&parts.headers)
+            .map_err(|objection| Refusal::of_objection(objection, None))
     }
 
     fn decide(
@@ -90,14 +100,14 @@ impl Inspector {
         bytes: &[u8],
         user: &UserContext,
     ) -> Result<Asked, Refusal> {
-        plain_json(&parts.headers)?;
+        media::plain_json(&parts.headers)?;
         let payload = Payload::read(bytes, &Wanted::nothing())?;
+        headers::agree(&parts.headers, &payload, bytes, &self.parameters)
+            .map_err(|objection| Refusal::of_objection(objection, payload.id()))?;
         let decision = self.policy.decide(payload.operations(), &base(parts), user);
         let decided = Decided::new(payload.operations(), [], false);
         parts.extensions.insert(decided);
         let permit = decision.map_err(|denial| Refusal::of_message(denial, payload.id()))?;
-        headers::agree(&parts.headers, &payload)
-            .map_err(|mismatch| Refusal::of_mismatch(mismatch, payload.id()))?;
         parts.extensions.insert(permit);
         Ok(Asked::by(&payload, &parts.headers))
     }
@@ -148,39 +158,4 @@ fn refuse_other_protocols(parts: &mut Parts) -> Result<(), Refusal> {
     }
     parts.headers.remove(header::UPGRADE);
     Ok(())
-}
-
-/// Exactly one `Content-Type: application/json`, in UTF-8 if it says so, and no `Content-Encoding`.
-fn plain_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let plain = headers
-        .get_all(header::CONTENT_ENCODING)
-        .iter()
-        .all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if !plain {
-        return Err(Refusal::unreadable("the body is compressed"));
-    }
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    match (types.next().map(http::HeaderValue::to_str), types.next()) {
-        (Some(Ok(media_type)), None) if is_json(media_type) => Ok(()),
-        _ => Err(Refusal::unreadable("the body is not application/json")),
-    }
-}
-
-/// `application/json`, in UTF-8 if it says so.
-pub(crate) fn is_json(media_type: &str) -> bool {
-    let mut parts = media_type.split(';').map(str::trim);
-    parts
-        .next()
-        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
-        && parts.all(keeps_utf8)
-}
-
-/// A parameter may say anything but another character set.
-fn keeps_utf8(parameter: &str) -> bool {
-    match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    }
 }

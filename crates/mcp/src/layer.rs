@@ -1,16 +1,18 @@
 //! The layer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use oauthgate_core::ProtectedResource;
 use tower_layer::Layer;
 
-use crate::{Policy, PolicyService, inspector::Inspector};
+use crate::{ParameterHeaders, Policy, PolicyService, inspector::Inspector};
 
 /// How long a message may be, unless told otherwise: 4 MiB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// How long a list, or an event that may bring one, may be, unless told otherwise: 4 MiB.
 const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
+/// How long it may take to arrive, unless told otherwise.
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Decides on every tool call; goes behind [`oauthgate_tower::ResourceServerLayer`].
 #[derive(Debug, Clone)]
@@ -26,8 +28,10 @@ impl PolicyLayer {
         let inspector = Inspector {
             policy,
             resource,
+            parameters: ParameterHeaders::new(),
             max_body_bytes: MAX_BODY_BYTES,
             max_list_bytes: MAX_LIST_BYTES,
+            body_read_timeout: BODY_READ_TIMEOUT,
             logs_refusals: true,
         };
         Self {
@@ -36,8 +40,8 @@ impl PolicyLayer {
     }
 
     /// How many bytes a message may have, 4 MiB by default; a longer one is answered 413. Every request in
-    /// flight may hold as many, for as long as its client takes to send them: deadlines and the number of
-    /// requests at a time are the server's to limit.
+    /// flight may hold as many, for as long as its client may take to send them: the number of requests at
+    /// a time is the server's to limit.
     pub fn max_body_bytes(self, bytes: usize) -> Self {
         self.with(|inspector| inspector.max_body_bytes = bytes)
     }
@@ -46,6 +50,17 @@ impl PolicyLayer {
     /// default. A longer one is withheld. Answers to other requests pass unread, however long they are.
     pub fn max_list_bytes(self, bytes: usize) -> Self {
         self.with(|inspector| inspector.max_list_bytes = bytes)
+    }
+
+    /// How long a message may take to arrive, 30 seconds by default; a slower one is refused. Nobody else
+    /// limits it: a body that no policy reads may stream as long as it likes.
+    pub fn body_read_timeout(self, time: Duration) -> Self {
+        self.with(|inspector| inspector.body_read_timeout = time)
+    }
+
+    /// Which `Mcp-Param-*` headers mirror which arguments. Clones of the table share what is learned.
+    pub fn parameter_headers(self, parameters: ParameterHeaders) -> Self {
+        self.with(|inspector| inspector.parameters = parameters)
     }
 
     /// Writes no log line about refusals, for an outer layer that writes its own out of the

@@ -47,6 +47,7 @@ mod inspector;
 pub mod jsonrpc;
 mod layer;
 mod lists;
+mod media;
 pub mod policy;
 mod refusal;
 pub mod revision;
@@ -56,6 +57,7 @@ pub mod sessions;
 pub use answer::AnswerBody;
 pub use body::InspectedBody;
 pub use decided::Decided;
+pub use headers::{HeadersDoNotTell, Parameter, ParameterHeaders, ParameterType};
 pub use jsonrpc::{
     Argument, Arguments, Message, Object, ObjectKind, Operation, Payload, Scalar, Wanted,
 };

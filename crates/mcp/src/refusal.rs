@@ -3,11 +3,16 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
-use oauthgate_core::{Denial, ProtectedResource, Reason};
+use oauthgate_core::{Denial, ProtectedResource, Reason, text::Printable};
 use oauthgate_tower::{Reference, response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::{body::ReadError, headers::Mismatch, jsonrpc::Unreadable};
+use crate::{
+    Revision,
+    body::ReadError,
+    headers::{Mismatch, Objection},
+    jsonrpc::{Flaw, Unreadable},
+};
 
 /// JSON-RPC 2.0 §5.1.
 const PARSE_ERROR: i32 = -32700;
@@ -17,6 +22,7 @@ const INVALID_REQUEST: i32 = -32600;
 const SESSION_NOT_FOUND: i32 = -32001;
 /// MCP 2026-07-28, Error Codes.
 const HEADER_MISMATCH: i32 = -32020;
+const UNSUPPORTED_PROTOCOL_VERSION: i32 = -32022;
 
 /// A refusal, and what a JSON-RPC client is told about it.
 #[derive(Debug)]
@@ -30,6 +36,7 @@ struct RpcError {
     code: i32,
     message: String,
     id: Option<Value>,
+    data: Map<String, Value>,
 }
 
 const UNLIKE: &str = "The body is not one JSON-RPC message that every reader understands alike.";
@@ -43,15 +50,40 @@ impl Refusal {
         Self::told(denial, INVALID_REQUEST, UNLIKE.to_owned(), id)
     }
 
-    /// The headers say something else than the body.
-    pub(crate) fn of_mismatch(mismatch: Mismatch, id: Option<&Value>) -> Self {
+    /// The headers do not go with the body.
+    pub(crate) fn of_objection(objection: Objection, id: Option<&Value>) -> Self {
+        match objection {
+            Objection::Mismatch(mismatch) => Self::of_mismatch(mismatch, id),
+            Objection::Unsupported(requested) => Self::of_revision(&requested, id),
+            Objection::Flaw(flaw) => Self::of_flaw(flaw, id),
+        }
+    }
+
+    fn of_mismatch(mismatch: Mismatch, id: Option<&Value>) -> Self {
         let denial = Denial::new(Reason::HeaderMismatch).with_detail(mismatch.to_string());
-        Self::told(
-            denial,
-            HEADER_MISMATCH,
-            format!("Header mismatch: {mismatch}"),
-            id,
-        )
+        let message = format!("Header mismatch: {mismatch}");
+        Self::told(denial, HEADER_MISMATCH, message, id)
+    }
+
+    /// Names what would be understood, so that the client can choose (MCP 2026-07-28, Versioning).
+    fn of_revision(requested: &str, id: Option<&Value>) -> Self {
+        let detail = format!("unknown revision \"{}\"", Printable(requested));
+        let denial = Denial::new(Reason::UnsupportedRevision).with_detail(detail);
+        let message = "Unsupported protocol version".to_owned();
+        let mut refusal = Self::told(denial, UNSUPPORTED_PROTOCOL_VERSION, message, id);
+        if let Some(error) = &mut refusal.error {
+            let supported = Revision::ALL.iter().rev().map(|known| known.as_str());
+            error
+                .data
+                .insert("supported".to_owned(), supported.collect());
+            error.data.insert("requested".to_owned(), requested.into());
+        }
+        refusal
+    }
+
+    fn of_flaw(flaw: Flaw, id: Option<&Value>) -> Self {
+        let denial = Denial::new(Reason::MalformedMessage).with_detail(flaw.to_string());
+        Self::told(denial, INVALID_REQUEST, flaw.to_string(), id)
     }
 
     /// The request names a session that is not this caller's. Which request it was is not read.
@@ -59,12 +91,8 @@ impl Refusal {
         if denial.reason() != Reason::UnknownSession {
             return denial.into();
         }
-        Self::told(
-            denial,
-            SESSION_NOT_FOUND,
-            "Session not found".to_owned(),
-            None,
-        )
+        let message = "Session not found".to_owned();
+        Self::told(denial, SESSION_NOT_FOUND, message, None)
     }
 
     fn told(denial: Denial, code: i32, message: String, id: Option<&Value>) -> Self {
@@ -72,6 +100,7 @@ impl Refusal {
             code,
             message,
             id: id.cloned(),
+            data: Map::new(),
         };
         Self {
             denial,
@@ -119,6 +148,7 @@ impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::TooLarge => Denial::new(Reason::BodyTooLarge).into(),
+            ReadError::TooSlow => Self::unreadable("the body came too slowly"),
             ReadError::Interrupted => Self::unreadable("the client broke off"),
         }
     }
@@ -126,20 +156,22 @@ impl From<ReadError> for Refusal {
 
 impl From<Unreadable> for Refusal {
     fn from(error: Unreadable) -> Self {
-        let denial = Denial::new(Reason::MalformedMessage).with_detail(error.to_string());
         match error {
-            Unreadable::Json(_) => Self::told(denial, PARSE_ERROR, UNLIKE.to_owned(), None),
-            Unreadable::Invalid { flaw, id } => {
-                Self::told(denial, INVALID_REQUEST, flaw.to_string(), id.as_ref())
+            Unreadable::Json(error) => {
+                let denial = Denial::new(Reason::MalformedMessage).with_detail(error.to_string());
+                Self::told(denial, PARSE_ERROR, UNLIKE.to_owned(), None)
             }
+            Unreadable::Invalid { flaw, id } => Self::of_flaw(flaw, id.as_ref()),
         }
     }
 }
 
 impl RpcError {
     /// MCP 2026-07-28 leaves `id` out where it could not be read.
-    fn body(self, reference: &Reference) -> Bytes {
-        let error = json!({ "code": self.code, "message": self.message, "data": { "reference": reference.as_str() } });
+    fn body(mut self, reference: &Reference) -> Bytes {
+        self.data
+            .insert("reference".to_owned(), reference.as_str().into());
+        let error = json!({ "code": self.code, "message": self.message, "data": self.data });
         let mut body = json!({ "jsonrpc": "2.0", "error": error });
         if let (Some(id), Some(members)) = (self.id, body.as_object_mut()) {
             members.insert("id".to_owned(), id);

@@ -66,6 +66,19 @@ impl Revision {
         Self::parse(only?.to_str().ok()?)
     }
 
+    /// Whether each request says for itself who calls and what for: no handshake, no sessions, no requests
+    /// from servers to clients (since 2026-07-28).
+    #[must_use]
+    pub fn is_modern(self) -> bool {
+        self >= Self::V2026_07_28
+    }
+
+    /// Whether a body may be a batch of messages (up to 2025-03-26).
+    #[must_use]
+    pub fn has_batches(self) -> bool {
+        self <= Self::V2025_03_26
+    }
+
     /// Whether every request must mirror its method and name in headers (2026-07-28, Standard Headers).
     #[must_use]
     pub fn requires_mirrored_headers(self) -> bool {

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::inspector::is_json;
+use crate::media::is_json;
 
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
 

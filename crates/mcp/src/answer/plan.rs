@@ -177,7 +177,7 @@ impl Reading {
         let limit = self.inspector.max_list_bytes;
         body::read(body, limit).await.map_err(|error| match error {
             ReadError::TooLarge => Withheld::TooLong(limit),
-            ReadError::Interrupted => Withheld::Interrupted,
+            ReadError::Interrupted | ReadError::TooSlow => Withheld::Interrupted,
         })
     }
 }

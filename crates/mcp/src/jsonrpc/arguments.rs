@@ -44,7 +44,19 @@ pub enum Argument<'a> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Arguments {
     found: Vec<(Arc<str>, Found)>,
-    incomplete: bool,
+    others: Others,
+}
+
+/// What is known of pointers at which nothing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Others {
+    /// There is nothing.
+    #[default]
+    Absent,
+    /// They may be anything.
+    Unknown,
+    /// They may be anything, and somebody is about to use them.
+    Undecidable,
 }
 
 /// What was found at a pointer.
@@ -55,13 +67,27 @@ pub(super) enum Found {
 }
 
 impl Arguments {
-    /// Those of an item in a list, or of a call of which only the headers are known: they may be anything.
+    /// Those of an item in a list, which nobody has called yet: they may become anything.
     #[must_use]
     pub fn unknown() -> Self {
         Self {
             found: Vec::new(),
-            incomplete: true,
+            others: Others::Unknown,
         }
+    }
+
+    /// Those of a call that nobody read: each counts against the caller, as [`Argument::OtherType`].
+    #[must_use]
+    pub fn undecidable() -> Self {
+        Self {
+            found: Vec::new(),
+            others: Others::Undecidable,
+        }
+    }
+
+    /// This stands at this pointer.
+    pub(crate) fn know(&mut self, pointer: &str, scalar: Scalar) {
+        self.found.push((pointer.into(), Found::Scalar(scalar)));
     }
 
     /// What stands at this pointer; [`Argument::Absent`] too for a pointer that was not wanted.
@@ -70,8 +96,11 @@ impl Arguments {
         match self.found.iter().find(|(found, _)| **found == *pointer) {
             Some((_, Found::Scalar(scalar))) => Argument::Scalar(scalar),
             Some((_, Found::OtherType)) => Argument::OtherType,
-            None if self.incomplete => Argument::Unknown,
-            None => Argument::Absent,
+            None => match self.others {
+                Others::Absent => Argument::Absent,
+                Others::Unknown => Argument::Unknown,
+                Others::Undecidable => Argument::OtherType,
+            },
         }
     }
 }
@@ -81,7 +110,7 @@ const LARGEST: f64 = 9_007_199_254_740_991.0;
 /// How many decimal digits every double keeps.
 const DIGITS: usize = 15;
 
-/// Reads a number, if every reader understands it alike.
+/// Whether every reader understands this number alike.
 pub(crate) fn decidable(number: &Number) -> bool {
     number.as_f64().is_some_and(|value| {
         value.abs() <= LARGEST && (value.fract() == 0.0 || digits(value) <= DIGITS)

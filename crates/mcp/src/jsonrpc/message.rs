@@ -216,7 +216,7 @@ fn request(members: ReadMessage) -> Result<Message, Flaw> {
 }
 
 /// Visible ASCII, and no misspelt method of MCP.
-fn is_plain_method(method: &str) -> bool {
+pub(crate) fn is_plain_method(method: &str) -> bool {
     (1..=MAX_METHOD_BYTES).contains(&method.len())
         && method.bytes().all(|letter| letter.is_ascii_graphic())
         && looks_like(method).is_none()

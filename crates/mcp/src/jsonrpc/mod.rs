@@ -19,9 +19,10 @@ mod wanted;
 
 use serde_json::{Deserializer, Value};
 
-pub(crate) use members::same_but_for_case;
-
+pub(crate) use arguments::decidable;
 pub use arguments::{Argument, Arguments, Scalar};
+pub(crate) use members::same_but_for_case;
+pub(crate) use message::is_plain_method;
 pub use message::{MAX_ID_BYTES, MAX_SUBSCRIPTIONS, Message};
 pub use operation::{Object, ObjectKind, Operation};
 pub use wanted::Wanted;
@@ -120,6 +121,12 @@ pub enum Flaw {
     /// Some readers look for `method` first, some for `result`.
     #[error("the message is a request and a response at once")]
     RequestAndResponse,
+    /// MCP has batches up to revision 2025-03-26 only.
+    #[error("this revision has no batches")]
+    Batch,
+    /// Since 2026-07-28 servers ask clients nothing.
+    #[error("this revision has no responses from clients")]
+    Response,
     /// Neither `method` nor exactly one of `result` and `error`.
     #[error("the message is neither a request nor a response")]
     Nothing,

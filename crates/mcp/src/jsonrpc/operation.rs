@@ -143,6 +143,21 @@ impl Operation {
         self
     }
 
+    /// Whether its method is one that acts on something.
+    #[must_use]
+    pub fn acts_on_something(&self) -> bool {
+        [
+            Self::TOOLS_CALL,
+            Self::PROMPTS_GET,
+            Self::RESOURCES_READ,
+            Self::RESOURCES_SUBSCRIBE,
+            Self::RESOURCES_UNSUBSCRIBE,
+            Self::COMPLETION_COMPLETE,
+            Self::SUBSCRIPTIONS_LISTEN,
+        ]
+        .contains(&self.method.as_str())
+    }
+
     /// Whether it lists tools, prompts, resources or templates of resources.
     #[must_use]
     pub fn is_list(&self) -> bool {

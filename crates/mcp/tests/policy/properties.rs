@@ -273,7 +273,7 @@ fn call_of(tool: &'static str) -> impl Strategy<Value = String> {
 }
 
 fn runtime() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
+    Builder::new_current_thread().enable_time().build().unwrap()
 }
 
 proptest! {

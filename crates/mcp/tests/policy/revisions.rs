@@ -1,7 +1,9 @@
 //! No protocol revision, known or not, gets around the policy (catalogue row C19).
 
 use http::StatusCode;
+use oauthgate_core::Reason;
 use oauthgate_mcp::Revision;
+use rstest::rstest;
 
 use crate::support::*;
 
@@ -13,7 +15,7 @@ const UNKNOWN: [&str; 8] = [
     "2099-01-01",
     "DRAFT-2026-v1",
     "2026-07-28, 2025-03-26",
-    "2026-07-28 ",
+    "20260728",
 ];
 
 #[tokio::test]
@@ -26,28 +28,161 @@ async fn c19_refuses_each_tool_under_every_revision() {
     for version in versions.map(Some).chain([None]) {
         for tool in ["read", "write", "unlisted"] {
             for mirrored in [false, true] {
-                let mut request = post(call(tool), "none");
-                if let Some(version) = version {
-                    request
-                        .headers_mut()
-                        .insert("mcp-protocol-version", version.parse().unwrap());
-                }
+                let mut headers =
+                    Vec::from_iter(version.map(|known| ("mcp-protocol-version", known)));
                 if mirrored {
-                    request
-                        .headers_mut()
-                        .insert("mcp-method", "tools/call".parse().unwrap());
-                    request
-                        .headers_mut()
-                        .insert("mcp-name", tool.parse().unwrap());
+                    headers.extend([("mcp-method", "tools/call"), ("mcp-name", tool)]);
                 }
-                let answered = server.ask(request).await;
-                assert_eq!(
-                    answered.status(),
-                    StatusCode::FORBIDDEN,
-                    "{version:?} {tool} {mirrored}"
-                );
+                let answered = server.ask(with(post(call(tool), "none"), &headers)).await;
+                let unknown = version.is_some_and(|version| UNKNOWN.contains(&version));
+                let expected = match (unknown, version == Some("2026-07-28") && !mirrored) {
+                    (true, _) => Some(Reason::UnsupportedRevision),
+                    (_, true) => Some(Reason::HeaderMismatch),
+                    _ if tool == "unlisted" => Some(Reason::PolicyRefused),
+                    _ => Some(Reason::InsufficientScope),
+                };
+                assert_eq!(answered.reason(), expected, "{version:?} {tool} {mirrored}");
             }
         }
     }
     assert!(server.received().is_empty());
+}
+
+#[tokio::test]
+async fn row_37_names_the_revisions_that_would_be_understood() {
+    let server = Server::with(policy());
+    let asked = "1900-01-01\t<script>";
+    let request = with(
+        post(call("open"), "read"),
+        &[("mcp-protocol-version", asked)],
+    );
+    let answered = server.ask(request).await;
+    assert_eq!(
+        (answered.status(), answered.reason()),
+        (StatusCode::BAD_REQUEST, Some(Reason::UnsupportedRevision))
+    );
+    let json = answered.json();
+    assert_eq!(json["error"]["code"], -32022);
+    assert_eq!(json["id"], 1);
+    assert_eq!(json["error"]["data"]["requested"], asked);
+    let supported = &json["error"]["data"]["supported"];
+    assert_eq!(supported[0], "2026-07-28");
+    assert_eq!(supported.as_array().unwrap().len(), Revision::ALL.len());
+    assert!(server.received().is_empty());
+}
+
+#[rstest]
+#[case("GET")]
+#[case("DELETE")]
+#[tokio::test]
+async fn row_37_refuses_an_unknown_revision_without_a_message_too(#[case] method: &str) {
+    let server = Server::with(policy());
+    let mut request = with(post("", "read"), &[("mcp-protocol-version", "1900-01-01")]);
+    *request.method_mut() = method.parse().unwrap();
+    let answered = server.ask(request).await;
+    assert_eq!(answered.reason(), Some(Reason::UnsupportedRevision));
+    assert!(answered.json().get("id").is_none());
+}
+
+fn with_meta(version: &str) -> String {
+    let meta = serde_json::json!({ "io.modelcontextprotocol/protocolVersion": version });
+    let params = serde_json::json!({ "name": "open", "_meta": meta });
+    serde_json::json!({ "jsonrpc": "2.0", "id": "seven", "method": "tools/call", "params": params })
+        .to_string()
+}
+
+#[rstest]
+#[case::absent("2026-07-28", &[])]
+#[case::older("2026-07-28", &[("mcp-protocol-version", "2025-11-25")])]
+#[case::newer("2025-11-25", &[("mcp-protocol-version", "2026-07-28")])]
+#[case::twice("2026-07-28", &[("mcp-protocol-version", "2026-07-28"), ("mcp-protocol-version", "2026-07-28")])]
+#[tokio::test]
+async fn row_36_answers_a_false_version_as_the_specification_says(
+    #[case] said: &str,
+    #[case] headers: &[(&'static str, &str)],
+) {
+    let server = Server::with(policy());
+    let request = with(post(with_meta(said), "read"), headers);
+    let answered = server
+        .ask(with(
+            request,
+            &[("mcp-method", "tools/call"), ("mcp-name", "open")],
+        ))
+        .await;
+    assert_eq!(
+        (answered.status(), answered.reason()),
+        (StatusCode::BAD_REQUEST, Some(Reason::HeaderMismatch))
+    );
+    let json = answered.json();
+    assert_eq!(
+        (&json["id"], &json["error"]["code"]),
+        (&"seven".into(), &(-32020).into())
+    );
+    assert!(server.received().is_empty());
+}
+
+#[tokio::test]
+async fn row_36_passes_a_true_version() {
+    let server = Server::with(policy());
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "open"),
+    ];
+    let answered = server
+        .ask(with(post(with_meta("2026-07-28"), "read"), &headers))
+        .await;
+    assert_eq!(answered.status(), StatusCode::OK);
+    for (name, value) in headers {
+        assert_eq!(server.received()[0].headers[name], value);
+    }
+}
+
+/// A version that only the header names is the server's to miss: it has an error of its own for that.
+#[tokio::test]
+async fn row_36_leaves_a_version_missing_in_the_body_to_the_server() {
+    let server = Server::with(policy());
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "open"),
+    ];
+    let answered = server.ask(with(post(call("open"), "read"), &headers)).await;
+    assert_eq!(answered.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn row_38_takes_a_request_without_a_revision_for_an_old_one() {
+    let server = Server::with(policy());
+    let batch = format!("[{},{}]", call("open"), call_numbered(2, "read"));
+    assert_eq!(
+        server.ask(post(batch.clone(), "read")).await.status(),
+        StatusCode::OK
+    );
+    for version in ["2025-06-18", "2025-11-25", "2026-07-28"] {
+        let request = with(
+            post(batch.clone(), "read"),
+            &[("mcp-protocol-version", version)],
+        );
+        let answered = server.ask(request).await;
+        assert_eq!(
+            answered.reason(),
+            Some(Reason::MalformedMessage),
+            "{version}"
+        );
+        assert_eq!(answered.json()["error"]["code"], -32600);
+    }
+    assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn row_51_decides_on_each_request_by_its_own_token() {
+    let server = Server::with(policy());
+    let rich = server.ask(post(call("write"), "read-write")).await;
+    let poor = server.ask(post(call("write"), "read")).await;
+    let rich_again = server.ask(post(call("write"), "read-write")).await;
+    assert_eq!(
+        [rich.status(), poor.status(), rich_again.status()],
+        [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::OK]
+    );
 }

@@ -216,6 +216,14 @@ pub(crate) fn post(body: impl Into<Body>, held: &str) -> Request<Body> {
         .unwrap()
 }
 
+pub(crate) fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
+    for (name, value) in headers {
+        let name = header::HeaderName::from_static(name);
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    request
+}
+
 pub(crate) fn call(tool: &str) -> String {
     call_numbered(1, tool)
 }
