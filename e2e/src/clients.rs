@@ -1,9 +1,9 @@
 //! Real MCP clients, as scripts on the official SDKs; each reports what it did as one line of JSON.
 
-use std::{process::Command, time::Duration};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     parts::{node, node_script, python, workspace_root},
@@ -68,6 +68,42 @@ pub async fn python_client(job: &Job) -> ClientReport {
     let mut command = Command::new(python().path());
     command.arg(workspace_root().join("e2e/python/client.py"));
     run("client.py", command, job).await
+}
+
+/// What npm's clients read in these challenges: by client, in the same order.
+///
+/// # Panics
+/// When a parser fails.
+pub async fn read_by_npm<R: DeserializeOwned>(
+    challenges: &impl Serialize,
+) -> BTreeMap<String, Vec<R>> {
+    let mut command = Command::new(node().path());
+    command.arg(node_script("challenges.mjs").path());
+    read_challenges("challenges.mjs", command, challenges).await
+}
+
+/// What PyPI's client reads in them.
+///
+/// # Panics
+/// When the parser fails.
+pub async fn read_by_python<R: DeserializeOwned>(
+    challenges: &impl Serialize,
+) -> BTreeMap<String, Vec<R>> {
+    let mut command = Command::new(python().path());
+    command.arg(workspace_root().join("e2e/python/challenges.py"));
+    read_challenges("challenges.py", command, challenges).await
+}
+
+async fn read_challenges<R: DeserializeOwned>(
+    name: &str,
+    command: Command,
+    challenges: &impl Serialize,
+) -> BTreeMap<String, Vec<R>> {
+    let mut report: Value = run(name, command, &json!({ "challenges": challenges })).await;
+    if let Some(report) = report.as_object_mut() {
+        report.remove("ok");
+    }
+    serde_json::from_value(report).expect("a list for each client")
 }
 
 /// Gives a script its job, and reads the report that is its last line of JSON.

@@ -27,7 +27,9 @@ mod upstream;
 
 pub use authorization_server::{AuthorizationServer, Kind, SCOPES};
 pub use browser::{Browser, REDIRECT_URI};
-pub use clients::{ClientReport, Job, Progress, python_client, typescript_client};
+pub use clients::{
+    ClientReport, Job, Progress, python_client, read_by_npm, read_by_python, typescript_client,
+};
 pub use gate::{Gate, GateBuilder};
 pub use glewlwyd::Glewlwyd;
 pub use injector::Injector;

@@ -3,6 +3,7 @@
 //! One test binary, so that the heavy parts can be limited (see [`limit`]). Nothing is skipped: a missing
 //! part fails the test and says what to run.
 
+mod challenges;
 mod cli;
 mod conformance;
 mod connection;

@@ -11,6 +11,7 @@ mod claims;
 mod credentials;
 mod documents;
 mod form;
+mod golden_challenges;
 mod headers;
 mod identities;
 mod introspection;
