@@ -10,9 +10,10 @@ use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
 use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
 
 use crate::{
-    Decided, InspectedBody, ParameterHeaders, Payload, Policy, Wanted,
+    Decided, InspectedBody, ParameterHeaders, Payload, Policy,
     answer::{AnswerPlan, Asked},
     body, headers, media,
+    policy::Passage,
     refusal::{Refusal, misplaced},
 };
 
@@ -101,14 +102,24 @@ impl Inspector {
         user: &UserContext,
     ) -> Result<Asked, Refusal> {
         media::plain_json(&parts.headers)?;
-        let payload = Payload::read(bytes, &Wanted::nothing())?;
+        let payload = Payload::read(bytes, self.policy.wanted())?;
         headers::agree(&parts.headers, &payload, bytes, &self.parameters)
             .map_err(|objection| Refusal::of_objection(objection, payload.id()))?;
-        let decision = self.policy.decide(payload.operations(), &base(parts), user);
-        let decided = Decided::new(payload.operations(), [], false);
+        let decision = self
+            .policy
+            .decide(payload.operations(), &base(parts), Some(user));
+        let rules = match &decision {
+            Ok(decision) => decision.rules.clone(),
+            Err(_) => self.policy.deciding_rules(payload.operations(), Some(user)),
+        };
+        let rules = rules.iter().map(ToString::to_string);
+        let decided = Decided::new(payload.operations(), rules, false);
         parts.extensions.insert(decided);
-        let permit = decision.map_err(|denial| Refusal::of_message(denial, payload.id()))?;
-        parts.extensions.insert(permit);
+        let decision = decision.map_err(|denial| Refusal::of_message(denial, payload.id()))?;
+        match decision.permit {
+            Passage::Permit(permit) => drop(parts.extensions.insert(permit)),
+            Passage::Anonymous(permit) => drop(parts.extensions.insert(permit)),
+        }
         Ok(Asked::by(&payload, &parts.headers))
     }
 }

@@ -147,18 +147,30 @@ impl Requirement {
             && self.claims.is_empty()
     }
 
-    /// Whether the caller has all of it. Nothing is allocated where it has.
+    /// Whether the caller has all of it. Nothing is allocated.
+    #[must_use]
+    pub fn is_met_by(&self, caller: &Caller<'_>) -> bool {
+        admits(self.tenants.as_ref(), caller.tenant())
+            && admits(self.tiers.as_ref(), Some(caller.tier()))
+            && self
+                .roles
+                .iter()
+                .all(|roles| has_one_of(caller.roles(), roles))
+            && self.claims.iter().all(|claim| claim.is_met(caller))
+            && self.holds_scopes(caller)
+    }
+
+    /// What of it the caller lacks.
     ///
     /// # Errors
     /// What is lacking.
     pub fn examine(&self, caller: &Caller<'_>) -> Result<(), Shortfall> {
-        let refusal = self.refusal(caller);
-        if refusal.is_none() && self.holds_scopes(caller) {
+        if self.is_met_by(caller) {
             return Ok(());
         }
         Err(Shortfall {
             missing: self.hierarchy.missing(caller.scopes(), &self.scopes),
-            refusal,
+            refusal: self.refusal(caller),
         })
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use oauthgate_core::{Requirement, UserContext};
+use oauthgate_core::{Caller, UserContext};
 
 use crate::{
-    Object, Operation,
+    Object,
     inspector::Inspector,
     lists::{ListKind, Shows},
 };
@@ -25,13 +25,12 @@ impl Viewer {
 
 impl Shows for Viewer {
     fn shows(&self, kind: ListKind, name: &str) -> bool {
-        let policy = &self.inspector.policy;
-        let call = Operation::new(Operation::TOOLS_CALL).on(Object::tool(name));
-        let may_call = |user| {
-            policy
-                .decide([&call], &Requirement::default(), user)
-                .is_ok()
+        let item = match kind {
+            ListKind::Tools => Object::tool(name),
+            ListKind::Prompts => Object::prompt(name),
+            ListKind::Resources | ListKind::ResourceTemplates => Object::resource(name),
         };
-        kind != ListKind::Tools || self.user.as_ref().is_some_and(may_call)
+        let caller = self.user.as_ref().map(Caller::from);
+        self.inspector.policy.shows(&item, caller.as_ref())
     }
 }

@@ -110,7 +110,7 @@ fn named(
         }
         Operation::PROMPTS_GET => operation
             .on(Object::prompt(name))
-            .with(crate::Arguments::undecidable()),
+            .with(crate::Arguments::unknown()),
         _ => operation.on(Object::resource(name)),
     })
 }

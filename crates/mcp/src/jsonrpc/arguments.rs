@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::de::{Error, MapAccess, SeqAccess};
-use serde_json::Number;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess};
+use serde_json::{Number, Value};
 
 use super::{
+    Flaw, Unreadable,
     members::{Members, refuse_nul},
     value::{Dropped, Plain, Reading, Reads},
     wanted::{Node, Wanted},
@@ -90,6 +91,24 @@ impl Arguments {
         self.found.push((pointer.into(), Found::Scalar(scalar)));
     }
 
+    /// Those of a call with these `arguments`, as far as they are wanted; read as strictly as a message.
+    ///
+    /// ```
+    /// use oauthgate_mcp::{Argument, Arguments, Scalar, Wanted};
+    ///
+    /// let wanted = Wanted::at(["/path"])?;
+    /// let arguments = Arguments::read(&serde_json::json!({ "path": "/tmp", "mode": 7 }), &wanted)?;
+    /// assert_eq!(arguments.at("/path"), Argument::Scalar(&Scalar::String("/tmp".to_owned())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When they are neither an object nor `null`, or no two servers would read them alike.
+    pub fn read(arguments: &Value, wanted: &Wanted) -> Result<Self, Unreadable> {
+        let read = ReadsArguments::at(ARGUMENTS_LEVEL, wanted).deserialize(arguments)?;
+        read.ok_or_else(|| Unreadable::invalid(Flaw::Arguments, None))
+    }
+
     /// What stands at this pointer; [`Argument::Absent`] too for a pointer that was not wanted.
     #[must_use]
     pub fn at(&self, pointer: &str) -> Argument<'_> {
@@ -105,6 +124,8 @@ impl Arguments {
     }
 }
 
+/// The message and its `params` are around them.
+const ARGUMENTS_LEVEL: usize = 3;
 /// The largest integer up to which all integers are told apart by readers that keep numbers as doubles.
 const LARGEST: f64 = 9_007_199_254_740_991.0;
 /// How many decimal digits every double keeps.

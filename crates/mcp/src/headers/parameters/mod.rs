@@ -117,9 +117,9 @@ impl ParameterHeaders {
     }
 
     /// What the operator's headers say about the arguments of a call of this tool; anything else about
-    /// them is undecidable.
+    /// them is unknown.
     pub(super) fn arguments(&self, tool: &str, headers: &HeaderMap) -> Result<Arguments, Mismatch> {
-        let mut arguments = Arguments::undecidable();
+        let mut arguments = Arguments::unknown();
         for parameter in self
             .configured
             .get(tool)

@@ -1,0 +1,209 @@
+//! The decision on a whole request.
+
+use oauthgate_core::{
+    Caller, Denial, Permit, Reason, Requirement, ScopeSet, UserContext, text::Printable,
+};
+
+use super::{
+    Policy, RuleName, StepUp,
+    choice::{self, Unmet},
+    verdict::refusal,
+    walk::{Demand, Ruling},
+};
+use crate::Operation;
+
+/// How long the list of scopes of a cumulative challenge may be, in bytes: proxies and clients limit
+/// headers.
+const MAX_SCOPES: usize = 2 * 1024;
+
+/// A request may go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The proof.
+    pub permit: Passage,
+    /// The rules that decided, each once, in the order of the operations.
+    pub rules: Vec<RuleName>,
+}
+
+/// What a request may go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passage {
+    /// The caller meets what the resource and the rules demand together.
+    Permit(Permit),
+    /// There is no caller, and the rules demand none.
+    Anonymous(AnonymousPermit),
+}
+
+/// Proof that rules open everything in a request to callers without a token; only [`Policy::decide`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnonymousPermit {
+    made_by_policy: (),
+}
+
+impl Policy {
+    /// Decides on everything that one request does, together: all of it must be permitted, and a refusal
+    /// names all scopes in one challenge, those of `base` (what the resource asks for) included.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedMessage`] for what readers may take for something else; [`Reason::NoCredentials`]
+    /// without a token, naming the scopes that one needs; [`Reason::PolicyRefused`] or
+    /// [`Reason::WrongTenant`] for what no scope opens; [`Reason::InsufficientScope`] with all scopes of the
+    /// request.
+    pub fn decide<'o>(
+        &self,
+        operations: impl IntoIterator<Item = &'o Operation>,
+        base: &Requirement,
+        user: Option<&UserContext>,
+    ) -> Result<Decision, Denial> {
+        let caller = user.map(Caller::from);
+        let operations = operations.into_iter();
+        let rulings: Vec<_> = operations
+            .map(|operation| {
+                (
+                    operation,
+                    self.walk(operation, caller.as_ref(), &mut |_, _| {}),
+                )
+            })
+            .collect();
+        let refusal = worst(&rulings);
+        match (user, refusal) {
+            (_, Some((Reason::MalformedMessage, detail))) => {
+                Err(Denial::new(Reason::MalformedMessage).with_detail(detail))
+            }
+            (Some(_), Some((reason, detail))) => Err(Denial::new(reason).with_detail(detail)),
+            (None, refusal) => self.without_token(&rulings, base, refusal.is_some()),
+            (Some(user), None) => self.with_token(&rulings, base, user),
+        }
+    }
+
+    /// The rules that decide on all of this, each once, in the order of the operations; also where it is
+    /// refused, for who logs and counts.
+    pub fn deciding_rules<'o>(
+        &self,
+        operations: impl IntoIterator<Item = &'o Operation>,
+        user: Option<&UserContext>,
+    ) -> Vec<RuleName> {
+        let caller = user.map(Caller::from);
+        let operations = operations.into_iter();
+        let rulings: Vec<_> = operations
+            .map(|operation| {
+                (
+                    operation,
+                    self.walk(operation, caller.as_ref(), &mut |_, _| {}),
+                )
+            })
+            .collect();
+        names(&rulings)
+    }
+
+    fn with_token(
+        &self,
+        rulings: &[(&Operation, Ruling<'_>)],
+        base: &Requirement,
+        user: &UserContext,
+    ) -> Result<Decision, Denial> {
+        let caller = Caller::from(user);
+        let chosen = choice::cheapest(demands(rulings), &caller, &self.hierarchy)
+            .map_err(|Unmet { reason, detail }| Denial::new(reason).with_detail(detail))?;
+        let sum = chosen
+            .iter()
+            .fold(base.clone(), |sum, one| sum.and(one))
+            .under(self.hierarchy.clone());
+        match sum.decide(user) {
+            Ok(permit) => Ok(Decision {
+                permit: Passage::Permit(permit),
+                rules: names(rulings),
+            }),
+            Err(denial) if denial.reason() == Reason::InsufficientScope => {
+                let asked = self.asked(&sum, base, Some(user.scopes()));
+                Err(told(denial, rulings).with_scopes(asked))
+            }
+            Err(denial) => Err(denial),
+        }
+    }
+
+    fn without_token(
+        &self,
+        rulings: &[(&Operation, Ruling<'_>)],
+        base: &Requirement,
+        is_refused: bool,
+    ) -> Result<Decision, Denial> {
+        let is_open = !rulings.is_empty()
+            && !is_refused
+            && demands(rulings).all(|demand| matches!(demand, Demand::Nothing));
+        if is_open {
+            return Ok(Decision {
+                permit: Passage::Anonymous(AnonymousPermit { made_by_policy: () }),
+                rules: names(rulings),
+            });
+        }
+        let chosen = choice::for_anybody(demands(rulings), &self.hierarchy);
+        let sum = chosen.iter().fold(base.clone(), |sum, one| sum.and(one));
+        let denial = Denial::new(Reason::NoCredentials).with_scopes(self.asked(&sum, base, None));
+        Err(denial.with_detail("no rule opens all of this to callers without a token"))
+    }
+
+    /// The scopes that a challenge names, reduced by the hierarchy. What the resource itself needs stays,
+    /// where the resource knows no hierarchy: it was asked first, and would ask again.
+    fn asked(&self, sum: &Requirement, base: &Requirement, held: Option<&ScopeSet>) -> ScopeSet {
+        let needed = self.hierarchy.reduced(sum.needed_scopes());
+        let of_base = base.hierarchy().missing(&needed, base.needed_scopes());
+        let needed = needed.union(&of_base);
+        match (self.step_up, held) {
+            (StepUp::Cumulative, Some(held)) => cumulative(needed, held),
+            _ => needed,
+        }
+    }
+}
+
+/// `offline_access` asks for a refresh token, and is none of a resource server's business.
+fn cumulative(needed: ScopeSet, held: &ScopeSet) -> ScopeSet {
+    let kept = held
+        .iter()
+        .filter(|scope| scope.as_str() != "offline_access");
+    let all = needed.union(&kept.cloned().collect());
+    match all.to_string().len() <= MAX_SCOPES {
+        true => all,
+        false => needed,
+    }
+}
+
+fn demands<'r, 'p>(
+    rulings: &'r [(&Operation, Ruling<'p>)],
+) -> impl Iterator<Item = Demand<'p>> + use<'r, 'p> {
+    rulings.iter().flat_map(|(_, ruling)| ruling.demands.iter())
+}
+
+/// The refusal to answer with: a message that nobody understands alike is no question of rights.
+fn worst(rulings: &[(&Operation, Ruling<'_>)]) -> Option<(Reason, String)> {
+    let mut refusals = rulings
+        .iter()
+        .filter_map(|(operation, ruling)| refusal(ruling, operation));
+    let first = refusals.next()?;
+    if first.0 == Reason::MalformedMessage {
+        return Some(first);
+    }
+    let malformed = refusals.find(|(reason, _)| *reason == Reason::MalformedMessage);
+    Some(malformed.unwrap_or(first))
+}
+
+fn names(rulings: &[(&Operation, Ruling<'_>)]) -> Vec<RuleName> {
+    let mut names: Vec<RuleName> = Vec::new();
+    for name in rulings.iter().filter_map(|(_, ruling)| ruling.rule) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// The same refusal with the rules that asked for the scopes.
+fn told(denial: Denial, rulings: &[(&Operation, Ruling<'_>)]) -> Denial {
+    let names: Vec<_> = names(rulings).iter().map(ToString::to_string).collect();
+    let names = names.join(", ");
+    let detail = denial.detail().unwrap_or_default().to_owned();
+    match names.is_empty() {
+        true => denial,
+        false => denial.with_detail(format!("{detail} (rule {})", Printable(&names))),
+    }
+}

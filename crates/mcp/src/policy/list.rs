@@ -1,0 +1,156 @@
+//! Which items of a list a caller is shown.
+
+use std::collections::BTreeMap;
+
+use oauthgate_core::Caller;
+use serde_json::{Map, Value};
+
+use super::{
+    Condition, Entry, ListFilter, Policy,
+    condition::Outcome,
+    samples,
+    subject::{Seen, Standing},
+};
+use crate::{Arguments, Object, ObjectKind, Operation, Wanted, jsonrpc::Scalar};
+
+/// With how many sets of arguments a rule is tried.
+const MAX_WITNESSES: usize = 64;
+
+impl Policy {
+    /// Whether the caller, or one without a token, is shown this item of a list: whether
+    /// [`Policy::examine`] permits it to use the item with *some* arguments. Where rules have conditions,
+    /// arguments that meet them are tried, so an item that is shown can be used; one for whose arguments
+    /// nobody found an example is not shown.
+    #[must_use]
+    pub fn shows(&self, item: &Object, caller: Option<&Caller<'_>>) -> bool {
+        if self.list_filter == ListFilter::Off || !self.has_rules() {
+            return true;
+        }
+        let operation = Operation::new(use_of(item.kind)).on(item.clone());
+        self.opens(&operation, caller) || self.opens_with_some_arguments(operation, caller)
+    }
+
+    fn opens(&self, operation: &Operation, caller: Option<&Caller<'_>>) -> bool {
+        let verdict = self.examine(operation, caller).verdict;
+        match self.list_filter {
+            ListFilter::Reachable => verdict.is_reachable(),
+            ListFilter::Callable | ListFilter::Off => verdict.is_permitted(),
+        }
+    }
+
+    fn opens_with_some_arguments(
+        &self,
+        mut operation: Operation,
+        caller: Option<&Caller<'_>>,
+    ) -> bool {
+        self.rules.iter().any(|entry| {
+            let is_named = !entry.witnesses.is_empty()
+                && entry.rule.subject.standing(&Seen::new(&operation)) == Standing::Named;
+            is_named
+                && entry.witnesses.iter().any(|witness| {
+                    operation.arguments = witness.clone();
+                    self.opens(&operation, caller)
+                })
+        })
+    }
+}
+
+/// What is done with an item of a list.
+fn use_of(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Tool => Operation::TOOLS_CALL,
+        ObjectKind::Prompt => Operation::PROMPTS_GET,
+        ObjectKind::Resource => Operation::RESOURCES_READ,
+    }
+}
+
+/// For each rule that allows under conditions, some arguments that meet them.
+pub(super) fn find_witnesses(rules: &mut [Entry], wanted: &Wanted) {
+    let mut listed: BTreeMap<String, Vec<Scalar>> = BTreeMap::new();
+    for condition in rules.iter().flat_map(|entry| &entry.rule.conditions) {
+        let values = listed.entry(condition.pointer().to_owned()).or_default();
+        values.extend_from_slice(condition.values());
+    }
+    for entry in rules {
+        entry.witnesses = match entry.rule.forbids() || entry.rule.conditions.is_empty() {
+            true => Vec::new(),
+            false => witnesses(&entry.rule.conditions, &listed, wanted),
+        };
+    }
+}
+
+fn witnesses(
+    conditions: &[Condition],
+    listed: &BTreeMap<String, Vec<Scalar>>,
+    wanted: &Wanted,
+) -> Vec<Arguments> {
+    let mut pointers: Vec<&str> = conditions.iter().map(Condition::pointer).collect();
+    pointers.sort_unstable();
+    pointers.dedup();
+    let mut all = vec![Value::Object(Map::new())];
+    for pointer in pointers {
+        let here: Vec<_> = conditions
+            .iter()
+            .filter(|one| one.pointer() == pointer)
+            .collect();
+        let values = candidates(&here, listed.get(pointer).map_or(&[], Vec::as_slice));
+        let longer = |arguments: &Value| {
+            let arguments = arguments.clone();
+            values
+                .iter()
+                .filter_map(move |value| placed(arguments.clone(), pointer, value))
+        };
+        all = evenly(all.iter().flat_map(longer).collect());
+    }
+    let read = all
+        .iter()
+        .filter_map(|arguments| Arguments::read(arguments, wanted).ok());
+    let meets = |arguments: &Arguments| {
+        conditions
+            .iter()
+            .all(|one| one.judge(arguments) == Outcome::Holds)
+    };
+    read.filter(meets).collect()
+}
+
+/// Not too many, from the whole range.
+fn evenly(all: Vec<Value>) -> Vec<Value> {
+    let step = all.len().div_ceil(MAX_WITNESSES).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
+/// What may stand at one pointer, as far as its conditions list it or let it be made up.
+pub(super) fn candidates(conditions: &[&Condition], listed: &[Scalar]) -> Vec<Scalar> {
+    let samples = conditions
+        .iter()
+        .filter_map(|one| one.expression())
+        .flat_map(samples::of);
+    let values = conditions.iter().flat_map(|one| one.values());
+    let mut all: Vec<Scalar> = Vec::new();
+    for value in samples
+        .map(Scalar::String)
+        .chain(values.chain(listed).cloned())
+    {
+        if !all.contains(&value) && conditions.iter().all(|one| one.holds_for(&value)) {
+            all.push(value);
+        }
+    }
+    all
+}
+
+/// The arguments with this value at this pointer, unless something else is in the way.
+fn placed(mut arguments: Value, pointer: &str, value: &Scalar) -> Option<Value> {
+    let mut place = &mut arguments;
+    for segment in pointer.split('/').skip(1) {
+        let name = segment.replace("~1", "/").replace("~0", "~");
+        if place.is_null() {
+            *place = Value::Object(Map::new());
+        }
+        place = place.as_object_mut()?.entry(name).or_insert(Value::Null);
+    }
+    if !place.is_null() {
+        return None;
+    }
+    *place = value.to_json();
+    Some(arguments)
+}
