@@ -5,5 +5,6 @@ mod support;
 mod bodies;
 mod decisions;
 mod headers;
+mod lists;
 mod properties;
 mod revisions;

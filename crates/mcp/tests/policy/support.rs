@@ -92,7 +92,11 @@ pub(crate) struct Server {
     enabled: bool,
     forwards_preflight: bool,
     received: Arc<Mutex<Vec<Received>>>,
+    answer: Arc<dyn Fn() -> Response<Body> + Send + Sync>,
 }
+
+pub(crate) type Answer = Response<oauthgate_tower::ResponseBody<Protected>>;
+type Protected = oauthgate_tower::ResponseBody<oauthgate_mcp::AnswerBody<Body>>;
 
 impl Server {
     pub(crate) fn with(policy: Policy) -> Self {
@@ -106,7 +110,17 @@ impl Server {
             enabled: true,
             forwards_preflight: false,
             received: Arc::default(),
+            answer: Arc::new(|| json("{}")),
         }
+    }
+
+    /// Answers every request like this.
+    pub(crate) fn answering(
+        mut self,
+        answer: impl Fn() -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
+        self.answer = Arc::new(answer);
+        self
     }
 
     pub(crate) fn requiring(mut self, requirement: Requirement) -> Self {
@@ -125,12 +139,17 @@ impl Server {
     }
 
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answered {
+        Answered::read(self.open(request).await).await
+    }
+
+    /// The answer, its body still to come.
+    pub(crate) async fn open(&self, request: Request<Body>) -> Answer {
         let provider = Provider {
             resource: resource(),
             clock: Arc::new(SystemClock::new()),
             enabled: self.enabled,
         };
-        let received = Arc::clone(&self.received);
+        let (received, answer) = (Arc::clone(&self.received), Arc::clone(&self.answer));
         let layer = ResourceServerLayer::new(provider).require(self.requirement.clone());
         let service = ServiceBuilder::new()
             .layer(if self.forwards_preflight {
@@ -140,9 +159,9 @@ impl Server {
             })
             .layer(self.tools.clone())
             .service(service_fn(move |request| {
-                receive(Arc::clone(&received), request)
+                receive(Arc::clone(&received), Arc::clone(&answer), request)
             }));
-        Answered::read(service.oneshot(request).await.unwrap()).await
+        service.oneshot(request).await.unwrap()
     }
 
     pub(crate) fn received(&self) -> Vec<Received> {
@@ -152,6 +171,7 @@ impl Server {
 
 async fn receive(
     received: Arc<Mutex<Vec<Received>>>,
+    answer: Arc<dyn Fn() -> Response<Body> + Send + Sync>,
     request: Request<InspectedBody<Body>>,
 ) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
@@ -166,8 +186,22 @@ async fn receive(
         headers: parts.headers,
         permitted,
     });
-    let json = Response::builder().header(header::CONTENT_TYPE, "application/json");
-    Ok(json.body(Body::from("{}")).unwrap())
+    Ok(answer())
+}
+
+/// What a server says in JSON.
+pub(crate) fn json(body: impl Into<Body>) -> Response<Body> {
+    labelled("application/json", body)
+}
+
+/// What a server says in an event stream.
+pub(crate) fn events(body: impl Into<Body>) -> Response<Body> {
+    labelled("text/event-stream", body)
+}
+
+pub(crate) fn labelled(media_type: &str, body: impl Into<Body>) -> Response<Body> {
+    let response = Response::builder().header(header::CONTENT_TYPE, media_type);
+    response.body(body.into()).unwrap()
 }
 
 /// A response, read to its end.
@@ -178,7 +212,7 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    async fn read<B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>>(
+    pub(crate) async fn read<B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>>(
         response: Response<B>,
     ) -> Self {
         let (parts, body) = response.into_parts();
@@ -194,6 +228,15 @@ impl Answered {
 
     pub(crate) fn reason(&self) -> Option<Reason> {
         self.parts.extensions.get::<Denial>().map(Denial::reason)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let value = self.parts.headers.get(name)?;
+        Some(value.to_str().unwrap())
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
