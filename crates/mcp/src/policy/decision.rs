@@ -115,7 +115,7 @@ impl Policy {
                 rules: names(rulings),
             }),
             Err(denial) if denial.reason() == Reason::InsufficientScope => {
-                let asked = self.asked(&sum, base, Some(user.scopes()));
+                let asked = self.asked_for(demands(rulings), base, Some(&caller));
                 Err(told(denial, rulings).with_scopes(asked))
             }
             Err(denial) => Err(denial),
@@ -137,20 +137,29 @@ impl Policy {
                 rules: names(rulings),
             });
         }
-        let chosen = choice::for_anybody(demands(rulings), &self.hierarchy);
-        let sum = chosen.iter().fold(base.clone(), |sum, one| sum.and(one));
-        let denial = Denial::new(Reason::NoCredentials).with_scopes(self.asked(&sum, base, None));
+        let asked = self.asked_for(demands(rulings), base, None);
+        let denial = Denial::new(Reason::NoCredentials).with_scopes(asked);
         Err(denial.with_detail("no rule opens all of this to callers without a token"))
     }
 
     /// The scopes that a challenge names, reduced by the hierarchy. What the resource itself needs stays,
     /// where the resource knows no hierarchy: it was asked first, and would ask again.
-    fn asked(&self, sum: &Requirement, base: &Requirement, held: Option<&ScopeSet>) -> ScopeSet {
-        let needed = self.hierarchy.reduced(sum.needed_scopes());
+    pub(super) fn asked_for<'p>(
+        &self,
+        demands: impl Iterator<Item = Demand<'p>>,
+        base: &Requirement,
+        caller: Option<&Caller<'_>>,
+    ) -> ScopeSet {
+        let chosen = match caller {
+            Some(caller) => choice::cheapest(demands, caller, &self.hierarchy).unwrap_or_default(),
+            None => choice::for_anybody(demands, &self.hierarchy),
+        };
+        let sum = choice::scopes(&chosen).union(base.needed_scopes());
+        let needed = self.hierarchy.reduced(&sum);
         let of_base = base.hierarchy().missing(&needed, base.needed_scopes());
         let needed = needed.union(&of_base);
-        match (self.step_up, held) {
-            (StepUp::Cumulative, Some(held)) => cumulative(needed, held),
+        match (self.step_up, caller) {
+            (StepUp::Cumulative, Some(caller)) => cumulative(needed, caller.scopes()),
             _ => needed,
         }
     }

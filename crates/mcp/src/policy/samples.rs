@@ -29,7 +29,10 @@ fn texts(hir: &Hir) -> Vec<String> {
         HirKind::Concat(parts) => parts.iter().fold(vec![String::new()], |starts, part| {
             joined(&starts, &texts(part))
         }),
-        HirKind::Alternation(parts) => fewer(interleaved(parts.iter().map(texts).collect())),
+        HirKind::Alternation(parts) => {
+            let lists: Vec<_> = parts.iter().map(texts).collect();
+            fewer(interleaved(&lists))
+        }
     }
 }
 
@@ -86,7 +89,7 @@ fn joined(starts: &[String], ends: &[String]) -> Vec<String> {
 }
 
 /// The first of each list, then the second, and so on.
-fn interleaved(lists: Vec<Vec<String>>) -> Vec<String> {
+fn interleaved(lists: &[Vec<String>]) -> Vec<String> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
     let at = |position: usize| {
         let lists = lists.iter();

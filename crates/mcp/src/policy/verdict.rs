@@ -151,7 +151,7 @@ fn without_token(ruling: &Ruling<'_>, hierarchy: &ScopeHierarchy) -> Verdict {
 }
 
 /// `the tool "delete_file"`, or `the method "x/y"`, fit for a log line.
-fn shown(operation: &Operation) -> String {
+pub(super) fn shown(operation: &Operation) -> String {
     match &operation.object {
         Some(object) if operation.method == Operation::TOOLS_CALL => {
             format!("the tool \"{}\"", Printable(&object.name))

@@ -252,7 +252,7 @@ fn step<'p>(rule: &'p Rule, seen: &Seen<'_>, caller: Option<&Caller<'_>>) -> Ste
         Standing::Named => {}
         other => return Step::NotAbout(other),
     }
-    let may_decide = match rule.conditions_on(&seen.operation) {
+    let may_decide = match rule.conditions_on(seen.operation) {
         Conditions::Unmet(condition, outcome) => return Step::Unmet(condition, outcome),
         Conditions::MayHold => true,
         Conditions::Hold => false,
