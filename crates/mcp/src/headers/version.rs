@@ -4,7 +4,7 @@ use http::HeaderMap;
 
 use super::{Mismatch, Objection, value::only};
 use crate::{
-    Message, Payload,
+    Message, Operation, Payload,
     jsonrpc::Flaw,
     revision::{PROTOCOL_VERSION, Revision},
 };
@@ -28,7 +28,10 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<Revision>, Objection> {
 /// A request of the newest revision without a version in its `_meta` passes: it lies about nothing, and
 /// the server has an error of its own for it (-32602, which clients are told to expect).
 pub(super) fn agree(headers: &HeaderMap, payload: &Payload) -> Result<Option<Revision>, Objection> {
-    let revision = of(headers)?;
+    let revision = match of(headers) {
+        Err(Objection::Unsupported(_)) if asks_for_revisions(headers, payload) => return Ok(None),
+        revision => revision?,
+    };
     for message in payload.messages() {
         agree_on(revision, message)?;
     }
@@ -40,6 +43,18 @@ pub(super) fn agree(headers: &HeaderMap, payload: &Payload) -> Result<Option<Rev
         return Err(Objection::Flaw(Flaw::Response));
     }
     Ok(revision)
+}
+
+/// Which revisions a server speaks is what `server/discover` asks, and only the server knows: it answers
+/// that it does not speak an unknown one, and which it does. Nothing else passes under an unknown name.
+fn asks_for_revisions(headers: &HeaderMap, payload: &Payload) -> bool {
+    let Payload::Single(message) = payload else {
+        return false;
+    };
+    let named = only(headers, &PROTOCOL_VERSION).ok().flatten();
+    message.method() == Some(Operation::SERVER_DISCOVER)
+        && named.is_some()
+        && message.protocol_version() == named
 }
 
 fn agree_on(revision: Option<Revision>, message: &Message) -> Result<(), Mismatch> {
@@ -119,6 +134,22 @@ mod tests {
             check(&message(Some("2026-07-28")), &[version]),
             Err(Objection::Unsupported(version.to_owned()))
         );
+    }
+
+    #[test]
+    fn row_37_lets_the_server_say_which_revisions_it_speaks() {
+        let discover = message(Some("v999")).replace("ping", "server/discover");
+        assert_eq!(check(&discover, &["v999"]), Ok(None));
+        let refused = [
+            (message(Some("v999")), "v999"),
+            (discover.clone(), "v998"),
+            (message(None).replace("ping", "server/discover"), "v999"),
+            (format!("[{discover}]"), "v999"),
+        ];
+        for (body, version) in refused {
+            let unsupported = Err(Objection::Unsupported(version.to_owned()));
+            assert_eq!(check(&body, &[version]), unsupported, "{body}");
+        }
     }
 
     #[test]

@@ -243,24 +243,15 @@ fn is_plain_integer(number: &Number) -> bool {
 }
 
 fn operations(method: String, params: Params) -> Result<Vec<Operation>, Flaw> {
-    let one =
-        |object: Result<Object, Flaw>, method: String| Ok(vec![Operation::new(method).on(object?)]);
+    let Params { name, uri, .. } = params;
+    let one = |object| vec![Operation::new(&*method).on(object)];
     match method.as_str() {
-        Operation::TOOLS_CALL => called(
-            method,
-            text(params.name).map(Object::tool),
-            params.arguments,
-        ),
-        Operation::PROMPTS_GET => called(
-            method,
-            text(params.name).map(Object::prompt),
-            params.arguments,
-        ),
-        Operation::RESOURCES_READ
-        | Operation::RESOURCES_SUBSCRIBE
-        | Operation::RESOURCES_UNSUBSCRIBE => one(text(params.uri).map(Object::resource), method),
-        Operation::COMPLETION_COMPLETE => one(referred(params.reference), method),
-        Operation::SUBSCRIPTIONS_LISTEN => listened(method, params.subscriptions),
+        Operation::TOOLS_CALL => called(&method, Object::tool(text(name)?), params.arguments),
+        Operation::PROMPTS_GET => called(&method, Object::prompt(text(name)?), params.arguments),
+        Operation::RESOURCES_READ => text(uri).map(Object::resource).map(one),
+        Operation::RESOURCES_SUBSCRIBE | Operation::RESOURCES_UNSUBSCRIBE => watched(&method, uri),
+        Operation::COMPLETION_COMPLETE => referred(params.reference).map(one),
+        Operation::SUBSCRIPTIONS_LISTEN => listened(&method, params.subscriptions),
         _ => Ok(vec![Operation::new(method)]),
     }
 }
@@ -272,13 +263,9 @@ fn text(slot: Slot) -> Result<String, Flaw> {
     }
 }
 
-fn called(
-    method: String,
-    object: Result<Object, Flaw>,
-    arguments: ReadArguments,
-) -> Result<Vec<Operation>, Flaw> {
+fn called(method: &str, object: Object, arguments: ReadArguments) -> Result<Vec<Operation>, Flaw> {
     let arguments = arguments.0.ok_or(Flaw::Arguments)?;
-    Ok(vec![Operation::new(method).on(object?).with(arguments)])
+    Ok(vec![Operation::new(method).on(object).with(arguments)])
 }
 
 fn referred(reference: Reference) -> Result<Object, Flaw> {
@@ -289,13 +276,22 @@ fn referred(reference: Reference) -> Result<Object, Flaw> {
     }
 }
 
-fn listened(method: String, subscriptions: Subscriptions) -> Result<Vec<Operation>, Flaw> {
+/// Gone since 2026-07-28: without a URI it is for the server to say that it knows the method no more.
+fn watched(method: &str, uri: Slot) -> Result<Vec<Operation>, Flaw> {
+    let operation = Operation::new(method);
+    match uri {
+        Slot::Absent => Ok(vec![operation]),
+        uri => Ok(vec![operation.on(Object::resource(text(uri)?))]),
+    }
+}
+
+fn listened(method: &str, subscriptions: Subscriptions) -> Result<Vec<Operation>, Flaw> {
     let Subscriptions::Uris(uris) = subscriptions else {
         return Err(Flaw::Subscriptions);
     };
     if uris.is_empty() {
         return Ok(vec![Operation::new(method)]);
     }
-    let watch = |uri| Operation::new(&*method).on(Object::resource(uri));
+    let watch = |uri| Operation::new(method).on(Object::resource(uri));
     Ok(uris.into_iter().map(watch).collect())
 }

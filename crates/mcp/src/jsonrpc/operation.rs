@@ -7,8 +7,8 @@ use super::{Arguments, members::same_but_for_case};
 pub struct Operation {
     /// The JSON-RPC `method`.
     pub method: String,
-    /// What it is done to; always there for the methods that act on something, except a
-    /// `subscriptions/listen` that watches no resource.
+    /// What it is done to; always there for the methods that act on something, except those on resources
+    /// that are watched: a `subscriptions/listen` may watch none.
     pub object: Option<Object>,
     /// With what, for `tools/call` and `prompts/get`.
     pub arguments: Arguments,
@@ -86,6 +86,8 @@ impl Operation {
     pub const RESOURCES_UNSUBSCRIBE: &'static str = "resources/unsubscribe";
     /// Proposes values for a prompt's or a resource template's argument.
     pub const COMPLETION_COMPLETE: &'static str = "completion/complete";
+    /// Asks which revisions the server speaks (since 2026-07-28).
+    pub const SERVER_DISCOVER: &'static str = "server/discover";
     /// Opens a stream of notifications (since 2026-07-28).
     pub const SUBSCRIPTIONS_LISTEN: &'static str = "subscriptions/listen";
     /// Lists tools.
@@ -112,7 +114,7 @@ impl Operation {
         Self::RESOURCE_TEMPLATES_LIST,
         "initialize",
         "ping",
-        "server/discover",
+        Self::SERVER_DISCOVER,
         "logging/setLevel",
         "notifications/initialized",
         "notifications/cancelled",

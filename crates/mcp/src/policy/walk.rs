@@ -311,5 +311,13 @@ fn needs_an_object(method: &str) -> bool {
     [ObjectKind::Tool, ObjectKind::Prompt, ObjectKind::Resource]
         .into_iter()
         .any(|kind| super::subject::methods_on(kind).contains(&method))
-        && method != Operation::SUBSCRIPTIONS_LISTEN
+        && !MAY_NAME_NOTHING.contains(&method)
 }
+
+/// A `subscriptions/listen` may watch no resource. The other two are gone since 2026-07-28: that they name
+/// nothing is for the server to say, which knows the method no more (404, -32601).
+const MAY_NAME_NOTHING: [&str; 3] = [
+    Operation::SUBSCRIPTIONS_LISTEN,
+    Operation::RESOURCES_SUBSCRIBE,
+    Operation::RESOURCES_UNSUBSCRIBE,
+];
