@@ -48,7 +48,7 @@ use crate::{
     config::{ResourceSettings, Settings},
     issuers::Issuers,
     proxy::routes::Routes,
-    telemetry::metrics::Metrics,
+    telemetry::{expired_streams::ExpiredStreams, metrics::Metrics},
     upstream::ReverseProxy,
 };
 
@@ -130,9 +130,11 @@ impl Gate {
         let directory = state_directory(&settings)?;
         let keys = key_stores(&settings, directory.as_ref())?;
         let sessions = Sessions::new(&settings, directory.as_ref())?;
+        let expired_streams = ExpiredStreams::default();
         let parts = SiteParts {
             keys: &keys,
             sessions: &sessions,
+            expired_streams: &expired_streams,
             listens_on_loopback: public_addr.ip().is_loopback(),
         };
         let sites = sites(&settings, &parts, upstream)?;
@@ -147,7 +149,7 @@ impl Gate {
             .map(|site| (site.name.to_string(), site.provider.clone()))
             .collect();
         let issuers = Issuers::new(keys, &providers);
-        let metrics = Arc::new(Metrics::new(issuers.clone()));
+        let metrics = Arc::new(Metrics::with(issuers.clone(), &expired_streams));
         for site in &sites {
             metrics.step_up.begin(&site.name);
         }
@@ -234,6 +236,7 @@ impl Gate {
 struct SiteParts<'a> {
     keys: &'a KeyStores,
     sessions: &'a Sessions,
+    expired_streams: &'a ExpiredStreams,
     listens_on_loopback: bool,
 }
 
@@ -249,6 +252,7 @@ fn sites(
         let shared = Shared {
             budget: Arc::clone(&budget),
             sessions: parts.sessions.layer(provider.resource()),
+            expired_streams: parts.expired_streams.clone(),
             listens_on_loopback: parts.listens_on_loopback,
         };
         let site = Site::new(resource, provider, shared, upstream(resource)?);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::{ResourceSettings, UnlistedTools},
     proxy::admission::{HostRules, OriginRules},
-    telemetry::access::Passage,
+    telemetry::{access::Passage, expired_streams::ExpiredStreams},
 };
 
 /// What stands behind a resource: it gets only requests that may pass.
@@ -53,6 +53,7 @@ pub(super) type Handler = BoxCloneSyncService<Request<RequestBody>, Response<Gat
 pub(super) struct Shared {
     pub(super) budget: Arc<RefusedTokenBudget>,
     pub(super) sessions: SessionBindingLayer,
+    pub(super) expired_streams: ExpiredStreams,
     pub(super) listens_on_loopback: bool,
 }
 
@@ -104,6 +105,8 @@ fn handler(
         .without_metadata_route()
         .refused_token_budget(shared.budget)
         .strip_authorization()
+        .stream_expiry(settings.stream_expiry)
+        .on_stream_expiry(shared.expired_streams.of(&settings.name))
         .without_refusal_log();
     let service = ServiceBuilder::new()
         .layer(resource_server)

@@ -10,7 +10,8 @@ use prometheus_client::{
 };
 
 use super::{
-    introspection_metrics::IntrospectionMetrics, key_metrics::KeyMetrics, step_up::StepUpWatch,
+    expired_streams::ExpiredStreams, introspection_metrics::IntrospectionMetrics,
+    key_metrics::KeyMetrics, step_up::StepUpWatch,
 };
 use crate::issuers::Issuers;
 use oauthgate_core::{Blame, Denial};
@@ -74,6 +75,11 @@ impl Metrics {
     /// The metrics of a gate that trusts these issuers.
     #[must_use]
     pub fn new(issuers: Issuers) -> Self {
+        Self::with(issuers, &ExpiredStreams::default())
+    }
+
+    /// The metrics of a gate whose resources count here what they ended.
+    pub(crate) fn with(issuers: Issuers, expired_streams: &ExpiredStreams) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("oauthgate"),
             requests: Family::default(),
@@ -86,6 +92,11 @@ impl Metrics {
             connections: Gauge::default(),
         };
         metrics.register();
+        metrics.registry.register(
+            "streams_expired",
+            "Event streams and WebSockets that were ended because their token expired",
+            expired_streams.family(),
+        );
         metrics
             .registry
             .register_collector(Box::new(IntrospectionMetrics::new(issuers.clone())));

@@ -2,6 +2,7 @@
 //! lines look ([`logs`]).
 
 pub mod access;
+pub(crate) mod expired_streams;
 mod introspection_metrics;
 mod key_metrics;
 pub mod logs;

@@ -6,12 +6,14 @@
 
 mod client;
 mod destination;
+mod frames;
 pub mod headers;
 mod hop_by_hop;
 mod passing;
 pub mod protected;
 mod response;
 mod service;
+mod tunnel;
 mod upgrade;
 
 pub use service::ReverseProxy;

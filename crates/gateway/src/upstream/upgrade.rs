@@ -1,4 +1,4 @@
-//! WebSockets through the gate: authorized once, then a tunnel.
+//! WebSockets through the gate: authorized once, then a tunnel for as long as the token is good.
 //!
 //! Only `websocket` is passed on. `h2c` above all is not: a client could speak HTTP/2 with the upstream
 //! through the tunnel, and send requests that nobody here sees (request smuggling).
@@ -8,9 +8,9 @@ use http_body_util::Empty;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use oauthgate_core::{Denial, Reason};
-use tokio::io::copy_bidirectional;
+use oauthgate_tower::StreamDeadline;
 
-use super::{headers::to_client, hop_by_hop};
+use super::{headers::to_client, hop_by_hop, tunnel};
 use crate::gate::{GateBody, Place, boxed};
 
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
@@ -20,6 +20,7 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 pub(super) struct Upgrade {
     client: OnUpgrade,
     place: Place,
+    deadline: Option<StreamDeadline>,
 }
 
 impl Upgrade {
@@ -34,8 +35,13 @@ impl Upgrade {
             return None;
         }
         let place = request.extensions().get::<Place>()?.clone();
+        let deadline = request.extensions().get::<StreamDeadline>().cloned();
         let client = hyper::upgrade::on(request);
-        Some(Self { client, place })
+        Some(Self {
+            client,
+            place,
+            deadline,
+        })
     }
 
     /// Asks the upstream for the same. Goes after the hop-by-hop headers were stripped.
@@ -57,11 +63,10 @@ impl Upgrade {
         let (mut parts, _) = response.into_parts();
         to_client(&mut parts.headers);
         Self::ask(&mut parts.headers);
-        let Self { client, place } = self;
         tokio::spawn(async move {
             tokio::select! {
-                () = tunnel(client, upstream) => {}
-                () = place.cut() => {}
+                () = tunnel(self.client, upstream, self.deadline) => {}
+                () = self.place.cut() => {}
             }
         });
         Ok(Response::from_parts(parts, boxed(Empty::new())))
@@ -74,14 +79,11 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     values.next().is_some_and(only) && values.next().is_none()
 }
 
-/// Ends when either side does.
-async fn tunnel(client: OnUpgrade, upstream: OnUpgrade) {
+/// Ends when either side does, or the token.
+async fn tunnel(client: OnUpgrade, upstream: OnUpgrade, deadline: Option<StreamDeadline>) {
     match tokio::try_join!(client, upstream) {
         Ok((client, upstream)) => {
-            let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-            if let Err(error) = copy_bidirectional(&mut client, &mut upstream).await {
-                tracing::debug!(%error, "a tunnel ended badly");
-            }
+            tunnel::join(TokioIo::new(client), TokioIo::new(upstream), deadline).await;
         }
         Err(error) => tracing::debug!(%error, "a connection was not upgraded"),
     }

@@ -2,5 +2,6 @@
 
 mod settings;
 
-pub use settings::{ListFilter, PolicySettings, StepUp, StreamExpiry};
+pub use oauthgate_tower::StreamExpiry;
+pub use settings::{ListFilter, PolicySettings, StepUp};
 pub(super) use settings::{read, stream_expiry};

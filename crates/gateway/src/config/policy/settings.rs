@@ -1,9 +1,10 @@
 //! The settings of a resource's policy that are one word each.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use oauthgate_core::SettingError;
 use oauthgate_remote::env::{SettingReader, Words};
+use oauthgate_tower::StreamExpiry;
 
 use crate::config::{file::setting, given::Origin, reader::Reader, values};
 
@@ -60,27 +61,6 @@ pub enum StepUp {
     Needed,
     /// Also the caller's own, for clients that ask for nothing else than what the challenge names.
     Cumulative,
-}
-
-/// What becomes of a stream whose token expires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StreamExpiry {
-    /// It ends this much later.
-    Close {
-        /// The time between the token's end and the stream's.
-        grace: Duration,
-    },
-    /// It goes on.
-    Keep,
-}
-
-impl Default for StreamExpiry {
-    fn default() -> Self {
-        Self::Close {
-            grace: Duration::from_secs(5),
-        }
-    }
 }
 
 /// The policy's settings; `None` when one has a mistake.

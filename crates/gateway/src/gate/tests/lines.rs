@@ -15,6 +15,7 @@ use tracing::{Event, Metadata, Subscriber, dispatcher::DefaultGuard, span, subsc
 
 use super::{
     between::{Between, read_until, rest, write},
+    expiry::{AT_ONCE, Opened},
     recorder::Recorder,
     support::{PATIENCE, Running},
 };
@@ -298,4 +299,21 @@ async fn a_refusal_is_told_when_it_is_decided_not_when_its_client_has_sent_all()
         .expect("the line, while the body is still awaited");
     let took = log.access()[0]["duration_ms"].as_f64().unwrap();
     assert!(took < PATIENCE.as_secs_f64() * 1e3, "{took} ms");
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_with_its_token_gets_a_line_of_its_own() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let mut opened = Opened::streaming(AT_ONCE).await;
+    read_until(&mut opened.client, "0\r\n\r\n").await;
+    let (began, ended) = match &log.access()[..] {
+        [.., began, ended] => (began.clone(), ended.clone()),
+        lines => panic!("two lines: {lines:?}"),
+    };
+    assert_eq!(ended["outcome"], "stream_ended");
+    assert_eq!(ended["reason"], "expired");
+    for name in ["resource", "reference"] {
+        assert!(ended[name].is_string());
+        assert_eq!(ended[name], began[name], "{name}");
+    }
 }

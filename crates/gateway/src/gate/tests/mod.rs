@@ -3,6 +3,7 @@
 mod answers;
 mod between;
 mod ends;
+mod expiry;
 mod hygiene;
 mod lines;
 #[cfg(feature = "redis")]

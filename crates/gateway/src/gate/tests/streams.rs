@@ -79,7 +79,7 @@ async fn each_event_arrives_before_the_next_is_sent() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_the_answer_takes_its_request_along() {
+async fn row_48_a_client_that_leaves_before_the_answer_takes_its_request_along() {
     let between = Between::start().await;
     let (client, mut upstream, _) = between.request(DOWNLOAD).await;
     drop(client);
@@ -87,7 +87,7 @@ async fn a_client_that_leaves_before_the_answer_takes_its_request_along() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_a_silent_stream_ends_it_at_the_upstream() {
+async fn row_48_a_client_that_leaves_a_silent_stream_ends_it_at_the_upstream() {
     let between = Between::start().await;
     let (mut client, mut upstream, _) = between.request(DOWNLOAD).await;
     write(&mut upstream, &format!("{EVENTS}\r\n")).await;
@@ -220,7 +220,7 @@ async fn an_upload_may_take_longer_than_an_answer() {
 }
 
 #[tokio::test]
-async fn an_http2_client_that_resets_its_stream_ends_it_at_the_upstream() {
+async fn row_48_an_http2_client_that_resets_its_stream_ends_it_at_the_upstream() {
     let between = Between::start().await;
     let client = Client::builder(TokioExecutor::new())
         .http2_only(true)
