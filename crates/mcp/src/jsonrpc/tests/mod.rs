@@ -1,3 +1,7 @@
+mod arguments;
+mod messages;
+mod operations;
+
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -15,6 +19,13 @@ fn operation(body: &str) -> Operation {
 
 fn refusal(body: impl AsRef<[u8]>) -> String {
     read(body).unwrap_err().to_string()
+}
+
+fn flaw(read: Result<Payload, Unreadable>) -> Flaw {
+    match read {
+        Err(Unreadable::Invalid { flaw, .. }) => flaw,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[rstest]
