@@ -77,12 +77,13 @@ impl Inspector {
         refuse_other_protocols(parts)?;
         if body.is_end_stream() {
             self.without_body(parts)?;
-            return Ok((InspectedBody::untouched(body), Asked::NoMessage));
+            let asked = Asked::without_message(&self.policy);
+            return Ok((InspectedBody::untouched(body), asked));
         }
         let bytes = body::read_within(body, self.max_body_bytes, self.body_read_timeout).await?;
         let asked = if bytes.is_empty() {
             self.without_body(parts)?;
-            Asked::NoMessage
+            Asked::without_message(&self.policy)
         } else {
             self.decide(parts, &bytes, user)?
         };
@@ -120,7 +121,7 @@ impl Inspector {
             Passage::Permit(permit) => drop(parts.extensions.insert(permit)),
             Passage::Anonymous(permit) => drop(parts.extensions.insert(permit)),
         }
-        Ok(Asked::by(&payload, &parts.headers))
+        Ok(Asked::by(&payload, &parts.headers, &self.policy))
     }
 }
 

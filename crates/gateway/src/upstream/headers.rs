@@ -59,10 +59,9 @@ pub fn to_client(headers: &mut HeaderMap) {
     });
     if is_event_stream(headers) {
         // MCP asks for it: nginx and its kin otherwise hold events back.
-        headers.insert(
-            HeaderName::from_static("x-accel-buffering"),
-            HeaderValue::from_static("no"),
-        );
+        headers
+            .entry(HeaderName::from_static("x-accel-buffering"))
+            .or_insert(HeaderValue::from_static("no"));
     }
 }
 

@@ -3,12 +3,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
-use crate::{Message, Payload, Revision};
+use crate::{Message, Payload, Policy, Revision, lists::ListKind};
 
 /// Whether the answer can bring lists.
 #[derive(Debug, Clone)]
 pub(crate) enum Asked {
-    /// It asks for something else: the answer passes as it is.
+    /// It asks for something else, or for a list of which nothing is hidden: the answer passes as it is.
     NoList,
     /// No message: whatever comes in an event stream answers earlier requests (legacy revisions).
     NoMessage,
@@ -29,12 +29,12 @@ pub(crate) struct AskedLists {
 }
 
 impl Asked {
-    /// What these messages ask for.
-    pub(crate) fn by(payload: &Payload, headers: &HeaderMap) -> Self {
+    /// What these messages ask for, as far as this policy hides any of it.
+    pub(crate) fn by(payload: &Payload, headers: &HeaderMap, policy: &Policy) -> Self {
         let (lists, others): (Vec<_>, Vec<_>) = payload
             .messages()
             .iter()
-            .partition(|message| message.is_list());
+            .partition(|message| is_hidden(message, policy));
         if lists.is_empty() {
             return Self::NoList;
         }
@@ -44,6 +44,12 @@ impl Asked {
             others: ids(&others),
             is_batch: matches!(payload, Payload::Batch(_)),
         })
+    }
+
+    /// What a request without a message asks for: any list, if this policy hides anything.
+    pub(crate) fn without_message(policy: &Policy) -> Self {
+        let hides = ListKind::ALL.iter().any(|kind| policy.hides(kind.items()));
+        if hides { Self::NoMessage } else { Self::NoList }
     }
 
     /// Asks the server for an answer that can be read: not compressed, whole, and not "as you know it".
@@ -76,6 +82,11 @@ const CONDITIONS: [HeaderName; 7] = [
     header::IF_UNMODIFIED_SINCE,
     HeaderName::from_static("a-im"),
 ];
+
+fn is_hidden(message: &Message, policy: &Policy) -> bool {
+    let kind = message.method().and_then(ListKind::asked_by);
+    kind.is_some_and(|kind| policy.hides(kind.items()))
+}
 
 fn ids(messages: &[&Message]) -> Vec<Value> {
     let ids = messages.iter().filter_map(|message| message.id());

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use oauthgate_core::{Caller, UserContext};
 
+use serde_json::Value;
+
 use crate::{
-    Object,
+    Object, Parameter,
     inspector::Inspector,
-    lists::{ListKind, Shows},
+    lists::{ListKind, Shows, members},
 };
 
 /// A caller, or nobody, in the eyes of the policy.
@@ -24,13 +26,34 @@ impl Viewer {
 }
 
 impl Shows for Viewer {
+    fn hides(&self, kind: ListKind) -> bool {
+        self.inspector.policy.hides(kind.items())
+    }
+
     fn shows(&self, kind: ListKind, name: &str) -> bool {
-        let item = match kind {
-            ListKind::Tools => Object::tool(name),
-            ListKind::Prompts => Object::prompt(name),
-            ListKind::Resources | ListKind::ResourceTemplates => Object::resource(name),
+        let item = Object {
+            kind: kind.items(),
+            name: name.to_owned(),
         };
         let caller = self.user.as_ref().map(Caller::from);
         self.inspector.policy.shows(&item, caller.as_ref())
     }
+
+    /// Which headers mirror its arguments.
+    fn notice(&self, tool: &str, definition: &str) {
+        let parameters = mirrored(definition).unwrap_or_default();
+        self.inspector
+            .parameters
+            .learn([(tool.to_owned(), parameters)]);
+    }
+}
+
+/// Most tools have none, and their schemas are not read.
+fn mirrored(definition: &str) -> Option<Vec<Parameter>> {
+    if !definition.contains("x-mcp-header") {
+        return None;
+    }
+    let [schema] = members(definition, &["inputSchema"]).ok()?;
+    let schema: Value = serde_json::from_str(schema?.get()).ok()?;
+    Some(Parameter::in_schema(&schema))
 }

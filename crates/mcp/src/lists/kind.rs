@@ -1,5 +1,7 @@
 //! The four lists of MCP.
 
+use crate::{ObjectKind, Operation};
+
 /// What a list consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListKind {
@@ -16,6 +18,30 @@ impl ListKind {
         Self::Resources,
         Self::ResourceTemplates,
     ];
+
+    /// The kind of list that this method asks for.
+    pub(crate) fn asked_by(method: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.method() == method)
+    }
+
+    /// What its items are to the policy. The URI of a template is decided on as it is written, like a completion of
+    /// its variables.
+    pub(crate) const fn items(self) -> ObjectKind {
+        match self {
+            Self::Tools => ObjectKind::Tool,
+            Self::Prompts => ObjectKind::Prompt,
+            Self::Resources | Self::ResourceTemplates => ObjectKind::Resource,
+        }
+    }
+
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Tools => Operation::TOOLS_LIST,
+            Self::Prompts => Operation::PROMPTS_LIST,
+            Self::Resources => Operation::RESOURCES_LIST,
+            Self::ResourceTemplates => Operation::RESOURCE_TEMPLATES_LIST,
+        }
+    }
 
     /// The member of the result that is the list.
     pub(super) const fn member(self) -> &'static str {

@@ -13,7 +13,7 @@ mod pick;
 mod sieve;
 
 pub(crate) use kind::ListKind;
-pub(crate) use pick::Unreadable;
+pub(crate) use pick::{Unreadable, members};
 pub(crate) use sieve::{Shows, Sieve, has_result, is_batch};
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl From<serde_json::Error> for Unreadable {
 }
 
 /// The values of these members of the object that `text` is. Members of other names are not looked into.
-pub(super) fn members<'a, const N: usize>(
+pub(crate) fn members<'a, const N: usize>(
     text: &'a str,
     names: &'static [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], Unreadable> {

@@ -12,8 +12,14 @@ use super::{
 
 /// Who decides what is shown.
 pub(crate) trait Shows {
+    /// Whether lists of this kind may hold anything that some reader may not know of; others are left alone.
+    fn hides(&self, kind: ListKind) -> bool;
+
     /// Whether the reader may know of the item with this name, URI or URI template.
     fn shows(&self, kind: ListKind, name: &str) -> bool;
+
+    /// Takes notice of a tool, shown or not: its name, and the JSON object that it is.
+    fn notice(&self, tool: &str, definition: &str);
 }
 
 /// The members of a JSON-RPC message that make it a response.
@@ -92,7 +98,7 @@ impl<S: Shows> Sieve<S> {
         let [lists @ .., cache_scope] = members(result.get(), RESULT)?;
         let mut is_list = false;
         for (kind, list) in ListKind::ALL.into_iter().zip(lists) {
-            if let Some(list) = list {
+            if let Some(list) = list.filter(|_| self.shows.hides(kind)) {
                 is_list = true;
                 self.sift_list(kind, whole, list, cuts)?;
             }
@@ -129,7 +135,13 @@ impl<S: Shows> Sieve<S> {
         }
         let [name] = members(item.get(), kind.name())?;
         let name = name.and_then(|name| serde_json::from_str::<String>(name.get()).ok());
-        Ok(name.is_some_and(|name| !name.contains('\0') && self.shows.shows(kind, &name)))
+        let Some(name) = name.filter(|name| !name.contains('\0')) else {
+            return Ok(false);
+        };
+        if kind == ListKind::Tools {
+            self.shows.notice(&name, item.get());
+        }
+        Ok(self.shows.shows(kind, &name))
     }
 
     /// Whether something was taken out or not: all pages of a list have the same scope.

@@ -11,6 +11,12 @@ use super::*;
 struct Only(BTreeSet<&'static str>);
 
 impl Shows for Only {
+    fn hides(&self, _: ListKind) -> bool {
+        true
+    }
+
+    fn notice(&self, _: &str, _: &str) {}
+
     fn shows(&self, _: ListKind, name: &str) -> bool {
         self.0.contains(name)
     }

@@ -30,6 +30,14 @@ impl Policy {
         self.opens(&operation, caller) || self.opens_with_some_arguments(operation, caller)
     }
 
+    /// Whether there may be items of this kind that some caller is not shown. Lists of other kinds need not be
+    /// read.
+    #[must_use]
+    pub fn hides(&self, kind: ObjectKind) -> bool {
+        let is_decided_on = !self.rules.is_empty() || kind == ObjectKind::Tool;
+        self.has_rules() && self.list_filter != ListFilter::Off && is_decided_on
+    }
+
     fn opens(&self, operation: &Operation, caller: Option<&Caller<'_>>) -> bool {
         let verdict = self.examine(operation, caller).verdict;
         match self.list_filter {

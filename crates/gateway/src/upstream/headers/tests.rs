@@ -315,7 +315,7 @@ fn f12_the_upstream_cannot_name_a_caller_either() {
 #[case("Text/Event-Stream; charset=utf-8", true)]
 #[case("text/event-streams", false)]
 #[case("application/json", false)]
-fn event_streams_are_not_to_be_held_back(#[case] media_type: &str, #[case] expected: bool) {
+fn row_47_event_streams_are_not_to_be_held_back(#[case] media_type: &str, #[case] expected: bool) {
     let mut headers = HeaderMap::new();
     headers.insert(
         header::CONTENT_TYPE,
@@ -323,6 +323,9 @@ fn event_streams_are_not_to_be_held_back(#[case] media_type: &str, #[case] expec
     );
     to_client(&mut headers);
     assert_eq!(headers.contains_key("x-accel-buffering"), expected);
+    headers.insert("x-accel-buffering", HeaderValue::from_static("yes"));
+    to_client(&mut headers);
+    assert_eq!(headers["x-accel-buffering"], "yes");
 }
 
 #[test]

@@ -91,7 +91,7 @@ async fn row_53_g13_caches_on_the_way_keep_no_list_for_others(
         .parts
         .headers
         .keys()
-        .map(|name| name.as_str())
+        .map(http::HeaderName::as_str)
         .collect();
     left.sort_unstable();
     let expected = [

@@ -2,6 +2,7 @@
 
 mod documents;
 mod properties;
+mod rules;
 mod streams;
 mod unreadable;
 mod users;

@@ -107,7 +107,7 @@ async fn f24_a_message_that_cannot_be_read_becomes_an_error_in_its_place(#[case]
 async fn f24_an_error_goes_to_each_list_that_may_be_meant() {
     let batch = json!([
         request(1, "tools/list"),
-        request("b", "prompts/list"),
+        request("b", "tools/list"),
         request(3, "ping")
     ]);
     let seen = seen(post(batch.to_string(), "read"), event("{\"secret\"")).await;
