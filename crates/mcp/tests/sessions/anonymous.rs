@@ -1,0 +1,76 @@
+//! Sessions that were opened without a token.
+
+use http::{Method, StatusCode, header};
+use oauthgate_core::Reason;
+
+use crate::support::{SERVER_ID, SESSION, ada, bob, nobody, world};
+
+const METHODS: [Method; 3] = [Method::POST, Method::GET, Method::DELETE];
+
+#[tokio::test]
+async fn nobody_goes_on_with_a_session_that_nobody_opened() {
+    let world = world();
+    let session = world.open(&nobody()).await;
+    for method in METHODS {
+        let answer = world.within(&session, method, &nobody()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.session().as_deref(), Some(session.as_str()));
+        assert_eq!(world.one().header(SESSION), Some(SERVER_ID));
+    }
+}
+
+#[tokio::test]
+async fn row_19_the_first_caller_with_a_token_keeps_the_session() {
+    let world = world();
+    let session = world.open(&nobody()).await;
+    let answer = world.within(&session, Method::POST, &ada()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.session().as_deref(), Some(session.as_str()));
+    world.take();
+    for method in METHODS {
+        for other in [bob(), nobody()] {
+            let answer = world.within(&session, method.clone(), &other).await;
+            world.assert_unknown(&answer, method.as_str());
+        }
+        let answer = world.within(&session, method, &ada()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(world.one().header(SESSION), Some(SERVER_ID));
+    }
+}
+
+#[tokio::test]
+async fn row_18_a_session_of_a_caller_with_a_token_asks_nobody_to_log_in() {
+    let world = world();
+    let session = world.open(&ada()).await;
+    for method in METHODS {
+        let answer = world.within(&session, method, &nobody()).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(answer.reason, Some(Reason::NoCredentials));
+        assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
+        assert!(!answer.body.contains("-32001"));
+        assert!(world.take().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn nobody_guesses_a_session() {
+    let world = world();
+    let session = world.open(&nobody()).await;
+    let last = if session.ends_with('A') { "Q" } else { "A" };
+    let forged = format!("{}{last}", &session[..session.len() - 1]);
+    for id in [forged.as_str(), SERVER_ID, "x"] {
+        for caller in [nobody(), ada()] {
+            let answer = world.within(id, Method::GET, &caller).await;
+            world.assert_unknown(&answer, id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn c22_a_bad_token_is_not_nobody() {
+    let world = world();
+    let session = world.open(&nobody()).await;
+    let answer = world.within(&session, Method::POST, &ada().expired()).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(world.take().is_empty());
+}
