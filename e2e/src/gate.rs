@@ -152,6 +152,21 @@ impl GateBuilder {
             .set("OAUTH_AUDIENCE", resource)
     }
 
+    /// Makes the resource of [`Self::trusting_all`] known under another port: replicas have one in common.
+    ///
+    /// # Panics
+    /// When it has no configuration file.
+    #[must_use]
+    pub fn known_at(mut self, port: u16) -> Self {
+        let directory = self.directory.as_ref().expect("a configuration file");
+        let path = directory.path().join("oauthgate.toml");
+        let text = std::fs::read_to_string(&path).expect("the file");
+        let resource = format!("http://localhost:{port}/mcp");
+        std::fs::write(&path, text.replace(&self.resource, &resource)).expect("a file");
+        self.resource = resource;
+        self
+    }
+
     /// Starts it and waits until `/readyz` says so.
     pub async fn start(self) -> Gate {
         self.start_until("/readyz").await

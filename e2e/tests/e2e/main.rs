@@ -18,4 +18,5 @@ mod opaque_login;
 mod providers;
 mod rmcp_client;
 mod rotation;
+mod sessions;
 mod step_up;

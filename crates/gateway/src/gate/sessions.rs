@@ -107,3 +107,86 @@ fn spoilt(directory: &Path, error: &SettingError) -> ConfigurationError {
 fn no_random_numbers(error: SettingError) -> ConfigurationError {
     mistake("OAUTHGATE_SESSION_SECRET", error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "Ee1c9Jm0wq2VtYp4rKd7uSbXzLhNfGa3";
+
+    fn settings() -> Settings {
+        Settings::new(Vec::new())
+    }
+
+    #[test]
+    fn sessions_that_end_with_the_process_are_told() {
+        let mut settings = settings();
+        let told = advice(&settings).unwrap();
+        assert!(told.contains("OAUTHGATE_SESSION_SECRET"), "{told}");
+        settings.state_directory = Some("/var/lib/oauthgate".into());
+        assert_eq!(advice(&settings), None);
+        settings.state_directory = None;
+        settings.session_secret = Some(SECRET.into());
+        assert_eq!(advice(&settings), None);
+    }
+
+    #[test]
+    fn a_secret_in_the_directory_is_the_same_at_every_start() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = SnapshotDirectory::open(parent.path().join("state")).unwrap();
+        let mut settings = settings();
+        settings.state_directory = Some(directory.path().to_owned());
+        let file = directory.path().join("sessions.secret");
+        Sessions::new(&settings, Some(&directory)).unwrap();
+        let kept = std::fs::read_to_string(&file).unwrap();
+        Sessions::new(&settings, Some(&directory)).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), kept);
+        assert_eq!(kept.len(), 64);
+    }
+
+    #[test]
+    fn h2_a_spoilt_secret_in_the_directory_is_a_mistake_that_names_the_file() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = SnapshotDirectory::open(parent.path().join("state")).unwrap();
+        directory.keep_secret(FILE, "spoilt").unwrap();
+        let error = Sessions::new(&settings(), Some(&directory)).err().unwrap();
+        let told = error.to_string();
+        assert!(
+            told.contains("sessions.secret") && !told.contains("spoilt"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn no_file_is_made_for_a_secret_that_is_given_or_not_needed() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = SnapshotDirectory::open(parent.path().join("state")).unwrap();
+        let mut given = settings();
+        given.session_secret = Some(SECRET.into());
+        Sessions::new(&given, Some(&directory)).unwrap();
+        let mut unbound = settings();
+        unbound.unbound_sessions = true;
+        Sessions::new(&unbound, Some(&directory)).unwrap();
+        assert!(!directory.path().join("sessions.secret").exists());
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn replicas_without_a_common_secret_are_told() {
+        use oauthgate_remote::state::redis::RedisAddress;
+
+        use crate::config::settings::SharedState;
+
+        let address = RedisAddress::parse("redis://127.0.0.1:6379").unwrap();
+        let mut settings = settings();
+        settings.shared_state = Some(SharedState::new(address, SECRET.into()));
+        settings.state_directory = Some("/var/lib/oauthgate".into());
+        let told = advice(&settings).unwrap();
+        assert!(
+            told.contains("replicas"),
+            "a directory is not shared: {told}"
+        );
+        settings.session_secret = Some(SECRET.into());
+        assert_eq!(advice(&settings), None);
+    }
+}

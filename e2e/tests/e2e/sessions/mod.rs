@@ -1,0 +1,6 @@
+//! Sessions of real servers belong to whoever opened them.
+
+mod clients;
+mod owners;
+mod secrets;
+mod wire;
