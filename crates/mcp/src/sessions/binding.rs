@@ -1,15 +1,12 @@
 //! Whether a request may name its session, and what the client is told of the server's.
 
-use std::{
-    ops::ControlFlow,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, request::Parts};
 use http_body_util::Full;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext, text::Printable};
+use oauthgate_remote::clock::Clock;
 use oauthgate_tower::{
     Anonymous, AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal,
 };
@@ -32,6 +29,7 @@ use crate::{
 pub(super) struct Binding {
     pub(super) resource: ProtectedResource,
     pub(super) secret: SessionSecret,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) claims: Arc<Claims>,
     pub(super) advice: Option<Arc<str>>,
     pub(super) is_bound: bool,
@@ -45,10 +43,13 @@ pub(super) enum Answering {
     /// There is none.
     Without,
     /// It is bound to the caller.
-    Bound {
-        caller: Caller,
-        carried: Option<Carried>,
-    },
+    Bound(Box<Bound>),
+}
+
+/// To whom, and what the caller came with.
+pub(super) struct Bound {
+    caller: Caller,
+    carried: Option<Carried>,
 }
 
 /// Who is calling, as far as sessions are concerned.
@@ -81,7 +82,8 @@ impl Binding {
         match self.unwrap_id(&caller, &mut parts.headers) {
             Ok(carried) => {
                 note_anonymous_session(&caller, carried.as_ref(), parts);
-                ControlFlow::Continue(Answering::Bound { caller, carried })
+                let bound = Bound { caller, carried };
+                ControlFlow::Continue(Answering::Bound(Box::new(bound)))
             }
             Err(denial) => ControlFlow::Break(self.refuse(denial, parts)),
         }
@@ -171,8 +173,8 @@ impl Binding {
         let told = match answering {
             Answering::Untouched => return,
             Answering::Without => None,
-            Answering::Bound { caller, carried } => {
-                self.client_id(caller, carried.as_ref(), headers)
+            Answering::Bound(bound) => {
+                self.client_id(&bound.caller, bound.carried.as_ref(), headers)
             }
         };
         match told {
@@ -195,7 +197,7 @@ impl Binding {
         let id = first.as_bytes();
         let tag = match caller {
             Caller::Principal(caller) => caller.tag(id),
-            Caller::Nobody(anonymity) => anonymity.tag(id, seconds_now()),
+            Caller::Nobody(anonymity) => anonymity.tag(id, seconds(&*self.clock)),
         };
         let told = BoundId { id, tag }.write().filter(|_| further.is_none());
         if told.is_none() {
@@ -240,8 +242,6 @@ fn warn_of_bad_id(resource: &ProtectedResource, id: &HeaderValue) {
 }
 
 /// A clock before the epoch opens sessions that nobody can use: that is safe.
-pub(super) fn seconds_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+pub(super) fn seconds(clock: &dyn Clock) -> u64 {
+    clock.now().as_secs().try_into().unwrap_or(0)
 }

@@ -3,11 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use oauthgate_core::ProtectedResource;
+use oauthgate_remote::clock::{Clock, SystemClock};
 use tower_layer::Layer;
 
 use super::{
     BoundSessions, SessionBindingService, SessionSecret,
-    binding::{Binding, seconds_now},
+    binding::{Binding, seconds},
     claims::Claims,
 };
 
@@ -22,11 +23,13 @@ pub struct SessionBindingLayer {
 impl SessionBindingLayer {
     /// Binds the sessions of this resource.
     pub fn new(resource: &ProtectedResource, secret: SessionSecret) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Self {
             binding: Arc::new(Binding {
                 resource: resource.clone(),
                 secret,
-                claims: Arc::new(Claims::since(seconds_now())),
+                claims: Arc::new(Claims::since(seconds(&*clock))),
+                clock,
                 advice: None,
                 is_bound: true,
                 logs_refusals: true,
@@ -38,6 +41,14 @@ impl SessionBindingLayer {
     /// example which setting makes the secret outlive the process.
     pub fn advise(self, advice: impl Into<Arc<str>>) -> Self {
         self.with(|binding| binding.advice = Some(advice.into()))
+    }
+
+    /// Another clock, which says when a session without a token was opened, and that this process begins now.
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        self.with(|binding| {
+            binding.claims = Arc::new(Claims::since(seconds(&*clock)));
+            binding.clock = clock;
+        })
     }
 
     /// Passes session ids as they are: whoever learns one can use it with any good token. Only for a

@@ -1,9 +1,11 @@
 //! Sessions that were opened without a token.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode, header};
 use oauthgate_core::Reason;
 
-use crate::support::{SERVER_ID, SESSION, ada, bob, nobody, world};
+use crate::support::{Hand, Making, SERVER_ID, SESSION, ada, bob, nobody, sessions, world};
 
 const METHODS: [Method; 3] = [Method::POST, Method::GET, Method::DELETE];
 
@@ -50,6 +52,26 @@ async fn row_18_a_session_of_a_caller_with_a_token_asks_nobody_to_log_in() {
         assert!(!answer.body.contains("-32001"));
         assert!(world.take().is_empty());
     }
+}
+
+/// Who claimed it is forgotten with the process, so it must not look unclaimed to the next one.
+#[tokio::test]
+async fn a_session_that_nobody_opened_ends_with_the_process() {
+    let clock = Arc::new(Hand::at(1_790_000_000));
+    let process = || Making::new(sessions().clock(clock.clone())).make();
+    let before = process();
+    let (session, owned) = (before.open(&nobody()).await, before.open(&ada()).await);
+    let replica = process();
+    let answer = replica.within(&session, Method::POST, &nobody()).await;
+    assert_eq!(answer.status, StatusCode::OK, "one that runs already");
+    clock.turn(1);
+    let after = process();
+    for caller in [nobody(), ada(), bob()] {
+        let answer = after.within(&session, Method::POST, &caller).await;
+        after.assert_unknown(&answer, "after a restart");
+    }
+    let answer = after.within(&owned, Method::POST, &ada()).await;
+    assert_eq!(answer.status, StatusCode::OK, "one with an owner goes on");
 }
 
 #[tokio::test]

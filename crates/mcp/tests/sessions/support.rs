@@ -3,7 +3,11 @@
 use std::{
     convert::Infallible,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_lc_rs::hmac;
@@ -133,6 +137,30 @@ fn user(issuer: &str, token: &str) -> Result<UserContext, Denial> {
     let verified = verifier.verify_mac(&token)?;
     let valid = verifier.validate(verified, UnixTime::from_secs(NOW))?;
     Ok(verifier.user_context(&valid)?)
+}
+
+/// A clock that is turned by hand.
+#[derive(Debug)]
+pub(crate) struct Hand(AtomicI64);
+
+impl Hand {
+    pub(crate) fn at(seconds: i64) -> Self {
+        Self(AtomicI64::new(seconds))
+    }
+
+    pub(crate) fn turn(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.0.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What reached the server.

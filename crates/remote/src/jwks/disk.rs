@@ -167,6 +167,10 @@ impl SnapshotDirectory {
             if let Some(lock) = files::try_lock(&self.path)? {
                 return Ok(lock);
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a program that starts serves nobody yet"
+            )]
             std::thread::sleep(LOCK_PAUSE);
         }
         Err(self.locked())
