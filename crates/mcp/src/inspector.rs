@@ -12,7 +12,9 @@ use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response
 use crate::{
     Decided, InspectedBody, ParameterHeaders, Payload, Policy,
     answer::{AnswerPlan, Asked},
-    body, headers, media,
+    body,
+    farewell::Farewell,
+    headers, media,
     policy::Passage,
     refusal::{Refusal, misplaced},
 };
@@ -41,6 +43,7 @@ impl Inspector {
         let (mut parts, body) = request.into_parts();
         // What an outer policy decided is about another resource.
         parts.extensions.remove::<Decided>();
+        parts.extensions.remove::<Farewell>();
         if !self.policy.has_rules() || has_nothing_to_decide(&parts, &body) {
             let request = Request::from_parts(parts, InspectedBody::untouched(body));
             return ControlFlow::Continue((request, AnswerPlan::untouched()));
@@ -120,6 +123,9 @@ impl Inspector {
         match decision.permit {
             Passage::Permit(permit) => drop(parts.extensions.insert(permit)),
             Passage::Anonymous(permit) => drop(parts.extensions.insert(permit)),
+        }
+        if let Some(farewell) = Farewell::to_sender_of(&payload, parts) {
+            parts.extensions.insert(farewell);
         }
         Ok(Asked::by(&payload, &parts.headers, &self.policy))
     }

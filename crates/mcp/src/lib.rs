@@ -38,10 +38,13 @@
 //!    together. A tool without a rule is refused, unless [`Unlisted::Allow`] says otherwise.
 //! 5. `Mcp-Method` and `Mcp-Name`, where present or required, must say what the body says.
 //! 6. The very bytes that were decided on go to the server.
+//! 7. Where a stream ends with the token that opened it ([`oauthgate_tower::stream_expiry`]), a call that
+//!    waits for its answer there is answered with an error, so that no client waits for ever.
 
 mod answer;
 mod body;
 mod decided;
+mod farewell;
 mod headers;
 mod inspector;
 pub mod jsonrpc;
@@ -57,6 +60,7 @@ pub mod sessions;
 pub use answer::AnswerBody;
 pub use body::InspectedBody;
 pub use decided::Decided;
+pub use farewell::Watched;
 pub use headers::{HeadersDoNotTell, Parameter, ParameterHeaders, ParameterType};
 pub use jsonrpc::{
     Argument, Arguments, Message, Object, ObjectKind, Operation, Payload, Scalar, Wanted,

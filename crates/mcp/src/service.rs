@@ -13,7 +13,9 @@ use http_body::Body;
 use oauthgate_tower::{ResponseBody, ResponseFuture};
 use tower_service::Service;
 
-use crate::{AnswerBody, Decided, InspectedBody, inspector::Inspector};
+use crate::{
+    AnswerBody, Decided, InspectedBody, Watched, farewell::Farewell, inspector::Inspector,
+};
 
 /// An MCP server behind a policy; [`crate::PolicyLayer`] makes it.
 #[derive(Debug, Clone)]
@@ -40,9 +42,9 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     RB: Body<Data = Bytes> + Send + 'static,
 {
-    type Response = Response<ResponseBody<AnswerBody<RB>>>;
+    type Response = Response<ResponseBody<AnswerBody<Watched<RB>>>>;
     type Error = S::Error;
-    type Future = ResponseFuture<AnswerBody<RB>, S::Error>;
+    type Future = ResponseFuture<AnswerBody<Watched<RB>>, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -57,7 +59,12 @@ where
             match inspector.inspect(request).await {
                 ControlFlow::Continue((request, plan)) => {
                     let decided = request.extensions().get::<Decided>().cloned();
+                    let farewell = request.extensions().get::<Farewell>().cloned();
                     let response = inner.call(request).await?;
+                    let response = match farewell {
+                        Some(farewell) => farewell.attend(response),
+                        None => response.map(Watched::by_nobody),
+                    };
                     let mut response = plan.carry_out(response).await;
                     if let Some(decided) = decided {
                         response.extensions_mut().insert(decided);

@@ -4,6 +4,7 @@ mod support;
 
 mod bodies;
 mod decisions;
+mod farewell;
 mod headers;
 mod lists;
 mod properties;

@@ -91,12 +91,14 @@ pub(crate) struct Server {
     requirement: Requirement,
     enabled: bool,
     forwards_preflight: bool,
+    clock: Arc<dyn Clock>,
     received: Arc<Mutex<Vec<Received>>>,
     answer: Arc<dyn Fn() -> Response<Body> + Send + Sync>,
 }
 
 pub(crate) type Answer = Response<oauthgate_tower::ResponseBody<Protected>>;
-type Protected = oauthgate_tower::ResponseBody<oauthgate_mcp::AnswerBody<Body>>;
+type Protected =
+    oauthgate_tower::ResponseBody<oauthgate_mcp::AnswerBody<oauthgate_mcp::Watched<Body>>>;
 
 impl Server {
     pub(crate) fn with(policy: Policy) -> Self {
@@ -109,6 +111,7 @@ impl Server {
             requirement: Requirement::authenticated(),
             enabled: true,
             forwards_preflight: false,
+            clock: Arc::new(SystemClock::new()),
             received: Arc::default(),
             answer: Arc::new(|| json("{}")),
         }
@@ -133,6 +136,11 @@ impl Server {
         self
     }
 
+    pub(crate) fn telling_time_by(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     pub(crate) fn without_authentication(mut self) -> Self {
         self.enabled = false;
         self
@@ -146,7 +154,7 @@ impl Server {
     pub(crate) async fn open(&self, request: Request<Body>) -> Answer {
         let provider = Provider {
             resource: resource(),
-            clock: Arc::new(SystemClock::new()),
+            clock: Arc::clone(&self.clock),
             enabled: self.enabled,
         };
         let (received, answer) = (Arc::clone(&self.received), Arc::clone(&self.answer));
