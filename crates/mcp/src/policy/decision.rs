@@ -56,24 +56,60 @@ impl Policy {
         user: Option<&UserContext>,
     ) -> Result<Decision, Denial> {
         let caller = user.map(Caller::from);
+        let (permit, rules) =
+            self.judge(operations, base, caller.as_ref(), |sum| match (sum, user) {
+                (Some(sum), Some(user)) => sum.decide(user).map(Passage::Permit),
+                _ => Ok(Passage::Anonymous(AnonymousPermit { made_by_policy: () })),
+            })?;
+        Ok(Decision { permit, rules })
+    }
+
+    /// What [`Self::decide`] would say to such a caller, who gets no permit for it: the rules that decide.
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub fn would_decide<'o>(
+        &self,
+        operations: impl IntoIterator<Item = &'o Operation>,
+        base: &Requirement,
+        caller: Option<&Caller<'_>>,
+    ) -> Result<Vec<RuleName>, Denial> {
+        let judged = self.judge(operations, base, caller, |sum| match (sum, caller) {
+            (Some(sum), Some(caller)) => sum.would_decide(caller),
+            (None, None) => Ok(()),
+            _ => Err(Denial::new(Reason::PolicyRefused)),
+        });
+        judged.map(|((), rules)| rules)
+    }
+
+    /// The decision. What a caller with a token must meet in sum is given to `grant`, or nothing for one
+    /// without a token.
+    fn judge<'o, P>(
+        &self,
+        operations: impl IntoIterator<Item = &'o Operation>,
+        base: &Requirement,
+        caller: Option<&Caller<'_>>,
+        grant: impl FnOnce(Option<&Requirement>) -> Result<P, Denial>,
+    ) -> Result<(P, Vec<RuleName>), Denial> {
         let operations = operations.into_iter();
         let rulings: Vec<_> = operations
-            .map(|operation| {
-                (
-                    operation,
-                    self.walk(operation, caller.as_ref(), &mut |_, _| {}),
-                )
-            })
+            .map(|operation| (operation, self.walk(operation, caller, &mut |_, _| {})))
             .collect();
         let refusal = worst(&rulings);
-        match (user, refusal) {
+        let permit = match (caller, refusal) {
             (_, Some((Reason::MalformedMessage, detail))) => {
-                Err(Denial::new(Reason::MalformedMessage).with_detail(detail))
+                return Err(Denial::new(Reason::MalformedMessage).with_detail(detail));
             }
-            (Some(_), Some((reason, detail))) => Err(Denial::new(reason).with_detail(detail)),
-            (None, refusal) => self.without_token(&rulings, base, refusal.is_some()),
-            (Some(user), None) => self.with_token(&rulings, base, user),
-        }
+            (Some(_), Some((reason, detail))) => {
+                return Err(Denial::new(reason).with_detail(detail));
+            }
+            (None, refusal) => {
+                self.without_token(&rulings, base, refusal.is_some())?;
+                grant(None)
+            }
+            (Some(caller), None) => self.with_token(&rulings, base, caller, |sum| grant(Some(sum))),
+        };
+        permit.map(|permit| (permit, names(&rulings)))
     }
 
     /// The rules that decide on all of this, each once, in the order of the operations; also where it is
@@ -96,30 +132,26 @@ impl Policy {
         names(&rulings)
     }
 
-    fn with_token(
+    fn with_token<P>(
         &self,
         rulings: &[(&Operation, Ruling<'_>)],
         base: &Requirement,
-        user: &UserContext,
-    ) -> Result<Decision, Denial> {
-        let caller = Caller::from(user);
-        let chosen = choice::cheapest(demands(rulings), &caller, &self.hierarchy)
+        caller: &Caller<'_>,
+        grant: impl FnOnce(&Requirement) -> Result<P, Denial>,
+    ) -> Result<P, Denial> {
+        let chosen = choice::cheapest(demands(rulings), caller, &self.hierarchy)
             .map_err(|Unmet { reason, detail }| Denial::new(reason).with_detail(detail))?;
         let sum = chosen
             .iter()
             .fold(base.clone(), |sum, one| sum.and(one))
             .under(self.hierarchy.clone());
-        match sum.decide(user) {
-            Ok(permit) => Ok(Decision {
-                permit: Passage::Permit(permit),
-                rules: names(rulings),
-            }),
-            Err(denial) if denial.reason() == Reason::InsufficientScope => {
-                let asked = self.asked_for(demands(rulings), base, Some(&caller));
-                Err(told(denial, rulings).with_scopes(asked))
+        grant(&sum).map_err(|denial| match denial.reason() {
+            Reason::InsufficientScope => {
+                let asked = self.asked_for(demands(rulings), base, Some(caller));
+                told(denial, rulings).with_scopes(asked)
             }
-            Err(denial) => Err(denial),
-        }
+            _ => denial,
+        })
     }
 
     fn without_token(
@@ -127,15 +159,12 @@ impl Policy {
         rulings: &[(&Operation, Ruling<'_>)],
         base: &Requirement,
         is_refused: bool,
-    ) -> Result<Decision, Denial> {
+    ) -> Result<(), Denial> {
         let is_open = !rulings.is_empty()
             && !is_refused
             && demands(rulings).all(|demand| matches!(demand, Demand::Nothing));
         if is_open {
-            return Ok(Decision {
-                permit: Passage::Anonymous(AnonymousPermit { made_by_policy: () }),
-                rules: names(rulings),
-            });
+            return Ok(());
         }
         let asked = self.asked_for(demands(rulings), base, None);
         let denial = Denial::new(Reason::NoCredentials).with_scopes(asked);
