@@ -51,7 +51,7 @@ impl Authenticator {
             .iter()
             .map(|issuer| keys.introspector(issuer)))?;
         Ok(Self {
-            resource: resource(settings),
+            resource: settings.protected_resource(),
             verifiers,
             stores,
             introspectors,
@@ -223,16 +223,6 @@ fn withdrawn(key_id: &KeyId) -> Denial {
     Denial::new(Reason::KeyWithdrawn).with_detail(format!(
         "the operator lets no key with the kid \"{key_id}\" in"
     ))
-}
-
-fn resource(settings: &ProviderSettings) -> ProtectedResource {
-    let servers = settings.authorization_servers();
-    let resource = ProtectedResource::new(settings.resource.clone(), servers)
-        .with_advertised_scopes(&settings.advertised_scopes);
-    match &settings.resource_name {
-        Some(name) => resource.with_name(name.clone()),
-        None => resource,
-    }
 }
 
 fn verifier(settings: &ProviderSettings, issuer: &IssuerSettings) -> Result<Verifier, Mistake> {

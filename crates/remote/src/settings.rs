@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oauthgate_core::{
-    Audience, Issuer, Profile, ResourceIdentifier, ScopeSet, SettingError, SharedSecret,
-    SigningAlgorithm, Verifier,
+    Audience, Issuer, Profile, ProtectedResource, ResourceIdentifier, ScopeSet, SettingError,
+    SharedSecret, SigningAlgorithm, Verifier,
     claims::IssuerTemplate,
     context::{IntrospectionForm, TokenMode},
 };
@@ -196,6 +196,17 @@ impl ProviderSettings {
         }
         let issuers = self.issuers.iter();
         issuers.map(|issuer| issuer.issuer.clone()).collect()
+    }
+
+    /// The resource as its challenges and its metadata speak of it.
+    #[must_use]
+    pub fn protected_resource(&self) -> ProtectedResource {
+        let resource = ProtectedResource::new(self.resource.clone(), self.authorization_servers())
+            .with_advertised_scopes(&self.advertised_scopes);
+        match &self.resource_name {
+            Some(name) => resource.with_name(name.clone()),
+            None => resource,
+        }
     }
 
     /// What is wrong with these settings, if anything.

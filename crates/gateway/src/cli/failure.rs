@@ -11,11 +11,16 @@ pub enum Failure {
     /// The check failed, or the run broke: exit code 1.
     #[error("{0}")]
     Run(Box<dyn std::error::Error + Send + Sync>),
+    /// What was asked cannot be understood: exit code 2, as for wrong flags.
+    #[error("{0}")]
+    Usage(String),
     /// The configuration has mistakes: exit code 78.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
 }
 
+/// What wrong flags end with.
+const USAGE: u8 = 2;
 /// `EX_CONFIG` of sysexits.
 const EX_CONFIG: u8 = 78;
 
@@ -23,6 +28,11 @@ impl Failure {
     /// A run that broke.
     pub fn run(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Run(cause.into())
+    }
+
+    /// A question that cannot be understood.
+    pub fn usage(problem: impl Into<String>) -> Self {
+        Self::Usage(problem.into())
     }
 
     /// Says on stderr what happened, with every cause below it, and gives the exit code.
@@ -44,6 +54,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Run(_) => ExitCode::FAILURE,
+            Self::Usage(_) => ExitCode::from(USAGE),
             Self::Configuration(_) => ExitCode::from(EX_CONFIG),
         }
     }

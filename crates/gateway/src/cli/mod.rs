@@ -9,8 +9,10 @@ pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev_issuer;
 mod failure;
+mod input;
 pub mod keys;
 pub mod output;
+pub mod policy;
 pub mod serve;
 mod signals;
 pub mod sources;
@@ -45,6 +47,8 @@ enum Command {
     DevIssuer(dev_issuer::Options),
     /// Check or show the configuration
     Config(config::Options),
+    /// Ask the policy who may do what, without a running gate
+    Policy(policy::Options),
     /// List, refresh, withdraw keys and suspend issuers of a running gate
     Keys(keys::Options),
     /// Print a completion script for a shell
@@ -60,6 +64,7 @@ impl Command {
             #[cfg(feature = "dev")]
             Self::DevIssuer(options) => options.run(),
             Self::Config(options) => options.run(),
+            Self::Policy(options) => options.run(),
             Self::Keys(options) => options.run(),
             Self::Completions(options) => options.run(),
         }

@@ -9,8 +9,10 @@ use toml::{
 };
 
 use super::{
+    document::Document,
     env::{Level, VARIABLES, variable},
-    given::{Given, Mistakes, Origin, Words, nearest, shown},
+    given::{Given, Mistakes, Words, nearest, shown},
+    policy::{self, TablesGiven},
     secret,
     section::{Section, Sections},
 };
@@ -46,6 +48,26 @@ pub(super) static FILE_ONLY: &[(Level, Setting)] = &[
             ("path", "path"),
             None,
             "the path it is served under, for example /mcp; the path of `server_url` unless set",
+            "",
+            None,
+        ),
+    ),
+    (
+        Level::Resource,
+        Setting::new(
+            ("rule", "rule"),
+            None,
+            "one `[[resource.rule]]` for each rule about who may do what, in order; [their keys](policy.md)",
+            "",
+            None,
+        ),
+    ),
+    (
+        Level::Resource,
+        Setting::new(
+            ("scope_hierarchy", "scope_hierarchy"),
+            None,
+            "a table `[resource.scope_hierarchy]` of scopes, each with those that it implies: \"files:write\" = [\"files:read\"]",
             "",
             None,
         ),
@@ -96,25 +118,57 @@ pub(super) fn setting(key: &'static str) -> &'static Setting {
 
 /// Reads the text of a file; `None` when it is no TOML, so that nobody can tell what it sets.
 pub(super) fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Sections> {
-    let reader = Reader { path, text };
-    match DeTable::parse(text) {
-        Ok(table) => Some(reader.top(table.get_ref(), mistakes)),
-        Err(error) => {
-            let line = reader.line(error.span().map_or(0, |span| span.start));
-            mistakes.add(
-                format!("{}:{line}", path.display()),
-                None,
-                format!("not TOML: {}", shown(error.message())),
-                "a file as https://toml.io describes it",
-            );
-            None
+    let document = Document::new(path, text);
+    let table = document.table(mistakes)?;
+    let reader = Reader {
+        document: &document,
+    };
+    Some(reader.top(&table, mistakes))
+}
+
+/// Reads the text of a file that only says who may do what.
+pub(super) fn parse_policy(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<PolicyFile> {
+    let document = Document::new(path, text);
+    let table = document.table(mistakes)?;
+    let reader = Reader {
+        document: &document,
+    };
+    let mut file = PolicyFile::default();
+    for entry in &table {
+        match entry.0.get_ref().as_ref() {
+            key if policy::TABLES.contains(&key) => {
+                reader.policy_table(entry, &mut file.tables, mistakes);
+            }
+            UNLISTED_TOOLS => {
+                let expected = expected_for(UNLISTED_TOOLS);
+                file.unlisted_tools = reader.given(entry, UNLISTED_TOOLS, expected, mistakes);
+            }
+            key => reader.unknown(entry, in_policy_file(key), mistakes),
         }
+    }
+    Some(file)
+}
+
+/// What a policy file says.
+#[derive(Default)]
+pub(super) struct PolicyFile {
+    pub(super) tables: TablesGiven,
+    pub(super) unlisted_tools: Option<Given>,
+}
+
+/// The one key of a policy that is no table.
+pub(super) const UNLISTED_TOOLS: &str = "unlisted_tools";
+
+fn in_policy_file(wrong: &str) -> String {
+    let known = policy::TABLES.iter().copied().chain([UNLISTED_TOOLS]);
+    match nearest(wrong, known) {
+        Some(meant) => format!("`{meant}`, if that is what you mean; otherwise remove it"),
+        None => "`[[rule]]`, `[scope_hierarchy]`, `[tools]` and `unlisted_tools`, nothing else in a policy file".to_owned(),
     }
 }
 
 struct Reader<'a> {
-    path: &'a Path,
-    text: &'a str,
+    document: &'a Document<'a>,
 }
 
 type Entry<'a, 'i> = (
@@ -123,17 +177,8 @@ type Entry<'a, 'i> = (
 );
 
 impl Reader<'_> {
-    fn line(&self, offset: usize) -> usize {
-        1 + self
-            .text
-            .bytes()
-            .take(offset)
-            .filter(|&byte| byte == b'\n')
-            .count()
-    }
-
     fn place(&self, offset: usize) -> String {
-        format!("{}:{}", self.path.display(), self.line(offset))
+        self.document.place(offset)
     }
 
     fn top(&self, table: &DeTable<'_>, mistakes: &mut Mistakes) -> Sections {
@@ -155,7 +200,9 @@ impl Reader<'_> {
         let mut section = Section::default();
         for entry in table {
             match entry.0.get_ref().as_ref() {
-                "tools" => section.tools = self.tools(entry.1, mistakes),
+                key if policy::TABLES.contains(&key) => {
+                    self.policy_table(entry, &mut section.tables, mistakes);
+                }
                 "issuer" => {
                     section.issuers =
                         self.tables("resource.issuer", entry.1, mistakes, |table, mistakes| {
@@ -171,6 +218,25 @@ impl Reader<'_> {
             }
         }
         section
+    }
+
+    /// One of the tables that say who may do what.
+    fn policy_table(
+        &self,
+        (key, value): Entry<'_, '_>,
+        tables: &mut TablesGiven,
+        mistakes: &mut Mistakes,
+    ) {
+        let origin = self.document.origin(key.span().start);
+        match key.get_ref().as_ref() {
+            "rule" => tables.rules = policy::rules(self.document, value, mistakes),
+            "scope_hierarchy" => {
+                tables.hierarchy = policy::hierarchy(self.document, value, mistakes);
+            }
+            _ => tables.tools = self.tools(value, mistakes),
+        }
+        let written = policy::TABLES.iter().find(|table| *table == key.get_ref());
+        tables.written.extend(written.map(|table| (*table, origin)));
     }
 
     fn issuer(&self, table: &DeTable<'_>, mistakes: &mut Mistakes) -> Section {
@@ -249,13 +315,7 @@ impl Reader<'_> {
     ) {
         let key = entry.0.get_ref().as_ref();
         let Some(known) = keys_of(levels).find(|known| *known == key) else {
-            let label = format!("{}: {}", self.place(entry.0.span().start), shown(key));
-            mistakes.add(
-                label,
-                None,
-                "there is no setting of this name here",
-                suggestion(key, levels),
-            );
+            self.unknown(entry, suggestion(key, levels), mistakes);
             return;
         };
         let expected = expected_for(known);
@@ -275,13 +335,23 @@ impl Reader<'_> {
         }
     }
 
+    fn unknown(&self, (key, _): Entry<'_, '_>, expected: String, mistakes: &mut Mistakes) {
+        let label = format!("{}: {}", self.place(key.span().start), shown(key.get_ref()));
+        mistakes.add(
+            label,
+            None,
+            "there is no setting of this name here",
+            expected,
+        );
+    }
+
     /// What stands in the file that a key names; its path is relative to the configuration's.
     fn secret(&self, given: Given, mistakes: &mut Mistakes) -> Option<Given> {
         let Words::One(name) = &given.words else {
             mistakes.add(given.label(), None, "a list", "the path of one file");
             return None;
         };
-        let directory = self.path.parent().unwrap_or(Path::new(""));
+        let directory = self.document.path.parent().unwrap_or(Path::new(""));
         let path = directory.join(name);
         secret::out_of_file(given, &path, mistakes)
     }
@@ -293,11 +363,7 @@ impl Reader<'_> {
         expected: &str,
         mistakes: &mut Mistakes,
     ) -> Option<Given> {
-        let line = self.line(key.span().start);
-        let origin = Origin::File {
-            path: self.path.to_owned(),
-            line,
-        };
+        let origin = self.document.origin(key.span().start);
         let setting = setting.to_owned();
         match words(value.get_ref()) {
             Some(words) => Some(Given {
@@ -379,6 +445,12 @@ fn suggestion(wrong: &str, levels: &[Level]) -> String {
     let elsewhere = VARIABLES.iter().find(|variable| {
         variable.name == wrong || (variable.key == wrong && !levels.contains(&variable.level))
     });
+    let in_other_table = FILE_ONLY
+        .iter()
+        .find(|(level, setting)| setting.key == wrong && !levels.contains(level));
+    if let Some((level, setting)) = in_other_table {
+        return format!("`{}`, {}", setting.key, table_of(*level));
+    }
     match (elsewhere, nearest(wrong, keys_of(levels))) {
         (Some(variable), _) if variable.level == Level::Process => format!(
             "the variable {} instead; a file cannot say this",

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use oauthgate_core::SettingError;
-pub(super) use oauthgate_remote::env::Words;
+pub(crate) use oauthgate_remote::env::Words;
 use oauthgate_remote::{ConfigurationError, PresetChoice, error::Mistake};
 
 use super::env::PREFIX;
@@ -45,18 +45,18 @@ impl fmt::Display for Origin {
 
 /// A value as somebody wrote it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Given {
+pub(crate) struct Given {
     /// The setting's name as it was written: `OAUTHGATE_LISTEN`, `--listen`, `listen`.
-    pub(super) setting: String,
-    pub(super) words: Words,
-    pub(super) origin: Origin,
+    pub(crate) setting: String,
+    pub(crate) words: Words,
+    pub(crate) origin: Origin,
     /// Whether nobody may see the words.
-    pub(super) is_secret: bool,
+    pub(crate) is_secret: bool,
 }
 
 impl Given {
     /// The setting's name with the place where it stands, for a report.
-    pub(super) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         match &self.origin {
             Origin::File { .. } => format!("{}: {}", self.origin, self.setting),
             _ => self.setting.clone(),
@@ -64,7 +64,7 @@ impl Given {
     }
 
     /// One of the words for the eyes of an operator.
-    pub(super) fn shown(&self, word: &str) -> String {
+    pub(crate) fn shown(&self, word: &str) -> String {
         if self.is_secret {
             REDACTED.to_owned()
         } else {
@@ -85,10 +85,10 @@ impl fmt::Debug for Given {
 
 /// Every mistake found so far.
 #[derive(Debug, Default)]
-pub(super) struct Mistakes(Vec<Mistake>);
+pub(crate) struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         setting: impl Into<String>,
         value: Option<&str>,
@@ -104,7 +104,7 @@ impl Mistakes {
     }
 
     /// A mistake in a word that somebody wrote.
-    pub(super) fn add_word(
+    pub(crate) fn add_word(
         &mut self,
         given: &Given,
         word: &str,
@@ -114,16 +114,16 @@ impl Mistakes {
         self.add(given.label(), Some(&given.shown(word)), problem, expected);
     }
 
-    pub(super) fn push(&mut self, mistake: Mistake) {
+    pub(crate) fn push(&mut self, mistake: Mistake) {
         self.0.push(mistake);
     }
 
-    pub(super) fn add_error(&mut self, given: &Given, value: &str, error: SettingError) {
+    pub(crate) fn add_error(&mut self, given: &Given, value: &str, error: SettingError) {
         self.add_word(given, value, error.problem, error.expected);
     }
 
     /// The value, or nothing and a mistake in a word that somebody wrote.
-    pub(super) fn unless<T>(
+    pub(crate) fn unless<T>(
         &mut self,
         given: &Given,
         result: Result<T, (String, SettingError)>,
@@ -133,11 +133,11 @@ impl Mistakes {
             .ok()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn into_error(self) -> ConfigurationError {
+    pub(crate) fn into_error(self) -> ConfigurationError {
         ConfigurationError { mistakes: self.0 }
     }
 }

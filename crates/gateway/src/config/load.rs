@@ -1,7 +1,8 @@
 //! From the sources to the settings.
 
 use std::{
-    io::ErrorKind,
+    fs::File,
+    io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -152,14 +153,18 @@ impl Sources {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<String> {
-    if std::fs::metadata(path)?.len() > LARGEST_FILE {
+/// The text of a file of settings. A device without end ends here too.
+pub(super) fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(path)?;
+    file.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_FILE {
         return Err(std::io::Error::new(
             ErrorKind::FileTooLarge,
             "larger than 1 MiB",
         ));
     }
-    std::fs::read_to_string(path)
+    Ok(text)
 }
 
 /// Lays one source over the sections. What belongs to a resource goes to the only one there is, or makes it.

@@ -5,10 +5,12 @@
 
 mod admin_access;
 mod checks;
+pub(crate) mod document;
 mod effective;
 pub mod env;
+pub(crate) mod fields;
 pub mod file;
-mod given;
+pub(crate) mod given;
 mod issuer;
 mod load;
 mod outbound;
@@ -32,7 +34,7 @@ pub use env::Environment;
 pub use given::Origin;
 pub(crate) use given::nearest;
 pub use load::{Loaded, Sources};
-pub use policy::{ListFilter, PolicySettings, StepUp, StreamExpiry};
+pub use policy::{PolicySettings, StreamExpiry};
 pub use settings::{
     IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, SharedState, Tools,
     UnlistedTools, UpstreamTimeouts,

@@ -25,6 +25,17 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The same for another section of the same name.
+    pub(super) fn on<'r>(&'r mut self, section: &'r Section) -> Reader<'r> {
+        Reader {
+            section,
+            prefix: self.prefix.clone(),
+            environment: self.environment,
+            mistakes: self.mistakes,
+            effective: self.effective,
+        }
+    }
+
     /// One value. Without one, the default of the documentation, read by the same function.
     pub(super) fn one<T>(
         &mut self,
@@ -61,6 +72,15 @@ impl Reader<'_> {
         self.effective.push(Effective {
             name: format!("{}{key}", self.prefix),
             value: shown(value),
+            origin: origin.clone(),
+        });
+    }
+
+    /// Records what is too long to be cut.
+    pub(super) fn record_whole(&mut self, key: &str, value: String, origin: &Origin) {
+        self.effective.push(Effective {
+            name: format!("{}{key}", self.prefix),
+            value,
             origin: origin.clone(),
         });
     }

@@ -1,11 +1,9 @@
 //! Sections into [`Settings`].
 
-use std::collections::BTreeMap;
-
 use oauthgate_core::{ResourceIdentifier, Scope, ScopeSet};
 use oauthgate_remote::{
     ProviderSettings,
-    env::{Words, issuer_from, items_of, values::authorization_server},
+    env::{issuer_from, values::authorization_server},
 };
 
 use super::{
@@ -13,10 +11,10 @@ use super::{
     env::Environment,
     given::Mistakes,
     issuer, outbound,
-    policy::{self, PolicySettings, StreamExpiry},
+    policy::{self, StreamExpiry},
     reader::Reader,
     section::{Section, Sections},
-    settings::{Limits, ResourceSettings, Settings, Tools, UpstreamTimeouts},
+    settings::{Limits, ResourceSettings, Settings, UpstreamTimeouts},
     shared_state, values,
 };
 
@@ -211,7 +209,6 @@ impl ResourceReader<'_> {
         let required_scopes = scopes("required_scopes", reader);
         let allowed_origins = reader.many("allowed_origins", values::web_origin);
         let allowed_hosts = reader.many("allowed_hosts", values::host);
-        let tools = self.tools(reader);
         let policy = policy::read(reader);
         let stream_expiry = policy::stream_expiry(reader);
         let identity_headers = reader.one("identity_headers", values::identity_headers);
@@ -223,7 +220,6 @@ impl ResourceReader<'_> {
             required_scopes,
             allowed_origins,
             allowed_hosts,
-            tools,
             policy: policy?,
             stream_expiry: stream_expiry?,
             identity_headers: identity_headers?,
@@ -232,35 +228,6 @@ impl ResourceReader<'_> {
                 response: response?,
             },
         })
-    }
-
-    fn tools(&self, reader: &mut Reader<'_>) -> Tools {
-        let mut rules = BTreeMap::new();
-        for (tool, given) in &self.section.tools {
-            let items = match &given.words {
-                // An empty list says something here: a good token is enough.
-                Words::Many(items) if items.is_empty() => Vec::new(),
-                words => items_of(words),
-            };
-            let items: Vec<String> = items
-                .into_iter()
-                .filter_map(|item| reader.mistakes.unless(given, item))
-                .collect();
-            reader.record(&given.setting, &items.join(" "), &given.origin);
-            let scopes = items.iter().filter_map(|item| {
-                let scope = Scope::new(item).map_err(|error| (item.clone(), error));
-                reader.mistakes.unless(given, scope)
-            });
-            let scopes: ScopeSet = scopes.collect();
-            rules.insert(tool.clone(), scopes);
-        }
-        let unlisted = reader
-            .one("unlisted_tools", values::unlisted_tools)
-            .unwrap_or_default();
-        Tools {
-            scopes: rules,
-            unlisted,
-        }
     }
 }
 
@@ -278,8 +245,7 @@ struct Dressing {
     required_scopes: ScopeSet,
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
-    tools: Tools,
-    policy: PolicySettings,
+    policy: policy::Read,
     stream_expiry: StreamExpiry,
     identity_headers: super::IdentityHeaders,
     timeouts: UpstreamTimeouts,
@@ -292,8 +258,8 @@ impl Dressing {
         resource.required_scopes = self.required_scopes;
         resource.allowed_origins = self.allowed_origins;
         resource.allowed_hosts.extend(self.allowed_hosts);
-        resource.tools = self.tools;
-        resource.policy = self.policy;
+        resource.tools = self.policy.tools;
+        resource.policy = self.policy.settings;
         resource.stream_expiry = self.stream_expiry;
         resource.identity_headers = self.identity_headers;
         resource.timeouts = self.timeouts;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::given::Given;
+use super::{given::Given, policy::TablesGiven};
 
 /// What was given for the gate, for one resource or for one issuer.
 #[derive(Debug, Clone, Default)]
@@ -11,8 +11,8 @@ pub(super) struct Section {
     pub(super) place: String,
     /// Key → what was given with the highest precedence.
     pub(super) values: BTreeMap<&'static str, Given>,
-    /// MCP tool name → the scopes given for it; a resource's only.
-    pub(super) tools: Vec<(String, Given)>,
+    /// Who may do what; a resource's only.
+    pub(super) tables: TablesGiven,
     /// The issuers given one by one; a resource's only.
     pub(super) issuers: Vec<Section>,
 }

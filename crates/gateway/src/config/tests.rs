@@ -4,6 +4,7 @@ mod introspection;
 mod issuer;
 mod outbound;
 mod policy;
+mod rules;
 mod sources;
 
 use std::fs;

@@ -5,8 +5,8 @@ use std::{convert::Infallible, sync::Arc};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use oauthgate_core::{Requirement, SettingError, UserContext};
-use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer, SessionBindingLayer, Unlisted};
+use oauthgate_core::{SettingError, UserContext};
+use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
 use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
@@ -16,7 +16,7 @@ use super::{
     request_body::RequestBody,
 };
 use crate::{
-    config::{ResourceSettings, UnlistedTools},
+    config::ResourceSettings,
     proxy::admission::{HostRules, OriginRules},
     telemetry::{access::Passage, expired_streams::ExpiredStreams},
 };
@@ -99,9 +99,12 @@ fn handler(
     shared: Shared,
     upstream: Upstream,
 ) -> Handler {
-    let tools = PolicyLayer::new(tool_policy(settings), provider.resource()).without_refusal_log();
+    let tools = PolicyLayer::new(settings.policy(), provider.resource())
+        .max_body_bytes(settings.policy.max_message_bytes)
+        .max_list_bytes(settings.policy.max_list_bytes)
+        .without_refusal_log();
     let resource_server = ResourceServerLayer::new(provider)
-        .require(Requirement::scopes(settings.required_scopes.clone()))
+        .require(settings.requirement())
         .without_metadata_route()
         .refused_token_budget(shared.budget)
         .strip_authorization()
@@ -126,27 +129,4 @@ fn note_caller<B>(request: Request<B>) -> Request<B> {
         passage.authenticated(user);
     }
     request
-}
-
-fn tool_policy(settings: &ResourceSettings) -> Policy {
-    let tools = &settings.tools;
-    if tools.is_empty() {
-        return Policy::new();
-    }
-    let unlisted = match tools.unlisted {
-        UnlistedTools::Refuse => Unlisted::Refuse,
-        UnlistedTools::Allow => Unlisted::Allow(Requirement::authenticated()),
-    };
-    let rules = tools
-        .scopes
-        .iter()
-        // One challenge names all that the operation needs: some clients ask for nothing else then.
-        .map(|(name, scopes)| {
-            let all = scopes.union(&settings.required_scopes);
-            (name.clone(), Requirement::scopes(all))
-        });
-    rules.fold(
-        Policy::new().unlisted(unlisted),
-        |policy, (name, requirement)| policy.tool(name, requirement),
-    )
 }

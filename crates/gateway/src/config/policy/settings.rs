@@ -2,18 +2,24 @@
 
 use std::path::PathBuf;
 
-use oauthgate_core::SettingError;
+use oauthgate_core::{ScopeHierarchy, SettingError};
+use oauthgate_mcp::policy::{ListFilter, Rule, StepUp};
 use oauthgate_remote::env::{SettingReader, Words};
 use oauthgate_tower::StreamExpiry;
 
-use crate::config::{file::setting, given::Origin, reader::Reader, values};
+use super::{TablesGiven, compile, shown, source, tools, words};
+use crate::config::{file::setting, reader::Reader, settings::Tools, values};
 
 /// How a resource's policy works, beside its rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PolicySettings {
     /// Where the rules stand, when not beside the resource; `OAUTHGATE_POLICY_FILE`.
     pub file: Option<PathBuf>,
+    /// Who may do what, in the order in which they are asked.
+    pub rules: Vec<Rule>,
+    /// Which scopes imply which, also for the scopes that every request needs.
+    pub scope_hierarchy: ScopeHierarchy,
     /// Which items of a list a caller sees; `OAUTHGATE_LIST_FILTER`.
     pub list_filter: ListFilter,
     /// What a challenge for more scopes names; `OAUTHGATE_STEP_UP`.
@@ -31,6 +37,8 @@ impl Default for PolicySettings {
     fn default() -> Self {
         Self {
             file: None,
+            rules: Vec::new(),
+            scope_hierarchy: ScopeHierarchy::default(),
             list_filter: ListFilter::default(),
             step_up: StepUp::default(),
             max_message_bytes: MESSAGE,
@@ -39,59 +47,53 @@ impl Default for PolicySettings {
     }
 }
 
-/// Which items of `tools/list` and its kin a caller sees.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ListFilter {
-    /// What this caller may use now.
-    #[default]
-    Callable,
-    /// Also what more scopes, or a login, would open.
-    Reachable,
-    /// Everything.
-    Off,
+/// The policy of a resource.
+pub(in crate::config) struct Read {
+    pub(in crate::config) tools: Tools,
+    pub(in crate::config) settings: PolicySettings,
 }
 
-/// What a challenge for more scopes names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StepUp {
-    /// The scopes that the operation needs.
-    #[default]
-    Needed,
-    /// Also the caller's own, for clients that ask for nothing else than what the challenge names.
-    Cumulative,
-}
-
-/// The policy's settings; `None` when one has a mistake.
-pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<PolicySettings> {
-    let is_given = reader.section.values.contains_key("policy_file");
-    let file = policy_file(reader);
+/// What a resource's section says about its policy; `None` when there is a mistake.
+pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Read> {
     let list_filter = reader.one("list_filter", list_filter);
     let step_up = reader.one("step_up", step_up);
     let max_message_bytes = bytes("max_message_bytes", reader);
     let max_list_bytes = bytes("max_list_bytes", reader);
-    (file.is_some() || !is_given).then_some(())?;
-    Some(PolicySettings {
-        file,
-        list_filter: list_filter?,
-        step_up: step_up?,
-        max_message_bytes: max_message_bytes?,
-        max_list_bytes: max_list_bytes?,
+    let (section, file) = source::section(reader)?;
+    let mut reader = reader.on(&section);
+    let tables = &section.tables;
+    let rules = compile::rules(&tables.rules, reader.mistakes);
+    let scope_hierarchy = words::hierarchy(&tables.hierarchy, reader.mistakes);
+    record(&mut reader, tables);
+    let tools = tools::read(&mut reader);
+    if !tables.rules.is_empty() {
+        let (text, origin) = shown::OTHERWISE;
+        reader.record_whole("rule.otherwise", text.to_owned(), &origin);
+    }
+    Some(Read {
+        tools,
+        settings: PolicySettings {
+            file,
+            rules: rules?,
+            scope_hierarchy: scope_hierarchy?,
+            list_filter: list_filter?,
+            step_up: step_up?,
+            max_message_bytes: max_message_bytes?,
+            max_list_bytes: max_list_bytes?,
+        },
     })
 }
 
-/// A path in the configuration file is relative to that file, as the other files that it names.
-fn policy_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
-    let beside = match reader.section.values.get("policy_file") {
-        Some(given) => match &given.origin {
-            Origin::File { path, .. } => path.parent().map(PathBuf::from),
-            _ => None,
-        },
-        None => None,
-    };
-    let path = reader.one("policy_file", values::text)?;
-    Some(beside.unwrap_or_default().join(path))
+/// The rules in the order in which they are asked, each with its line.
+fn record(reader: &mut Reader<'_>, tables: &TablesGiven) {
+    for (scope, given) in &tables.hierarchy {
+        let scope = format!("scope_hierarchy.{}", scope.escape_debug());
+        reader.record(&scope, &compile::text_of(given), &given.origin);
+    }
+    for (position, rule) in tables.rules.iter().enumerate() {
+        let name = format!("rule.{}", shown::name(rule, position + 1).escape_debug());
+        reader.record_whole(&name, shown::sentence(rule), &rule.origin);
+    }
 }
 
 fn bytes(key: &'static str, reader: &mut Reader<'_>) -> Option<usize> {

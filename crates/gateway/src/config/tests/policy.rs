@@ -1,11 +1,11 @@
 //! The policy's settings.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use rstest::rstest;
 
 use super::Setup;
-use crate::config::{Loaded, PolicySettings, StreamExpiry, effective};
+use crate::config::{Loaded, PolicySettings, StreamExpiry, UnlistedTools, effective};
 
 fn policy(loaded: &Loaded) -> &PolicySettings {
     &loaded.settings.resources[0].policy
@@ -14,7 +14,8 @@ fn policy(loaded: &Loaded) -> &PolicySettings {
 #[test]
 fn without_a_word_lists_show_what_may_be_called_and_streams_end_with_their_token() {
     let loaded = Setup::new(&[]).load();
-    assert_eq!(policy(&loaded), &PolicySettings::default());
+    let shown = |policy: &PolicySettings| format!("{policy:?}");
+    assert_eq!(shown(policy(&loaded)), shown(&PolicySettings::default()));
     let grace = Duration::from_secs(5);
     let resource = &loaded.settings.resources[0];
     assert_eq!(resource.stream_expiry, StreamExpiry::Close { grace });
@@ -101,8 +102,60 @@ audience = "https://mcp.example.com/mcp"
 fn a_policy_file_is_looked_for_beside_the_file_that_names_it() {
     let setup = Setup::of_file(&format!("{RESOURCE}policy_file = \"rules.toml\""));
     let beside = setup.directory.path().join("rules.toml");
-    assert_eq!(policy(&setup.load()).file.as_ref(), Some(&beside));
+    let rules = "unlisted_tools = \"allow\"\n[[rule]]\ntools = [\"a\"]\n[tools]\nb = [\"x\"]\n[scope_hierarchy]\nx = [\"y\"]\n";
+    fs::write(&beside, rules).unwrap();
     let named = beside.to_str().unwrap();
-    let loaded = Setup::new(&[("OAUTHGATE_POLICY_FILE", named)]).load();
-    assert_eq!(policy(&loaded).file.as_ref(), Some(&beside));
+    let by_environment = Setup::new(&[("OAUTHGATE_POLICY_FILE", named)]);
+    for loaded in [setup.load(), by_environment.load()] {
+        let policy = policy(&loaded);
+        assert_eq!(policy.file.as_ref(), Some(&beside));
+        assert_eq!(policy.rules.len(), 1);
+        assert!(!policy.scope_hierarchy.is_empty());
+        let tools = &loaded.settings.resources[0].tools;
+        assert!(tools.scopes.contains_key("b") && tools.unlisted == UnlistedTools::Allow);
+        let shown = effective::table(&loaded.effective);
+        let line = format!("{named}:2");
+        assert!(shown.contains(&line), "{shown}");
+    }
+}
+
+#[rstest]
+#[case::missing(None, "cannot be read")]
+#[case::no_toml(Some("[[rule]"), "rules.toml:1: not TOML")]
+#[case::other_keys(Some("rules = 1"), "`rule`, if that is what you mean")]
+#[case::other_settings(Some("listen = 1"), "nothing else in a policy file")]
+#[case::rule(Some("[[rule]]\ntools = 1"), "rules.toml:2: rule.tools")]
+#[case::tools(Some("[tools]\na = 1.5"), "rules.toml:2: tools.a")]
+#[case::unlisted(Some("unlisted_tools = \"a\""), "rules.toml:1: unlisted_tools")]
+fn h7_a_mistake_in_a_policy_file_is_told_with_its_line(
+    #[case] text: Option<&str>,
+    #[case] expected: &str,
+) {
+    let setup = Setup::of_file(&format!("{RESOURCE}policy_file = \"rules.toml\""));
+    if let Some(text) = text {
+        fs::write(setup.directory.path().join("rules.toml"), text).unwrap();
+    }
+    let report = setup.report();
+    assert!(
+        report.starts_with("1 mistake") && report.contains(expected),
+        "{report}"
+    );
+}
+
+#[test]
+fn rules_have_one_place() {
+    let setup = Setup::of_file(&format!(
+        "{RESOURCE}policy_file = \"rules.toml\"\nunlisted_tools = \"allow\"\n[resource.tools]\na = []\n[[resource.rule]]\ntools = [\"a\"]\n[resource.scope_hierarchy]\nx = [\"y\"]\n"
+    ));
+    fs::write(setup.directory.path().join("rules.toml"), "").unwrap();
+    let report = setup.report();
+    assert!(report.starts_with("4 mistake"), "{report}");
+    for line in [
+        "8: unlisted_tools",
+        "9: tools",
+        "11: rule",
+        "13: scope_hierarchy",
+    ] {
+        assert!(report.contains(line), "no {line} in {report}");
+    }
 }
