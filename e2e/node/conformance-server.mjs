@@ -2,7 +2,7 @@
 //
 // It offers the tools, resources and prompts whose names the suite's scenarios ask for, in both
 // protocol eras: 2026-07-28 without sessions, and up to 2025-11-25 with sessions, SSE, a GET stream
-// and resumable events. Prints `{"ready":true,"url":…}` once it listens; the port is chosen by the system.
+// and resumable events. With CARELESS=1 it validates no header that mirrors the body. Prints `{"ready":true,"url":…}` once it listens; the port is chosen by the system.
 
 import { createServer } from 'node:http';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -328,6 +328,15 @@ async function readJson(req) {
   }
 }
 
+/** What a server sees that believes the body and never looks at the headers which mirror it. */
+function believe(req, { method, params }) {
+  const encoded = (value) => (value === undefined ? undefined : `=?base64?${Buffer.from(String(value)).toString('base64')}?=`);
+  const mirrored = { 'mcp-method': method, 'mcp-name': encoded(params?.name ?? params?.uri) };
+  if (params?.name === 'test_header_mirror') mirrored['mcp-param-region'] = encoded(params.arguments?.region);
+  for (const name of Object.keys(req.headers)) if (/^mcp-(method|name|param-.*)$/.test(name)) delete req.headers[name];
+  for (const [name, value] of Object.entries(mirrored)) if (value !== undefined) req.headers[name] = value;
+}
+
 const modern = createMcpHandler((ctx) => makeServer(ctx, () => modern.notify), { legacy: 'reject' });
 const serveModern = toNodeHandler(modern);
 const hostIsLocal = localhostHostValidation();
@@ -338,6 +347,7 @@ const http = createServer(async (req, res) => {
   if (new URL(req.url, 'http://localhost').pathname !== '/mcp') return res.writeHead(404).end();
   try {
     const body = req.method === 'POST' ? await readJson(req) : undefined;
+    if (process.env.CARELESS && body?.method !== undefined) believe(req, body);
     const legacy = await isLegacyRequest(await toWebRequest(req, body), body);
     await (legacy ? serveLegacy(req, res, body) : serveModern(req, res, body));
   } catch (error) {

@@ -49,12 +49,18 @@ impl Upstream {
 
     /// npm `@modelcontextprotocol/server`, revision 2026-07-28, without sessions.
     pub async fn typescript() -> Self {
-        Self::from_script("@modelcontextprotocol/server", "server-2026.mjs").await
+        Self::from_script("@modelcontextprotocol/server", "server-2026.mjs", &[]).await
     }
 
     /// The server that the conformance suite grades.
     pub async fn conformance() -> Self {
-        Self::from_script("conformance server", "conformance-server.mjs").await
+        Self::from_script("conformance server", "conformance-server.mjs", &[]).await
+    }
+
+    /// The same, but it never looks at the headers that mirror the body.
+    pub async fn careless() -> Self {
+        let careless = [("CARELESS", "1")];
+        Self::from_script("careless server", "conformance-server.mjs", &careless).await
     }
 
     /// PyPI `mcp`, revision 2026-07-28.
@@ -75,9 +81,11 @@ impl Upstream {
         }
     }
 
-    async fn from_script(name: &'static str, script: &str) -> Self {
+    async fn from_script(name: &'static str, script: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(node().path());
-        command.arg(node_script(script).path());
+        command
+            .arg(node_script(script).path())
+            .envs(environment.iter().copied());
         let mut process = Process::start(name, command);
         let ready = process.until_ready_line().await;
         let url = ready["url"]
