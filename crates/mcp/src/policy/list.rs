@@ -51,11 +51,12 @@ impl Policy {
         mut operation: Operation,
         caller: Option<&Caller<'_>>,
     ) -> bool {
-        self.rules.iter().any(|entry| {
-            let is_named = !entry.witnesses.is_empty()
-                && entry.rule.subject.standing(&Seen::new(&operation)) == Standing::Named;
-            is_named
-                && entry.witnesses.iter().any(|witness| {
+        let entries = self.rules.iter().zip(&self.derived().witnesses);
+        let mut entries = entries.filter(|(_, witnesses)| !witnesses.is_empty());
+        entries.any(|(entry, witnesses)| {
+            let standing = entry.rule.subject.standing(&Seen::new(&operation));
+            standing == Standing::Named
+                && witnesses.iter().any(|witness| {
                     operation.arguments = witness.clone();
                     self.opens(&operation, caller)
                 })
@@ -72,24 +73,23 @@ fn use_of(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// For each rule that allows under conditions, some arguments that meet them.
-pub(super) fn find_witnesses(rules: &mut [Entry], wanted: &Wanted) {
-    let mut listed: BTreeMap<String, Vec<Scalar>> = BTreeMap::new();
+/// For each rule, if it allows under conditions, some arguments that meet them.
+pub(super) fn witnesses(rules: &[Entry], wanted: &Wanted) -> Vec<Vec<Arguments>> {
+    let mut listed: BTreeMap<&str, Vec<Scalar>> = BTreeMap::new();
     for condition in rules.iter().flat_map(|entry| &entry.rule.conditions) {
-        let values = listed.entry(condition.pointer().to_owned()).or_default();
+        let values = listed.entry(condition.pointer()).or_default();
         values.extend_from_slice(condition.values());
     }
-    for entry in rules {
-        entry.witnesses = match entry.rule.forbids() || entry.rule.conditions.is_empty() {
-            true => Vec::new(),
-            false => witnesses(&entry.rule.conditions, &listed, wanted),
-        };
-    }
+    let witnesses = |entry: &Entry| match entry.rule.forbids() || entry.rule.conditions.is_empty() {
+        true => Vec::new(),
+        false => meeting(&entry.rule.conditions, &listed, wanted),
+    };
+    rules.iter().map(witnesses).collect()
 }
 
-fn witnesses(
+fn meeting(
     conditions: &[Condition],
-    listed: &BTreeMap<String, Vec<Scalar>>,
+    listed: &BTreeMap<&str, Vec<Scalar>>,
     wanted: &Wanted,
 ) -> Vec<Arguments> {
     let mut pointers: Vec<&str> = conditions.iter().map(Condition::pointer).collect();

@@ -51,7 +51,7 @@ mod uri;
 mod verdict;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use oauthgate_core::{Caller, Requirement, ScopeHierarchy};
 
@@ -80,7 +80,7 @@ pub struct Policy {
     hierarchy: ScopeHierarchy,
     list_filter: ListFilter,
     step_up: StepUp,
-    wanted: Wanted,
+    derived: OnceLock<Derived>,
 }
 
 /// A rule in its place.
@@ -88,8 +88,14 @@ pub struct Policy {
 struct Entry {
     name: RuleName,
     rule: Rule,
-    /// Arguments that meet all of its conditions.
-    witnesses: Vec<Arguments>,
+}
+
+/// What follows from all rules together; worked out once, when all are there.
+#[derive(Debug, Clone)]
+struct Derived {
+    wanted: Wanted,
+    /// For each rule, arguments that meet all of its conditions.
+    witnesses: Vec<Vec<Arguments>>,
 }
 
 /// What a tool needs that is listed by its name.
@@ -106,17 +112,18 @@ impl Policy {
     }
 
     /// One more rule, behind those that are there.
-    pub fn rule(mut self, rule: Rule) -> Self {
+    pub fn rule(mut self, mut rule: Rule) -> Self {
+        for requirement in rule.effect.requirements_mut() {
+            *requirement = requirement.clone().under(self.hierarchy.clone());
+        }
         let number = self.rules.len().saturating_add(1);
         let name = rule
             .name()
             .map_or_else(|| format!("#{number}"), str::to_owned);
-        self.rules.push(Entry {
-            name: RuleName::new(name),
-            rule,
-            witnesses: Vec::new(),
-        });
-        self.settled()
+        let name = RuleName::new(name);
+        self.rules.push(Entry { name, rule });
+        self.derived = OnceLock::new();
+        self
     }
 
     /// The tool of this name needs all of this, if no rule is about it; said again for the same name, it
@@ -124,20 +131,35 @@ impl Policy {
     pub fn tool(mut self, name: impl Into<String>, requirement: Requirement) -> Self {
         let tool = name.into();
         let name = RuleName::new(format!("tools.{tool}"));
+        let requirement = requirement.under(self.hierarchy.clone());
         self.tools.insert(tool, Listed { name, requirement });
-        self.settled()
+        self
     }
 
     /// What happens to all other tools that no rule is about; setting it is a rule in itself.
     pub fn unlisted(mut self, unlisted: Unlisted) -> Self {
+        let unlisted = unlisted.under(&self.hierarchy);
         self.unlisted = Some((RuleName::new("unlisted_tools"), unlisted));
-        self.settled()
+        self
     }
 
-    /// Which scopes imply which, for all rules, whatever hierarchy their requirements came with.
+    /// Which scopes imply which, for all rules, whatever hierarchy their requirements came with. The
+    /// resource's own requirement is to be put [`Requirement::under`] it too.
     pub fn scope_hierarchy(mut self, hierarchy: ScopeHierarchy) -> Self {
+        let rules = self.rules.iter_mut();
+        let requirements = rules.flat_map(|entry| entry.rule.effect.requirements_mut());
+        let listed = self
+            .tools
+            .values_mut()
+            .map(|listed| &mut listed.requirement);
+        for requirement in requirements.chain(listed) {
+            *requirement = requirement.clone().under(hierarchy.clone());
+        }
+        self.unlisted = self
+            .unlisted
+            .map(|(name, unlisted)| (name, unlisted.under(&hierarchy)));
         self.hierarchy = hierarchy;
-        self.settled()
+        self
     }
 
     /// Which items of a list are shown.
@@ -167,7 +189,7 @@ impl Policy {
     /// The arguments that its rules ask for; a message is to be read with them.
     #[must_use]
     pub fn wanted(&self) -> &Wanted {
-        &self.wanted
+        &self.derived().wanted
     }
 
     /// Which items of a list are shown.
@@ -197,25 +219,13 @@ impl Policy {
         verdict::examination(&ruling, operation, caller, &self.hierarchy)
     }
 
-    /// What follows from the rules together, anew after each change of them.
-    fn settled(mut self) -> Self {
-        let rules = self.rules.iter_mut();
-        let requirements = rules.flat_map(|entry| entry.rule.effect.requirements_mut());
-        let listed = self
-            .tools
-            .values_mut()
-            .map(|listed| &mut listed.requirement);
-        let unlisted = match &mut self.unlisted {
-            Some((_, Unlisted::Allow(requirement))) => Some(requirement),
-            _ => None,
-        };
-        for requirement in requirements.chain(listed).chain(unlisted) {
-            *requirement = requirement.clone().under(self.hierarchy.clone());
-        }
-        let conditions = self.rules.iter().flat_map(|entry| &entry.rule.conditions);
-        // Each condition checked its own pointer.
-        self.wanted = Wanted::at(conditions.map(Condition::pointer)).unwrap_or_default();
-        list::find_witnesses(&mut self.rules, &self.wanted);
-        self
+    fn derived(&self) -> &Derived {
+        self.derived.get_or_init(|| {
+            let conditions = self.rules.iter().flat_map(|entry| &entry.rule.conditions);
+            // Each condition checked its own pointer.
+            let wanted = Wanted::at(conditions.map(Condition::pointer)).unwrap_or_default();
+            let witnesses = list::witnesses(&self.rules, &wanted);
+            Derived { wanted, witnesses }
+        })
     }
 }

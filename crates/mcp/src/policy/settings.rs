@@ -1,6 +1,6 @@
 //! What a policy is told besides its rules.
 
-use oauthgate_core::Requirement;
+use oauthgate_core::{Requirement, ScopeHierarchy};
 
 /// What happens to a tool that no rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,15 @@ pub enum Unlisted {
     Refuse,
     /// It needs this; [`Requirement::authenticated`] lets every caller with a good token use it.
     Allow(Requirement),
+}
+
+impl Unlisted {
+    pub(super) fn under(self, hierarchy: &ScopeHierarchy) -> Self {
+        match self {
+            Self::Refuse => Self::Refuse,
+            Self::Allow(requirement) => Self::Allow(requirement.under(hierarchy.clone())),
+        }
+    }
 }
 
 /// Which items of a list its reader is shown.

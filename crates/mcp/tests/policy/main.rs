@@ -9,3 +9,4 @@ mod headers;
 mod lists;
 mod properties;
 mod revisions;
+mod rules;
