@@ -11,9 +11,13 @@ mod standard;
 mod value;
 mod version;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
-use crate::{Payload, jsonrpc::Flaw};
+use crate::{
+    Payload,
+    jsonrpc::Flaw,
+    revision::{METHOD, NAME, PROTOCOL_VERSION},
+};
 
 pub use alone::HeadersDoNotTell;
 pub use parameters::{Parameter, ParameterHeaders, ParameterType};
@@ -21,6 +25,8 @@ pub use parameters::{Parameter, ParameterHeaders, ParameterType};
 /// What disagrees; for the operator and, being fixed text, for the client too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Mismatch {
+    #[error("a header of MCP is spelt with underscores")]
+    Underscores,
     #[error("MCP-Protocol-Version occurs twice or holds characters that a header may not")]
     UnreadableVersion,
     #[error("MCP-Protocol-Version differs from the version in the body")]
@@ -67,6 +73,7 @@ impl From<Mismatch> for Objection {
 
 /// Of a request without a body: whether its revision is one of ours.
 pub(crate) fn agree_without_body(headers: &HeaderMap) -> Result<(), Objection> {
+    refuse_underscores(headers)?;
     version::of(headers).map(drop)
 }
 
@@ -78,8 +85,22 @@ pub(crate) fn agree(
     body: &[u8],
     parameters: &ParameterHeaders,
 ) -> Result<(), Objection> {
+    refuse_underscores(headers)?;
     let revision = version::agree(headers, payload)?;
     standard::agree(headers, payload, revision)?;
     parameters.agree(headers, payload, body, revision)?;
     Ok(())
+}
+
+/// Servers that hand headers on as variables (CGI, WSGI) take `Mcp_Name` for `Mcp-Name`.
+fn refuse_underscores(headers: &HeaderMap) -> Result<(), Mismatch> {
+    let known = [PROTOCOL_VERSION, METHOD, NAME];
+    let is_taken_for_one = |name: &HeaderName| {
+        let name = name.as_str();
+        name.contains('_') && known.iter().any(|known| *known == *name.replace('_', "-"))
+    };
+    match headers.keys().any(is_taken_for_one) {
+        true => Err(Mismatch::Underscores),
+        false => Ok(()),
+    }
 }

@@ -45,19 +45,8 @@ pub enum Argument<'a> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Arguments {
     found: Vec<(Arc<str>, Found)>,
-    others: Others,
-}
-
-/// What is known of pointers at which nothing was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Others {
-    /// There is nothing.
-    #[default]
-    Absent,
-    /// They may be anything.
-    Unknown,
-    /// They may be anything, and somebody is about to use them.
-    Undecidable,
+    /// Whether there may be more than was found.
+    incomplete: bool,
 }
 
 /// What was found at a pointer.
@@ -68,21 +57,13 @@ pub(super) enum Found {
 }
 
 impl Arguments {
-    /// Those of an item in a list, which nobody has called yet: they may become anything.
+    /// Those of an item in a list, which nobody has called yet, and those of a call that nobody read: they may
+    /// be anything.
     #[must_use]
     pub fn unknown() -> Self {
         Self {
             found: Vec::new(),
-            others: Others::Unknown,
-        }
-    }
-
-    /// Those of a call that nobody read: each counts against the caller, as [`Argument::OtherType`].
-    #[must_use]
-    pub fn undecidable() -> Self {
-        Self {
-            found: Vec::new(),
-            others: Others::Undecidable,
+            incomplete: true,
         }
     }
 
@@ -115,11 +96,8 @@ impl Arguments {
         match self.found.iter().find(|(found, _)| **found == *pointer) {
             Some((_, Found::Scalar(scalar))) => Argument::Scalar(scalar),
             Some((_, Found::OtherType)) => Argument::OtherType,
-            None => match self.others {
-                Others::Absent => Argument::Absent,
-                Others::Unknown => Argument::Unknown,
-                Others::Undecidable => Argument::OtherType,
-            },
+            None if self.incomplete => Argument::Unknown,
+            None => Argument::Absent,
         }
     }
 }

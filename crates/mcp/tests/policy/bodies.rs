@@ -1,5 +1,7 @@
 //! Which bodies can be decided on, and that they pass unchanged.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -65,6 +67,8 @@ async fn reads_nothing_where_there_are_no_rules() {
 #[case("application/json; charset=utf-8")]
 #[case("application/json;charset=\"UTF-8\"")]
 #[case("application/json; profile=x")]
+#[case("application/json;")]
+#[case("  application/json  ; charset = utf-8")]
 #[tokio::test]
 async fn reads_plain_json(#[case] media_type: &str) {
     let server = Server::with(policy());
@@ -91,6 +95,20 @@ async fn reads_plain_json(#[case] media_type: &str) {
 #[case("content-encoding", "gzip")]
 #[case("content-encoding", "identity, br")]
 #[case("content-encoding", "")]
+#[case("content-encoding", "deflate")]
+#[case("content-type", "application/json; charset=utf-8; charset=utf-16")]
+#[case("content-type", "application/json; charset*=utf-8''utf-16")]
+#[case("content-type", "application/json; charset")]
+#[case("content-type", "application/json; profile=\"x;charset=utf-16\"")]
+#[case("content-type", "application/json; a=b, text/plain")]
+#[case("content-type", "application/vnd.example+json")]
+#[case("content-type", "application/json-rpc")]
+#[case("content-type", "text/json")]
+#[case("content-type", "multipart/mixed; boundary=x")]
+#[case("content-type", "multipart/form-data; boundary=application/json")]
+#[case("transfer-encoding", "gzip, chunked")]
+#[case("transfer-encoding", "identity")]
+#[case("transfer-encoding", "chunked, chunked")]
 #[tokio::test]
 async fn f22_refuses_a_body_that_it_cannot_read(#[case] name: &str, #[case] value: &str) {
     let server = Server::with(policy());
@@ -180,6 +198,45 @@ async fn f22_finds_a_tool_behind_two_megabytes_of_padding() {
         server.ask(post(body, "read-write")).await.status(),
         StatusCode::OK
     );
+}
+
+#[tokio::test]
+async fn f22_reads_a_body_that_is_not_coded() {
+    let server = Server::with(policy());
+    for (name, value) in [
+        ("content-encoding", "identity"),
+        ("transfer-encoding", "chunked"),
+    ] {
+        assert_eq!(
+            server.ask(with_header(name, value)).await.status(),
+            StatusCode::OK
+        );
+    }
+}
+
+/// A body without end that comes at this pace.
+fn trickling(pace: Duration) -> Body {
+    Body::from_stream(futures_util::stream::unfold((), move |()| async move {
+        tokio::time::sleep(pace).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn f21_waits_for_a_slow_body_only_so_long() {
+    let patient = Server::with(policy());
+    let hasty = Server::behind(
+        PolicyLayer::new(policy(), &resource()).body_read_timeout(Duration::from_secs(2)),
+    );
+    for (server, patience) in [(patient, 30), (hasty, 2)] {
+        let start = tokio::time::Instant::now();
+        let answered = server
+            .ask(post(trickling(Duration::from_millis(900)), "read"))
+            .await;
+        assert_eq!(answered.reason(), Some(Reason::UnreadableBody));
+        assert_eq!(start.elapsed().as_secs(), patience);
+        assert!(server.received().is_empty());
+    }
 }
 
 #[tokio::test]

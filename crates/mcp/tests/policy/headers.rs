@@ -31,6 +31,9 @@ async fn row_39_row_42_let_a_true_mirror_pass(#[case] headers: &[(&'static str, 
 #[case(&[("mcp-name", "=?base64?d3JpdGU=?=")])]
 #[case(&[("mcp-method", "tools/list")])]
 #[case(&[("mcp-name", "open"), ("mcp-name", "open")])]
+#[case(&[("mcp_name", "write")])]
+#[case(&[("mcp-method", "tools/call"), ("mcp_method", "tools/call")])]
+#[case(&[("mcp-protocol_version", "2026-07-28")])]
 #[case(&[("mcp-protocol-version", "2026-07-28")])]
 #[tokio::test]
 async fn f23_row_40_row_43_answer_a_false_mirror_as_the_specification_says(

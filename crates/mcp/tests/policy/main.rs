@@ -1,5 +1,6 @@
 //! The policy as its users see it: an MCP server behind both layers, requests in, responses out.
 
+mod node;
 mod support;
 
 mod bodies;
@@ -8,5 +9,6 @@ mod farewell;
 mod headers;
 mod lists;
 mod properties;
+mod readers;
 mod revisions;
 mod rules;

@@ -1,135 +1,16 @@
 //! A refused tool never reaches the server, however the message is written and however the server reads it.
 
-use std::fmt;
-
 use http::StatusCode;
 use proptest::prelude::*;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::*;
+use crate::{
+    node::{Node, Reader},
+    support::*,
+};
 
-/// A JSON value as written: members in order, doubles included.
-#[derive(Debug)]
-enum Node {
-    Object(Vec<(String, Node)>),
-    Array(Vec<Node>),
-    Text(String),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct AsWritten;
-
-        impl<'de> Visitor<'de> for AsWritten {
-            type Value = Node;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Node::Object(members))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = seq.next_element()? {
-                    elements.push(element);
-                }
-                Ok(Node::Array(elements))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-                Ok(Node::Text(text.to_owned()))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-                Ok(Node::Other)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-                Ok(Node::Other)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-                Ok(Node::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-                Ok(Node::Other)
-            }
-
-            fn visit_unit<E>(self) -> Result<Node, E> {
-                Ok(Node::Other)
-            }
-        }
-
-        reader.deserialize_any(AsWritten)
-    }
-}
-
-/// How a server might read: which of two members counts, and whether case does.
-#[derive(Debug, Clone, Copy)]
-struct Reader {
-    first_wins: bool,
-    ignores_case: bool,
-}
-
+/// What servers do with a message.
 impl Reader {
-    const ALL: [Self; 4] = [
-        Self {
-            first_wins: true,
-            ignores_case: true,
-        },
-        Self {
-            first_wins: true,
-            ignores_case: false,
-        },
-        Self {
-            first_wins: false,
-            ignores_case: true,
-        },
-        Self {
-            first_wins: false,
-            ignores_case: false,
-        },
-    ];
-
-    fn member<'a>(self, node: &'a Node, name: &str) -> Option<&'a Node> {
-        let Node::Object(members) = node else {
-            return None;
-        };
-        let same = |found: &str| {
-            if self.ignores_case {
-                found.eq_ignore_ascii_case(name)
-            } else {
-                found == name
-            }
-        };
-        let mut found = members
-            .iter()
-            .filter(|(found, _)| same(found))
-            .map(|(_, value)| value);
-        if self.first_wins {
-            found.next()
-        } else {
-            found.next_back()
-        }
-    }
-
-    fn text<'a>(self, node: &'a Node, name: &str) -> Option<&'a str> {
-        match self.member(node, name) {
-            Some(Node::Text(text)) => Some(text),
-            _ => None,
-        }
-    }
-
     /// The tools that this reader would run.
     fn calls(self, node: &Node) -> Vec<&str> {
         match node {

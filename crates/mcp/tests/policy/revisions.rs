@@ -1,6 +1,7 @@
 //! No protocol revision, known or not, gets around the policy (catalogue row C19).
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Response, StatusCode};
 use oauthgate_core::Reason;
 use oauthgate_mcp::Revision;
 use rstest::rstest;
@@ -184,5 +185,59 @@ async fn row_51_decides_on_each_request_by_its_own_token() {
     assert_eq!(
         [rich.status(), poor.status(), rich_again.status()],
         [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::OK]
+    );
+}
+
+/// A server that knows the newest revision only says so itself, and is heard.
+#[rstest]
+#[case("GET")]
+#[case("DELETE")]
+#[tokio::test]
+async fn row_45_passes_a_modern_servers_405_untouched(#[case] method: &str) {
+    let server = Server::with(policy()).answering(|| {
+        Response::builder()
+            .status(StatusCode::METHOD_NOT_ALLOWED)
+            .header("allow", "POST")
+            .body(Body::from("only POST"))
+            .unwrap()
+    });
+    let mut request = post("", "read");
+    *request.method_mut() = method.parse().unwrap();
+    let answered = server.ask(request).await;
+    assert_eq!(answered.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        (answered.header("allow"), answered.text()),
+        (Some("POST"), "only POST")
+    );
+}
+
+#[tokio::test]
+async fn row_50_passes_a_modern_servers_word_on_initialize_untouched() {
+    const ERROR: &str = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28"],"requested":"2025-11-25"}}}"#;
+    let server = Server::with(policy()).answering(|| {
+        let mut answer = json(ERROR);
+        *answer.status_mut() = StatusCode::BAD_REQUEST;
+        answer
+    });
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+    let answered = server.ask(post(initialize, "read")).await;
+    assert_eq!(answered.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(answered.text(), ERROR);
+}
+
+#[tokio::test]
+async fn row_37_passes_the_servers_word_on_unknown_methods_untouched() {
+    const ERROR: &str =
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}"#;
+    let server = Server::with(policy()).answering(|| {
+        let mut answer = json(ERROR);
+        *answer.status_mut() = StatusCode::NOT_FOUND;
+        answer
+    });
+    let unknown = r#"{"jsonrpc":"2.0","id":1,"method":"company/deploy"}"#;
+    let answered = server.ask(post(unknown, "read")).await;
+    assert_eq!(
+        (answered.status(), answered.text()),
+        (StatusCode::NOT_FOUND, ERROR)
     );
 }

@@ -71,7 +71,7 @@ impl Parameter {
     pub fn in_schema(schema: &Value) -> Vec<Self> {
         let mut found = Vec::new();
         let mut names = BTreeSet::new();
-        let valid = collect(schema, String::new(), MAX_STEPS, &mut found);
+        let valid = collect(schema, "", MAX_STEPS, &mut found);
         let unique = found
             .iter()
             .all(|parameter: &Self| names.insert(parameter.header.as_str()));
@@ -96,12 +96,12 @@ impl Parameter {
 }
 
 /// Says whether every annotation found keeps the rules.
-fn collect(schema: &Value, pointer: String, steps: usize, found: &mut Vec<Parameter>) -> bool {
+fn collect(schema: &Value, pointer: &str, steps: usize, found: &mut Vec<Parameter>) -> bool {
     let Some(schema) = schema.as_object() else {
         return true;
     };
     if let Some(name) = schema.get("x-mcp-header") {
-        let Some(parameter) = annotated(name, schema, &pointer) else {
+        let Some(parameter) = annotated(name, schema, pointer) else {
             return false;
         };
         found.push(parameter);
@@ -111,7 +111,7 @@ fn collect(schema: &Value, pointer: String, steps: usize, found: &mut Vec<Parame
         let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
         steps > 0
             && pointer.len() <= MAX_POINTER_BYTES
-            && collect(schema, pointer, steps - 1, found)
+            && collect(schema, &pointer, steps - 1, found)
     })
 }
 

@@ -97,7 +97,6 @@ fn a_call_without_arguments_has_none() {
         assert_eq!(operation.arguments.at("/a"), Argument::Absent);
     }
     assert_eq!(Arguments::unknown().at("/a"), Argument::Unknown);
-    assert_eq!(Arguments::undecidable().at("/a"), Argument::OtherType);
 }
 
 #[rstest]

@@ -114,3 +114,6 @@ fn named(
         _ => operation.on(Object::resource(name)),
     })
 }
+
+#[cfg(test)]
+mod tests;
