@@ -12,7 +12,7 @@ use std::{
 use axum::Router;
 use http::request::Parts;
 use oauthgate_core::ScopeSet;
-use oauthgate_mcp::{Policy, PolicyLayer};
+use oauthgate_mcp::{Policy, PolicyLayer, SessionBindingLayer, SessionSecret};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{Requirement, ResourceServerLayer, UserContext};
 use rmcp::{
@@ -119,11 +119,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Arc::new(LocalSessionManager::default()),
         StreamableHttpServerConfig::default(),
     );
+    // A session belongs to whoever opened it, and ends with this program.
+    let sessions = SessionBindingLayer::new(provider.resource(), SessionSecret::random()?);
     let app = Router::new()
         .route_service("/mcp", server.clone())
         // Clients write both, and a redirect would lose the token.
         .route_service("/mcp/", server)
         .layer(PolicyLayer::new(tool_policy()?, provider.resource()))
+        .layer(sessions)
         // Tools see the whole request; the token is not theirs to pass on.
         .layer(ResourceServerLayer::new(provider).strip_authorization());
 

@@ -12,7 +12,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use oauthgate_core::{Denial, PrincipalKind, Reason, UserContext};
 
 pub use super::protected::is_protected;
-use super::{hop_by_hop, protected::is_identity};
+use super::{
+    hop_by_hop,
+    protected::{is_identity, is_of_session},
+};
 use crate::{config::settings::IdentityHeaders, proxy::admission::Authority};
 
 /// The longest value we write; upstreams commonly refuse a head of more than 8 to 16 KiB.
@@ -69,7 +72,10 @@ pub fn to_client(headers: &mut HeaderMap) {
 pub fn strip_trailers(trailers: &mut HeaderMap) {
     hop_by_hop::strip(trailers);
     remove_if(trailers, |name| {
-        is_protected(name) || *name == header::HOST || *name == header::CONTENT_LENGTH
+        is_protected(name)
+            || is_of_session(name)
+            || *name == header::HOST
+            || *name == header::CONTENT_LENGTH
     });
 }
 

@@ -135,6 +135,12 @@ pub fn is_protected(name: &HeaderName) -> bool {
         .any(|names| listed(&name, names))
 }
 
+/// Whether a header, however it is spelled, names a session: it is judged in the head, and nowhere else.
+#[must_use]
+pub fn is_of_session(name: &HeaderName) -> bool {
+    ["mcp-session-id", "last-event-id"].contains(&canonical(name).as_str())
+}
+
 fn listed(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| match known.strip_suffix('-') {
         Some(family) => name

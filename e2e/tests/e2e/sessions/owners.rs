@@ -2,6 +2,7 @@
 
 use oauthgate_e2e::{Gate, GateBuilder, Issuer, Recorder, Upstream};
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use super::wire::{SESSION, Site, Wire, call_echo, heard, last_event_id, token};
 use crate::limit;
@@ -115,6 +116,47 @@ async fn b_resumes_no_stream_of_a() {
     assert!(!own.contains("second"), "in B's own session: {own}");
     let replayed = heard(resume(&ada, &adas, &event).await).await;
     assert!(replayed.contains("second"), "A goes on: {replayed}");
+}
+
+/// The reference server keeps tasks apart by session, so whoever has no session of A has no task of A.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g7_b_neither_reads_nor_cancels_a_task_of_a() {
+    let _turn = limit::turn().await;
+    let site = Site::before(Upstream::everything().await).await;
+    let gate = site.gate().start().await;
+    let wire = Wire::to(&gate);
+    let (ada, bob) = (site.ada(&gate.resource), site.bob(&gate.resource));
+    let (adas, bobs) = (wire.open(&ada).await, wire.open(&bob).await);
+    let begun = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "simulate-research-query", "arguments": { "topic": "gates" }, "task": { "ttl": 60_000 },
+    }});
+    let begun = heard(wire.post(Some(&ada), Some(&adas), &begun).await).await;
+    let task = task_id(&begun);
+    let ask = async |token: &str, session: &str, method: &str| {
+        let asked =
+            json!({ "jsonrpc": "2.0", "id": 2, "method": method, "params": { "taskId": task } });
+        let answer = wire.post(Some(token), Some(session), &asked).await;
+        (answer.status().as_u16(), heard(answer).await)
+    };
+    for method in ["tasks/get", "tasks/result", "tasks/cancel"] {
+        assert_eq!(ask(&bob, &adas, method).await.0, 404, "{method}");
+        let (_, said) = ask(&bob, &bobs, method).await;
+        assert!(said.contains("\"error\""), "in B's own session: {said}");
+    }
+    let (_, listed) = ask(&bob, &bobs, "tasks/list").await;
+    assert!(!listed.contains(&task), "{listed}");
+    let (status, said) = ask(&ada, &adas, "tasks/get").await;
+    assert!(
+        status == 200 && said.contains("\"working\""),
+        "it runs on: {said}"
+    );
+}
+
+/// Out of the first event that has one.
+fn task_id(stream: &str) -> String {
+    let found = stream.split_once("\"taskId\":\"");
+    let (_, rest) = found.unwrap_or_else(|| panic!("no task: {stream}"));
+    rest.split('"').next().unwrap_or_default().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -329,13 +329,16 @@ fn row_47_event_streams_are_not_to_be_held_back(#[case] media_type: &str, #[case
 }
 
 #[test]
-fn f12_trailers_carry_no_identity_either() {
+fn f12_g5_trailers_carry_neither_identity_nor_session() {
     let mut trailers = HeaderMap::new();
     for name in [
         "x-auth-request-user",
         "authorization",
         "host",
         "content-length",
+        "mcp-session-id",
+        "mcp_session_id",
+        "last-event-id",
         "x-checksum",
     ] {
         trailers.insert(name, HeaderValue::from_static("x"));
