@@ -31,12 +31,16 @@ impl Shows for Viewer {
     }
 
     fn shows(&self, kind: ListKind, name: &str) -> bool {
+        let policy = &self.inspector.policy;
+        let caller = self.user.as_ref().map(Caller::from);
+        if kind == ListKind::ResourceTemplates {
+            return policy.shows_template(name, caller.as_ref());
+        }
         let item = Object {
             kind: kind.items(),
             name: name.to_owned(),
         };
-        let caller = self.user.as_ref().map(Caller::from);
-        self.inspector.policy.shows(&item, caller.as_ref())
+        policy.shows(&item, caller.as_ref())
     }
 
     /// Which headers mirror its arguments.

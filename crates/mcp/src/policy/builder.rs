@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     Condition, Pattern, Rule, RuleMistake, RuleMistakes,
+    list::candidates,
     rule::Effect,
     subject::{Subject, WITH_ARGUMENTS, methods_on},
     uri,
@@ -128,6 +129,7 @@ impl RuleBuilder {
         mistakes.note("name", self.check_name());
         let subject = self.subject(&mut mistakes);
         self.check_reach(&subject, &mut mistakes);
+        mistakes.note("arguments", check_conditions(&self.arguments));
         self.check_effect(&mut mistakes);
         let effect = self.effect(&mut mistakes);
         let rule = Rule {
@@ -337,6 +339,31 @@ fn resource(pattern: String) -> Result<Pattern, SettingError> {
         )),
         None => Ok(pattern),
     }
+}
+
+/// Conditions that cannot all hold: of no value of one argument, or of an argument and another one in it.
+fn check_conditions(conditions: &[Condition]) -> Result<(), SettingError> {
+    for one in conditions {
+        let inside = format!("{}/", one.pointer());
+        let here = conditions
+            .iter()
+            .filter(|other| other.pointer() == one.pointer());
+        let here: Vec<_> = here.collect();
+        let is_listed = here.iter().any(|condition| !condition.values().is_empty());
+        let is_torn = conditions
+            .iter()
+            .any(|other| other.pointer().starts_with(&inside));
+        if is_torn || (is_listed && candidates(&here, &[]).is_empty()) {
+            return Err(wrong(
+                format!(
+                    "the conditions on {} cannot hold all together, so that the rule can match nothing",
+                    one.pointer()
+                ),
+                "conditions that one call can meet; alternatives in rules of their own, or as in = [\"dev\", \"stage\"]",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_alternatives(alternatives: &[Requirement], mistakes: &mut Mistakes) {

@@ -10,6 +10,7 @@ use super::{
     condition::Outcome,
     samples,
     subject::{Seen, Standing},
+    template,
 };
 use crate::{Arguments, Object, ObjectKind, Operation, Wanted, jsonrpc::Scalar};
 
@@ -28,6 +29,21 @@ impl Policy {
         }
         let operation = Operation::new(use_of(item.kind)).on(item.clone());
         self.opens(&operation, caller) || self.opens_with_some_arguments(operation, caller)
+    }
+
+    /// Whether the caller, or one without a token, is shown this template of resources: whether it may read
+    /// the template's own text as a URI, or some URI that the template stands for (RFC 6570).
+    #[must_use]
+    pub fn shows_template(&self, template: &str, caller: Option<&Caller<'_>>) -> bool {
+        let opens = |uri: &str| self.shows(&Object::resource(uri), caller);
+        if opens(template) {
+            return true;
+        }
+        let parts = template::parts(template);
+        let rules = self.rules.iter().filter(|entry| !entry.rule.forbids());
+        let patterns = rules.flat_map(|entry| &entry.rule.subject.resources);
+        let mut uris = patterns.filter_map(|pattern| template::common(&parts, pattern));
+        uris.any(|uri| opens(&uri))
     }
 
     /// Whether there may be items of this kind that some caller is not shown. Lists of other kinds need not be

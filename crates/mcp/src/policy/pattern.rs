@@ -2,7 +2,7 @@
 
 use oauthgate_core::SettingError;
 
-use super::lookalike;
+use super::{lookalike, template::Part};
 
 /// A name, or many: `*` is any run of characters, also none and also with `/` in it; `\*` is a star.
 /// Nothing else is special, and letters compare byte for byte.
@@ -79,6 +79,22 @@ impl Pattern {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The pattern of this one name, whatever is in it.
+    pub(super) fn literal(name: &str) -> Option<Self> {
+        Self::parse(name.replace('*', r"\*")).ok()
+    }
+
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (position, piece) in pieces(&self.text).enumerate() {
+            if position > 0 {
+                parts.push(Part::Any);
+            }
+            parts.extend(piece.chars().map(Part::Is));
+        }
+        parts
     }
 
     /// A name that it matches: each star stands for `filler`.
