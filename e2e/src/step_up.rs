@@ -78,6 +78,9 @@ pub struct StepUpReport {
     pub protocol: Option<String>,
     /// Everything else.
     pub steps: Vec<Step>,
+    /// Its session at the beginning and at the end, where it tells.
+    #[serde(default)]
+    pub sessions: Vec<Option<String>>,
 }
 
 /// A client that is a program of its own.
@@ -87,6 +90,8 @@ pub enum Client {
     TypescriptV1,
     /// npm `@modelcontextprotocol/client`.
     TypescriptV2,
+    /// The same, connected before it has a token.
+    LazyTypescriptV2,
     /// npm `mcp-remote`, behind a desktop application.
     McpRemote,
     /// PyPI `mcp`.
@@ -103,6 +108,7 @@ pub async fn step_up(client: Client, job: &StepUpJob) -> StepUpReport {
     let (script, command) = match client {
         Client::TypescriptV1 => on_node("step-up-v1.mjs"),
         Client::TypescriptV2 => on_node("step-up-v2.mjs"),
+        Client::LazyTypescriptV2 => on_node("lazy-v2.mjs"),
         Client::McpRemote => on_node("step-up-remote.mjs"),
         Client::PythonMcp => on_python("step_up.py"),
         Client::Fastmcp => on_python("step_up_fastmcp.py"),

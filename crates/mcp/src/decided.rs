@@ -103,3 +103,52 @@ fn without_secrets(uri: &str) -> &str {
         None => uri,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::Object;
+
+    #[rstest]
+    #[case("file:///a/b", "file:///a/b")]
+    #[case("https://host/a?token=secret", "https://host/a")]
+    #[case("https://host/a#secret", "https://host/a")]
+    #[case("https://user:secret@host/a?b", "host/a")]
+    #[case("https://a@b:secret@host", "host")]
+    #[case("mailto:someone@example.com", "example.com")]
+    #[case("note://host/a@b", "note://host/a@b")]
+    #[case("", "")]
+    fn h2_a_uri_is_told_without_its_secrets(#[case] uri: &str, #[case] told: &str) {
+        let operation = Operation::new(Operation::RESOURCES_READ).on(Object::resource(uri));
+        assert_eq!(Decided::new([&operation], [], false).objects(), [told]);
+    }
+
+    #[test]
+    fn h3_however_long_a_batch_is_little_of_it_is_told() {
+        let operations: Vec<_> = (0..1_000)
+            .map(|number| {
+                let name = format!("{number}{}", "é".repeat(10_000));
+                Operation::new(format!("m{number}")).on(Object::tool(name))
+            })
+            .collect();
+        let rules = (0..1_000).map(|number| number.to_string());
+        let decided = Decided::new(&operations, rules, false);
+        let told = [decided.rules(), decided.methods(), decided.objects()];
+        assert!(told.iter().all(|names| names.len() == MOST));
+        assert!(told.concat().iter().all(|name| name.len() <= 2 * MAX_NAME));
+    }
+
+    #[test]
+    fn each_thing_is_told_once_and_in_order() {
+        let call = |name| Operation::new(Operation::TOOLS_CALL).on(Object::tool(name));
+        let operations = [call("b"), call("a"), call("b"), Operation::new("ping")];
+        let rules = ["r", "r", "q"].map(str::to_owned);
+        let decided = Decided::new(&operations, rules, true);
+        assert_eq!(decided.methods(), ["tools/call", "ping"]);
+        assert_eq!(decided.objects(), ["b", "a"]);
+        assert_eq!(decided.rules(), ["r", "q"]);
+        assert!(decided.is_anonymous());
+    }
+}

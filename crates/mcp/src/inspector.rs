@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http::{Extensions, Method, Request, Response, header, request::Parts};
 use http_body::Body;
 use http_body_util::Full;
-use oauthgate_core::{Permit, ProtectedResource, Requirement, UserContext};
-use oauthgate_tower::{AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal};
+use oauthgate_core::{Denial, Permit, ProtectedResource, Reason, Requirement, UserContext};
+use oauthgate_tower::{
+    Anonymous, AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal,
+};
 
 use crate::{
     Decided, InspectedBody, ParameterHeaders, Payload, Policy,
@@ -15,8 +17,9 @@ use crate::{
     body,
     farewell::Farewell,
     headers, media,
-    policy::Passage,
+    policy::{AnonymousPermit, Passage, RuleName},
     refusal::{Refusal, misplaced},
+    sessions::AnonymousSession,
 };
 
 /// The request as the server may see it and what is to be done with its answer, or the answer.
@@ -28,6 +31,8 @@ pub(crate) type Inspection<B> =
 pub(crate) struct Inspector {
     pub(crate) policy: Policy,
     pub(crate) resource: ProtectedResource,
+    /// What every request needs beside what rules ask of its operations.
+    pub(crate) requirement: Requirement,
     pub(crate) parameters: ParameterHeaders,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_list_bytes: usize,
@@ -41,24 +46,28 @@ impl Inspector {
         request: Request<B>,
     ) -> Inspection<B> {
         let (mut parts, body) = request.into_parts();
-        // What an outer policy decided is about another resource.
-        parts.extensions.remove::<Decided>();
-        parts.extensions.remove::<Farewell>();
-        if !self.policy.has_rules() || has_nothing_to_decide(&parts, &body) {
+        forget_outer_policies(&mut parts.extensions);
+        let visitor = Visitor::take(&mut parts);
+        if !matches!(visitor, Some(Visitor::Nobody(_))) && self.is_idle(&parts, &body) {
             let request = Request::from_parts(parts, InspectedBody::untouched(body));
             return ControlFlow::Continue((request, AnswerPlan::untouched()));
         }
-        let Some(user) = parts.extensions.get::<UserContext>().cloned() else {
+        let Some(visitor) = visitor else {
             return ControlFlow::Break(misplaced("PolicyLayer"));
         };
-        match self.examine(&mut parts, body, &user).await {
+        match self.examine(&mut parts, body, &visitor).await {
             Ok((body, asked)) => {
                 asked.ask_plainly(&mut parts.headers);
-                let plan = AnswerPlan::new(Arc::clone(self), asked, Some(user), &parts);
+                let plan = AnswerPlan::new(Arc::clone(self), asked, visitor.into_user(), &parts);
                 ControlFlow::Continue((Request::from_parts(parts, body), plan))
             }
             Err(refusal) => ControlFlow::Break(self.refuse(refusal, &parts)),
         }
+    }
+
+    fn is_idle<B: Body>(&self, parts: &Parts, body: &B) -> bool {
+        let demands_nothing = !self.policy.has_rules() && self.requirement.demands_nothing();
+        demands_nothing || has_nothing_to_decide(parts, body)
     }
 
     fn refuse(&self, refusal: Refusal, parts: &Parts) -> Response<Full<Bytes>> {
@@ -75,59 +84,169 @@ impl Inspector {
         &self,
         parts: &mut Parts,
         body: B,
-        user: &UserContext,
+        visitor: &Visitor,
     ) -> Result<(InspectedBody<B>, Asked), Refusal> {
-        refuse_other_protocols(parts)?;
+        if !self.policy.has_rules() {
+            let passage = self.without_operation(parts, visitor)?;
+            let_pass(passage, &mut parts.extensions);
+            return Ok((InspectedBody::untouched(body), Asked::NoList));
+        }
         if body.is_end_stream() {
-            self.without_body(parts)?;
+            self.without_message(parts, visitor)?;
+            refuse_other_protocols(parts)?;
             let asked = Asked::without_message(&self.policy);
             return Ok((InspectedBody::untouched(body), asked));
         }
+        refuse_other_protocols(parts)?;
         let bytes = body::read_within(body, self.max_body_bytes, self.body_read_timeout).await?;
         let asked = if bytes.is_empty() {
-            self.without_body(parts)?;
+            self.without_message(parts, visitor)?;
             Asked::without_message(&self.policy)
         } else {
-            self.decide(parts, &bytes, user)?
+            self.decide(parts, &bytes, visitor)?
         };
         Ok((InspectedBody::read(bytes), asked))
     }
 
-    /// Nothing is asked for that a policy could decide on: a stream is opened or resumed, a session ended.
-    fn without_body(&self, parts: &Parts) -> Result<(), Refusal> {
+    /// Nothing is asked for that rules could decide on: a stream is opened or resumed, a session ended.
+    fn without_message(&self, parts: &mut Parts, visitor: &Visitor) -> Result<(), Refusal> {
+        let passage = self.without_operation(parts, visitor)?;
         headers::agree_without_body(&parts.headers)
-            .map_err(|objection| Refusal::of_objection(objection, None))
+            .map_err(|objection| Refusal::of_objection(objection, None))?;
+        let_pass(passage, &mut parts.extensions);
+        Ok(())
     }
 
-    fn decide(
-        &self,
-        parts: &mut Parts,
-        bytes: &[u8],
-        user: &UserContext,
-    ) -> Result<Asked, Refusal> {
+    fn without_operation(&self, parts: &Parts, visitor: &Visitor) -> Result<Passage, Denial> {
+        match visitor {
+            Visitor::Caller(user) => self.base(parts, visitor).decide(user).map(Passage::Permit),
+            Visitor::Nobody(_) if [Method::GET, Method::DELETE].contains(&parts.method) => {
+                self.in_anonymous_session(parts, visitor)
+            }
+            Visitor::Nobody(_) => Err(self.no_token(parts, visitor)),
+        }
+    }
+
+    fn decide(&self, parts: &mut Parts, bytes: &[u8], visitor: &Visitor) -> Result<Asked, Refusal> {
         media::plain_json(&parts.headers)?;
         let payload = Payload::read(bytes, self.policy.wanted())?;
         headers::agree(&parts.headers, &payload, bytes, &self.parameters)
             .map_err(|objection| Refusal::of_objection(objection, payload.id()))?;
-        let decision = self
-            .policy
-            .decide(payload.operations(), &base(parts), Some(user));
-        let rules = match &decision {
-            Ok(decision) => decision.rules.clone(),
-            Err(_) => self.policy.deciding_rules(payload.operations(), Some(user)),
-        };
+        let (passage, rules) = self.judge(parts, &payload, visitor);
         let rules = rules.iter().map(ToString::to_string);
-        let decided = Decided::new(payload.operations(), rules, false);
+        let decided = Decided::new(payload.operations(), rules, visitor.is_nobody());
         parts.extensions.insert(decided);
-        let decision = decision.map_err(|denial| Refusal::of_message(denial, payload.id()))?;
-        match decision.permit {
-            Passage::Permit(permit) => drop(parts.extensions.insert(permit)),
-            Passage::Anonymous(permit) => drop(parts.extensions.insert(permit)),
-        }
+        let passage = passage.map_err(|denial| Refusal::of_message(denial, payload.id()))?;
+        let_pass(passage, &mut parts.extensions);
         if let Some(farewell) = Farewell::to_sender_of(&payload, parts) {
             parts.extensions.insert(farewell);
         }
         Ok(Asked::by(&payload, &parts.headers, &self.policy))
+    }
+
+    /// The decision on a message, and the rules that it came from.
+    fn judge(
+        &self,
+        parts: &Parts,
+        payload: &Payload,
+        visitor: &Visitor,
+    ) -> (Result<Passage, Denial>, Vec<RuleName>) {
+        // A response to what the server asked in its session; nobody else gets any.
+        if visitor.is_nobody() && payload.operations().next().is_none() {
+            return (self.in_anonymous_session(parts, visitor), Vec::new());
+        }
+        let (operations, user) = (payload.operations(), visitor.user());
+        match self
+            .policy
+            .decide(operations, &self.base(parts, visitor), user)
+        {
+            Ok(decision) => (Ok(decision.permit), decision.rules),
+            Err(denial) => {
+                let rules = self.policy.deciding_rules(payload.operations(), user);
+                (Err(denial), rules)
+            }
+        }
+    }
+
+    /// Whoever opened a session without a token may listen to it, answer in it and end it.
+    fn in_anonymous_session(&self, parts: &Parts, visitor: &Visitor) -> Result<Passage, Denial> {
+        let session = parts.extensions.get::<AnonymousSession>();
+        let permit = session.and_then(|session| self.policy.permit_in_session(*session));
+        permit
+            .map(Passage::Anonymous)
+            .ok_or_else(|| self.no_token(parts, visitor))
+    }
+
+    fn no_token(&self, parts: &Parts, visitor: &Visitor) -> Denial {
+        let needed = self.base(parts, visitor).needed_scopes().clone();
+        Denial::new(Reason::NoCredentials).with_scopes(needed)
+    }
+
+    /// What the resource itself asks for: a challenge names it beside what the operation needs, or the
+    /// client would lose it.
+    fn base(&self, parts: &Parts, visitor: &Visitor) -> Requirement {
+        let outer = match visitor {
+            Visitor::Nobody(anonymous) => Some(anonymous.requirement()),
+            Visitor::Caller(_) => parts.extensions.get::<Permit>().map(Permit::requirement),
+        };
+        outer.map_or_else(
+            || self.requirement.clone(),
+            |outer| outer.and(&self.requirement),
+        )
+    }
+}
+
+/// On whose behalf a request comes.
+#[derive(Debug)]
+enum Visitor {
+    /// A good token's owner.
+    Caller(UserContext),
+    /// Somebody without a token, where that is an option.
+    Nobody(Anonymous),
+}
+
+impl Visitor {
+    /// Takes the mark of a request of nobody away: from here on a permit must stand for it.
+    fn take(parts: &mut Parts) -> Option<Self> {
+        let nobody = parts.extensions.remove::<Anonymous>();
+        let user = parts.extensions.get::<UserContext>().cloned();
+        let visitor = user.map(Self::Caller).or(nobody.map(Self::Nobody));
+        if visitor.as_ref().is_some_and(Self::is_nobody) {
+            parts.extensions.insert(Decided::new([], [], true));
+        }
+        visitor
+    }
+
+    fn is_nobody(&self) -> bool {
+        matches!(self, Self::Nobody(_))
+    }
+
+    fn user(&self) -> Option<&UserContext> {
+        match self {
+            Self::Caller(user) => Some(user),
+            Self::Nobody(_) => None,
+        }
+    }
+
+    fn into_user(self) -> Option<UserContext> {
+        match self {
+            Self::Caller(user) => Some(user),
+            Self::Nobody(_) => None,
+        }
+    }
+}
+
+/// What an outer policy decided is about another resource.
+fn forget_outer_policies(extensions: &mut Extensions) {
+    extensions.remove::<Decided>();
+    extensions.remove::<AnonymousPermit>();
+    extensions.remove::<Farewell>();
+}
+
+fn let_pass(passage: Passage, extensions: &mut Extensions) {
+    match passage {
+        Passage::Permit(permit) => drop(extensions.insert(permit)),
+        Passage::Anonymous(permit) => drop(extensions.insert(permit)),
     }
 }
 
@@ -146,15 +265,6 @@ fn tell_outer_layers(parts: &Parts, extensions: &mut Extensions) {
 fn has_nothing_to_decide<B: Body>(parts: &Parts, body: &B) -> bool {
     let preflight = parts.extensions.get::<ForwardedPreflight>().is_some();
     parts.extensions.get::<AuthenticationOff>().is_some() || (preflight && body.is_end_stream())
-}
-
-/// What the resource asked for already: a step-up challenge names it again, or the client would lose it.
-fn base(parts: &Parts) -> Requirement {
-    parts
-        .extensions
-        .get::<Permit>()
-        .map(|permit| permit.requirement().clone())
-        .unwrap_or_default()
 }
 
 /// Messages inside a WebSocket or a tunnel would pass unseen. Any other offer to switch protocols (some

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use oauthgate_core::ProtectedResource;
+use oauthgate_core::{ProtectedResource, Requirement};
+use oauthgate_tower::DecidesOnAnonymous;
 use tower_layer::Layer;
 
 use crate::{ParameterHeaders, Policy, PolicyService, inspector::Inspector};
@@ -28,6 +29,7 @@ impl PolicyLayer {
         let inspector = Inspector {
             policy,
             resource,
+            requirement: Requirement::authenticated(),
             parameters: ParameterHeaders::new(),
             max_body_bytes: MAX_BODY_BYTES,
             max_list_bytes: MAX_LIST_BYTES,
@@ -37,6 +39,16 @@ impl PolicyLayer {
         Self {
             inspector: Arc::new(inspector),
         }
+    }
+
+    /// What every request needs beside what rules ask of its operations, under the policy's hierarchy. Rather
+    /// here than at [`oauthgate_tower::ResourceServerLayer::require`]: decided on together, one challenge names
+    /// all scopes, and one login is enough.
+    pub fn require(self, requirement: Requirement) -> Self {
+        self.with(|inspector| {
+            let hierarchy = inspector.policy.hierarchy().clone();
+            inspector.requirement = requirement.under(hierarchy);
+        })
     }
 
     /// How many bytes a message may have, 4 MiB by default; a longer one is answered 413. Every request in
@@ -83,5 +95,12 @@ impl<S> Layer<S> for PolicyLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         PolicyService::new(Arc::clone(&self.inspector), inner)
+    }
+}
+
+/// Whoever has no token may do what rules with [`anonymous`](crate::policy::RuleBuilder::anonymous) are about.
+impl DecidesOnAnonymous for PolicyLayer {
+    fn admits_anonymous(&self) -> bool {
+        self.inspector.policy.allows_anonymous()
     }
 }

@@ -102,7 +102,11 @@ pub(crate) async fn rmcp_step_up(job: &StepUpJob) -> StepUpReport {
     }
     let protocol = Some(protocol(&client));
     client.cancel().await.expect("rmcp ends");
-    StepUpReport { protocol, steps }
+    StepUpReport {
+        protocol,
+        steps,
+        sessions: Vec::new(),
+    }
 }
 
 fn outcome(wanted: &Call, said: Result<CallToolResult, ServiceError>) -> Step {

@@ -6,10 +6,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use oauthgate_core::{SettingError, UserContext};
-use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
+use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer, SessionBindingLayer};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
-use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower::{
+    Layer, Service, ServiceExt,
+    util::{BoxCloneSyncService, MapRequestLayer},
+};
 
 use super::{
     body::{BodyError, GateBody, boxed},
@@ -99,29 +102,42 @@ fn handler(
     shared: Shared,
     upstream: Upstream,
 ) -> Handler {
-    let tools = PolicyLayer::new(settings.policy(), provider.resource())
+    let policy = settings.policy();
+    say_what_is_open(&settings.name, &policy);
+    // What the resource needs is asked for together with what an operation needs, in one challenge.
+    let policy = PolicyLayer::new(policy, provider.resource())
+        .require(settings.requirement())
         .max_body_bytes(settings.policy.max_message_bytes)
         .max_list_bytes(settings.policy.max_list_bytes)
         .without_refusal_log();
-    let resource_server = ResourceServerLayer::new(provider)
-        .require(settings.requirement())
+    let behind = (MapRequestLayer::new(note_caller), shared.sessions, policy);
+    let service = ResourceServerLayer::new(provider)
         .without_metadata_route()
         .refused_token_budget(shared.budget)
         .strip_authorization()
         .stream_expiry(settings.stream_expiry)
         .on_stream_expiry(shared.expired_streams.of(&settings.name))
-        .without_refusal_log();
-    let service = ServiceBuilder::new()
-        .layer(resource_server)
-        .map_request(note_caller)
-        .layer(shared.sessions)
-        .layer(tools)
-        .service(upstream.0);
+        .without_refusal_log()
+        .optional_authentication(behind)
+        .layer(upstream.0);
     BoxCloneSyncService::new(service.map_response(|response| response.map(boxed)))
 }
 
+/// An operator must not find out from the access log that everybody is let in.
+fn say_what_is_open(resource: &str, policy: &Policy) {
+    let rules: Vec<_> = policy.open_rules().map(ToString::to_string).collect();
+    if !rules.is_empty() {
+        let rules = rules.join(", ");
+        tracing::warn!(
+            resource,
+            rules,
+            "these rules let callers without a token pass: what they are about is open to everybody"
+        );
+    }
+}
+
 /// Authentication is over when a request comes by here: the access log learns when, and who.
-fn note_caller<B>(request: Request<B>) -> Request<B> {
+fn note_caller(request: Request<RequestBody>) -> Request<RequestBody> {
     if let (Some(passage), Some(user)) = (
         request.extensions().get::<Passage>(),
         request.extensions().get::<UserContext>(),

@@ -157,13 +157,17 @@ impl Metrics {
         decided: &Decided,
         denial: Option<&Denial>,
     ) {
-        for rule in decided.rules() {
+        let count = |rule: &str| {
             let labels = DecisionLabels {
                 resource: resource.to_owned(),
-                rule: rule.clone(),
+                rule: rule.to_owned(),
                 decision: decision(denial),
             };
             self.decisions.get_or_create(&labels).inc();
+        };
+        decided.rules().iter().for_each(|rule| count(rule));
+        if decided.rules().is_empty() {
+            count(NO_RULE);
         }
     }
 
@@ -176,6 +180,9 @@ impl Metrics {
         text
     }
 }
+
+/// Where no rule is about what was asked.
+const NO_RULE: &str = "none";
 
 /// What became of a request that rules decided on. Trouble behind the gate changes nothing about that.
 fn decision(denial: Option<&Denial>) -> &'static str {

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use oauthgate_core::{Denial, PrincipalKind, Reason, UserContext};
+use oauthgate_mcp::policy::AnonymousPermit;
 
 pub use super::protected::is_protected;
 use super::{
@@ -47,6 +48,17 @@ pub fn to_upstream(
     write_identity(headers, &Identity::of(user), preset)?;
     write_provenance(headers, provenance);
     Ok(())
+}
+
+/// As [`to_upstream`], for a caller without a token: no header speaks of anybody, whatever the client sent,
+/// and an upstream that looks for a name finds none.
+pub fn to_upstream_for_nobody(
+    headers: &mut HeaderMap,
+    _: &AnonymousPermit,
+    provenance: Provenance<'_>,
+) {
+    strip(headers);
+    write_provenance(headers, provenance);
 }
 
 /// Turns the headers of the upstream's response into those the client gets: nothing about its

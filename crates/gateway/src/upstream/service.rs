@@ -16,6 +16,7 @@ use http::{Request, Response, Version, request::Parts};
 use http_body::Body;
 use hyper_util::client::legacy::Error as ClientError;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext};
+use oauthgate_mcp::policy::AnonymousPermit;
 use oauthgate_remote::{ConfigurationError, error::Mistake, outbound::CertificateAuthorities};
 use oauthgate_tower::{ClientAddress, Reference, response::refusal};
 use tower::Service;
@@ -23,7 +24,7 @@ use tower::Service;
 use super::{
     client::{UpstreamClient, unanswered},
     destination::Destination,
-    headers::{Provenance, to_upstream},
+    headers::{Provenance, to_upstream, to_upstream_for_nobody},
     passing::{Passing, Upload},
     response::finished,
     upgrade::Upgrade,
@@ -139,25 +140,36 @@ impl Shared {
     /// Everything about the request that the upstream must see differently.
     fn readdress(&self, parts: &mut Parts) -> Result<(), Denial> {
         let extensions = std::mem::take(&mut parts.extensions);
-        let (Some(target), Some(ClientAddress(client)), Some(user)) = (
+        let (Some(target), Some(ClientAddress(client))) = (
             extensions.get::<RequestTarget>(),
             extensions.get::<ClientAddress>().copied(),
-            extensions.get::<UserContext>(),
         ) else {
-            return Err(Denial::new(Reason::PolicyRefused)
-                .with_detail("the request did not come through the gate"));
+            return Err(astray());
         };
         let provenance = Provenance {
             client,
             host: target.host(),
             scheme: &self.scheme,
         };
-        to_upstream(&mut parts.headers, user, self.identity_headers, provenance)?;
+        let headers = &mut parts.headers;
+        match (
+            extensions.get::<UserContext>(),
+            extensions.get::<AnonymousPermit>(),
+        ) {
+            (Some(user), _) => to_upstream(headers, user, self.identity_headers, provenance)?,
+            (None, Some(permit)) => to_upstream_for_nobody(headers, permit, provenance),
+            (None, None) => return Err(astray()),
+        }
         parts.uri = self.destination.uri(target, parts.uri.query())?;
         // What is spoken with the upstream is no matter of what the client speaks.
         parts.version = Version::HTTP_11;
         Ok(())
     }
+}
+
+/// Nobody is calling, and no policy opened what is asked for to everybody.
+fn astray() -> Denial {
+    Denial::new(Reason::PolicyRefused).with_detail("the request did not come through the gate")
 }
 
 /// Whose fault it is that there is no answer: a body that the client spoils ends the upstream's side, too.

@@ -10,7 +10,7 @@ use super::{
     verdict::refusal,
     walk::{Demand, Ruling},
 };
-use crate::Operation;
+use crate::{Operation, sessions::AnonymousSession};
 
 /// How long the list of scopes of a cumulative challenge may be, in bytes: proxies and clients limit
 /// headers.
@@ -34,7 +34,8 @@ pub enum Passage {
     Anonymous(AnonymousPermit),
 }
 
-/// Proof that rules open everything in a request to callers without a token; only [`Policy::decide`] makes one.
+/// Proof that rules open everything in a request to callers without a token; only a [`Policy`]
+/// makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnonymousPermit {
     made_by_policy: (),
@@ -130,6 +131,14 @@ impl Policy {
             })
             .collect();
         names(&rulings)
+    }
+
+    /// What a request that does nothing to decide on goes on with, within a session that was opened without a
+    /// token: its stream, its end, a response to what the server asked. Nothing, if nothing is open to such callers.
+    #[must_use]
+    pub fn permit_in_session(&self, _: AnonymousSession) -> Option<AnonymousPermit> {
+        self.allows_anonymous()
+            .then_some(AnonymousPermit { made_by_policy: () })
     }
 
     fn with_token<P>(

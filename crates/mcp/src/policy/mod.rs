@@ -185,7 +185,13 @@ impl Policy {
     /// Whether there is anything that a caller without a token may do.
     #[must_use]
     pub fn allows_anonymous(&self) -> bool {
-        self.rules.iter().any(|entry| entry.rule.is_anonymous())
+        self.open_rules().next().is_some()
+    }
+
+    /// The rules that let callers without a token pass, by name.
+    pub fn open_rules(&self) -> impl Iterator<Item = &RuleName> {
+        let open = self.rules.iter().filter(|entry| entry.rule.is_anonymous());
+        open.map(|entry| &entry.name)
     }
 
     /// The arguments that its rules ask for; a message is to be read with them.

@@ -3,6 +3,7 @@
 mod node;
 mod support;
 
+mod anonymous;
 mod bodies;
 mod decisions;
 mod farewell;
@@ -12,3 +13,4 @@ mod properties;
 mod readers;
 mod revisions;
 mod rules;
+mod step_up;

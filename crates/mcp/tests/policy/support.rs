@@ -52,6 +52,16 @@ pub(crate) struct Provider {
     enabled: bool,
 }
 
+impl Provider {
+    pub(crate) fn enabled() -> Self {
+        Self {
+            resource: resource(),
+            clock: Arc::new(SystemClock::new()),
+            enabled: true,
+        }
+    }
+}
+
 impl AuthProvider for Provider {
     fn is_enabled(&self) -> bool {
         self.enabled
@@ -153,9 +163,9 @@ impl Server {
     /// The answer, its body still to come.
     pub(crate) async fn open(&self, request: Request<Body>) -> Answer {
         let provider = Provider {
-            resource: resource(),
             clock: Arc::clone(&self.clock),
             enabled: self.enabled,
+            ..Provider::enabled()
         };
         let (received, answer) = (Arc::clone(&self.received), Arc::clone(&self.answer));
         let layer = ResourceServerLayer::new(provider).require(self.requirement.clone());

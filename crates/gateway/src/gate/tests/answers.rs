@@ -341,14 +341,7 @@ async fn tools_are_decided_on_when_they_have_rules() {
     };
     let gate = Running::with("test-1", with_rules).await;
     for (tool, expected) in [("read", 200), ("delete", 403), ("unlisted", 403)] {
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": {} } }).to_string();
-        let lines = [
-            "Host: mcp.example.com",
-            "Content-Type: application/json",
-            &format!("Content-Length: {}", body.len()),
-            &gate.bearer(json!({})),
-        ];
-        let answer = exchange(gate.public, "POST /mcp HTTP/1.1", &lines, &body).await;
+        let answer = gate.call_tool(tool, json!({})).await;
         assert_eq!(answer.status, expected, "{tool}: {answer:?}");
     }
 }

@@ -23,7 +23,7 @@ use crate::telemetry::logs;
 
 /// A log in memory.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -65,7 +65,7 @@ impl Subscriber for Attentive {
 
 impl Log {
     /// A log of what this test's thread says, from a level on.
-    fn of_this_thread(level: &str) -> (Self, DefaultGuard) {
+    pub(super) fn of_this_thread(level: &str) -> (Self, DefaultGuard) {
         static ATTENTIVE: Once = Once::new();
         ATTENTIVE.call_once(|| tracing::subscriber::set_global_default(Attentive).unwrap());
         let log = Self::default();
@@ -74,11 +74,11 @@ impl Log {
         (log, guard)
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    fn access(&self) -> Vec<Value> {
+    pub(super) fn access(&self) -> Vec<Value> {
         self.lines(|line| line["target"] == "oauthgate::access")
     }
 
@@ -89,7 +89,7 @@ impl Log {
         lines.remove(0)
     }
 
-    fn lines(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+    pub(super) fn lines(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         let text = self.text();
         let lines = text.lines();
         lines

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
-use oauthgate_core::context::TokenMode;
+use oauthgate_core::{ScopeSet, context::TokenMode};
 use oauthgate_remote::{
     IntrospectionCredentials, IntrospectionSettings, introspection::Secret,
     state::redis::RedisAddress,
@@ -10,7 +10,7 @@ use oauthgate_remote::{
 use serde_json::json;
 
 use super::support::Running;
-use crate::config::{Settings, SharedState};
+use crate::config::{Settings, SharedState, UnlistedTools};
 
 const HEAD: &str = "\
 <!-- Generated: `UPDATE_REFERENCE=1 cargo test -p oauthgate --lib metrics_page`; a test fails when it is stale. -->
@@ -26,7 +26,7 @@ configuration or from a closed list: no stranger can make a new series. What to 
 | `resource` | the resource's name; `none` where no resource lives |
 | `outcome` of a request | `allowed`, `answered` (by the gate itself, to anybody), `refused` or `failed` |
 | `reason` | `ok`, or one of [these codes](reasons.md) |
-| `rule` | a rule by its name in the configuration, or by its number (`#1`); [these names](policy.md) where no rule is about the operation |
+| `rule` | a rule by its name in the configuration, or by its number (`#1`); `none` where no rule is about what was asked |
 | `decision` | `allowed`, `challenged` (for a scope), `login` (nobody was calling, and the rule is not for everybody) or `refused` |
 | `issuer` | the issuer as it is configured; with a template, `OAUTH_ISSUER_URL` |
 | `store` | `1`; further numbers where resources hold the keys of one issuer under different settings |
@@ -87,8 +87,7 @@ async fn an_authorization_server_that_cannot_be_asked_is_warned_about_and_counte
 async fn the_page_of_metrics_is_fresh() {
     let gate = Running::with("test-1", shares).await;
     gate.ready().await;
-    gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({}))])
-        .await;
+    gate.call_tool("any", json!({})).await;
     let page = page(&gate.ask_admin("/metrics").await.body);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
     if std::env::var_os("UPDATE_REFERENCE").is_some() {
@@ -104,6 +103,9 @@ async fn the_page_of_metrics_is_fresh() {
 /// With a Redis that is not there, and an issuer that is asked about tokens: what is shared and what is
 /// asked has metrics as well.
 fn shares(settings: &mut Settings) {
+    settings.resources[0].tools.unlisted = UnlistedTools::Allow;
+    let tools = &mut settings.resources[0].tools.scopes;
+    tools.insert("any".to_owned(), ScopeSet::empty());
     let issuer = &mut settings.resources[0].provider.issuers[0];
     issuer.profile.token_mode = TokenMode::Auto;
     let credentials = IntrospectionCredentials::Basic {

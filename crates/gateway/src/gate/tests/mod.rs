@@ -15,6 +15,7 @@ mod recorder;
 mod replicas;
 mod replies;
 mod reuse;
+mod step_up;
 mod streams;
 mod support;
 mod through;

@@ -186,6 +186,20 @@ impl Running {
         exchange(self.public, request_line, &all, "").await
     }
 
+    /// A call of this tool by a caller with these claims.
+    pub(super) async fn call_tool(&self, tool: &str, claims: Value) -> Answer {
+        let params = json!({ "name": tool, "arguments": { "secret": "canary" } });
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+        let body = body.to_string();
+        let lines = [
+            "Host: mcp.example.com",
+            "Content-Type: application/json",
+            &format!("Content-Length: {}", body.len()),
+            &self.bearer(claims),
+        ];
+        exchange(self.public, "POST /mcp HTTP/1.1", &lines, &body).await
+    }
+
     pub(super) async fn ask_admin(&self, path: &str) -> Answer {
         exchange(
             self.admin,

@@ -68,7 +68,7 @@ impl StepUpWatch {
     /// Counts from zero for this resource, so that the first of anything is seen to happen.
     pub(crate) fn begin(&self, resource: &str) {
         for counters in [&self.challenges, &self.repeated, &self.succeeded] {
-            counters.get_or_create(&ResourceLabels::of(resource));
+            drop(counters.get_or_create(&ResourceLabels::of(resource)));
         }
     }
 
