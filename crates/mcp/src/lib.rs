@@ -31,12 +31,13 @@
 //!    is switched off (`danger::NoAuth`), because then nobody holds a scope.
 //! 2. Any request with a body is read as a whole, up to a limit (413 beyond it), whatever its method;
 //!    a WebSocket is refused, because its messages would pass unseen.
-//! 3. The body must be plain `application/json` in UTF-8, and one JSON-RPC message (or a batch of the
-//!    older revisions) that every reader understands alike: no member twice at any level, none that
-//!    differs only in case from one we read, bounded depth.
+//! 3. The body must be plain `application/json` in UTF-8, there in time, and one JSON-RPC message (or a
+//!    batch, of the revisions that have them) that every reader understands alike: see [`jsonrpc`].
 //! 4. Every `tools/call` needs its tool's [`oauthgate_core::Requirement`]; a batch needs all of its calls'
 //!    together. A tool without a rule is refused, unless [`Unlisted::Allow`] says otherwise.
-//! 5. `Mcp-Method` and `Mcp-Name`, where present or required, must say what the body says.
+//! 5. `MCP-Protocol-Version`, `Mcp-Method`, `Mcp-Name` and the `Mcp-Param-*` headers of [`ParameterHeaders`],
+//!    where present or required, must say what the body says (400, -32020); the revision must be one of
+//!    [`Revision::ALL`] (400, -32022), unless the message is a `server/discover` that asks which there are.
 //! 6. The very bytes that were decided on go to the server.
 //! 7. Where a stream ends with the token that opened it ([`oauthgate_tower::stream_expiry`]), a call that
 //!    waits for its answer there is answered with an error, so that no client waits for ever.

@@ -4,9 +4,9 @@
 
 use oauthgate_mcp::{Payload, Wanted};
 
-const BODY: usize = 4 * 1024 * 1024;
+const BODY: usize = 1024 * 1024;
 /// What reading may take, in bodies.
-const MULTIPLE: usize = 4;
+const MULTIPLE: usize = 6;
 
 /// The most memory that this process ever had, in bytes.
 fn peak() -> usize {

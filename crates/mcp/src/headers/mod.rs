@@ -99,8 +99,8 @@ fn refuse_underscores(headers: &HeaderMap) -> Result<(), Mismatch> {
         let name = name.as_str();
         name.contains('_') && known.iter().any(|known| *known == *name.replace('_', "-"))
     };
-    match headers.keys().any(is_taken_for_one) {
-        true => Err(Mismatch::Underscores),
-        false => Ok(()),
+    if headers.keys().any(is_taken_for_one) {
+        return Err(Mismatch::Underscores);
     }
+    Ok(())
 }

@@ -76,7 +76,7 @@ async fn row_37_names_the_revisions_that_would_be_understood() {
 #[case("GET")]
 #[case("DELETE")]
 #[tokio::test]
-async fn row_37_refuses_an_unknown_revision_without_a_message_too(#[case] method: &str) {
+async fn row_37_row_46_refuses_an_unknown_revision_without_a_message_too(#[case] method: &str) {
     let server = Server::with(policy());
     let mut request = with(post("", "read"), &[("mcp-protocol-version", "1900-01-01")]);
     *request.method_mut() = method.parse().unwrap();

@@ -61,7 +61,30 @@ impl Operation {
     /// decides by the body alone which one it speaks: try it, with a request whose `Mcp-Name` lies. So
     /// older revisions are refused, and so is whatever no header mirrors: a batch, the resources of
     /// `subscriptions/listen`, what `completion/complete` is about. Of the arguments only those are
-    /// known that [`ParameterHeaders::configured`] vouches for; all others count against the caller.
+    /// known that [`ParameterHeaders::configured`] vouches for; a rule that looks at others does not let the
+    /// caller pass.
+    ///
+    /// ```
+    /// use http::{HeaderMap, Method};
+    /// use oauthgate_core::{Requirement, ScopeSet};
+    /// use oauthgate_mcp::{Object, Operation, ParameterHeaders, Policy};
+    ///
+    /// let policy = Policy::new().tool("echo", Requirement::scopes(ScopeSet::parse("echo")?));
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("mcp-protocol-version", "2026-07-28".parse()?);
+    /// headers.insert("mcp-method", "tools/call".parse()?);
+    /// headers.insert("mcp-name", "echo".parse()?);
+    ///
+    /// let operation = Operation::of_headers(&Method::POST, &headers, &ParameterHeaders::new())?;
+    /// assert_eq!(operation.object, Some(Object::tool("echo")));
+    /// let decision = policy.decide([&operation], &Requirement::authenticated(), None);
+    /// assert!(decision.is_err(), "nobody is calling");
+    ///
+    /// headers.insert("mcp-protocol-version", "2025-11-25".parse()?);
+    /// let told = Operation::of_headers(&Method::POST, &headers, &ParameterHeaders::new());
+    /// assert!(told.is_err(), "no server has to compare these headers with the body");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// When the headers do not tell.
@@ -92,10 +115,10 @@ fn named(
     parameters: &ParameterHeaders,
 ) -> Result<Operation, HeadersDoNotTell> {
     if !must_be_named(&operation.method) {
-        return match operation.acts_on_something() {
-            true => Err(HeadersDoNotTell::Object),
-            false => Ok(operation),
-        };
+        if operation.acts_on_something() {
+            return Err(HeadersDoNotTell::Object);
+        }
+        return Ok(operation);
     }
     let name = only_decoded(headers, &NAME)
         .ok()

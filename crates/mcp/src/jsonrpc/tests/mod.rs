@@ -172,8 +172,40 @@ fn leaves_the_case_of_arguments_alone() {
 #[case::lone_surrogate(r#"{"jsonrpc":"2.0","method":"\ud800"}"#)]
 #[case::huge_number(r#"{"jsonrpc":"2.0","method":"ping","id":1e400}"#)]
 #[case::control_character("{\"method\":\"pi\ng\"}")]
-fn refuses_what_is_no_json_rpc(#[case] body: &str) {
-    refusal(body);
+#[case::lone_surrogate_in_an_argument(
+    r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","arguments":{"x":"\udc00"}}}"#
+)]
+#[case::halves_swapped(r#"{"jsonrpc":"2.0","method":"ping","x":"\ude00\ud83d"}"#)]
+#[case::huge_number_in_an_argument(
+    r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","arguments":{"x":1e400}}}"#
+)]
+#[case::endless_number_in_an_argument(&format!(r#"{{"jsonrpc":"2.0","method":"ping","x":{}}}"#, "9".repeat(400)))]
+#[case::not_a_number(r#"{"jsonrpc":"2.0","method":"ping","x":NaN}"#)]
+#[case::infinite(r#"{"jsonrpc":"2.0","method":"ping","x":-Infinity}"#)]
+#[case::hexadecimal(r#"{"jsonrpc":"2.0","id":0x1,"method":"ping"}"#)]
+#[case::leading_zero(r#"{"jsonrpc":"2.0","id":01,"method":"ping"}"#)]
+#[case::plus(r#"{"jsonrpc":"2.0","id":+1,"method":"ping"}"#)]
+#[case::raw_nul("{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}\0")]
+#[case::line_of_messages(
+    "{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}\n{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}"
+)]
+#[case::record_separator("\u{1e}{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}\n")]
+#[case::vertical_tab("\u{b}{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}")]
+#[case::no_break_space("\u{a0}{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}")]
+#[case::odd_escape(r#"{"jsonrpc":"2.0","method":"\x70ing"}"#)]
+fn f23_refuses_what_is_no_json_rpc(#[case] body: &str) {
+    assert!(
+        matches!(
+            read(body),
+            Err(Unreadable::Json(_)
+                | Unreadable::Invalid {
+                    flaw: Flaw::Method,
+                    ..
+                })
+        ),
+        "{:?}",
+        read(body)
+    );
 }
 
 #[rstest]
