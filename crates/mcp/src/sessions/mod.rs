@@ -16,8 +16,9 @@
 //! 5. An id that is not visible ASCII, or longer than [`MAX_SESSION_ID_LENGTH`], is refused; one that the server
 //!    gives out never reaches the client, and a warning says so.
 //!
-//! Ids of events need no tag: `Last-Event-ID` says where to go on *within* the session beside it, and a server
-//! looks there and nowhere else. A server that gives event ids without a session has to know by itself whose they are.
+//! Ids of events need no tag: `Last-Event-ID` says where to go on *within* the session beside it, and the
+//! specification lets a server look there and nowhere else. A server that gives event ids without a session, or keeps
+//! the events of all sessions in one place, has to know by itself whose they are.
 //!
 //! Where a policy opens something to callers without a token, such a caller may open a session, and go on
 //! with it after logging in: the first caller with a token who uses it keeps it, and it is 404 to everybody

@@ -34,6 +34,7 @@ async fn the_owner_uses_the_session_and_the_server_sees_its_own_id() {
 #[case::another_client_of_the_user(caller(ISSUERS[0], "ada", Some("browser")))]
 #[case::no_client(caller(ISSUERS[0], "ada", None))]
 #[case::the_same_subject_at_another_issuer(caller(ISSUERS[1], "ada", Some("editor")))]
+#[case::another_tenant(ada().with("tenant_id", "acme"))]
 #[case::a_program_of_that_name(caller(ISSUERS[0], "ada", Some("ada")))]
 #[tokio::test]
 async fn row_19_g5_a_session_is_unknown_to_any_other_principal(#[case] other: Caller) {
