@@ -41,6 +41,9 @@
 //! 6. The very bytes that were decided on go to the server.
 //! 7. Where a stream ends with the token that opened it ([`oauthgate_tower::stream_expiry`]), a call that
 //!    waits for its answer there is answered with an error, so that no client waits for ever.
+//! 8. Lists of tools, prompts, resources and resource templates come back without the items that this caller may not
+//!    use ([`policy::ListFilter`]), in JSON and in event streams; every other byte stays. An answer to a list
+//!    request that cannot be read is withheld. Other answers pass unread.
 
 mod answer;
 mod body;

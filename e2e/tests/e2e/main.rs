@@ -13,6 +13,7 @@ mod foreign;
 mod hostile;
 mod keys;
 mod limit;
+mod lists;
 mod login;
 mod opaque_login;
 mod providers;

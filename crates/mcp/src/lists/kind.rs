@@ -24,8 +24,7 @@ impl ListKind {
         Self::ALL.into_iter().find(|kind| kind.method() == method)
     }
 
-    /// What its items are to the policy. The URI of a template is decided on as it is written, like a completion of
-    /// its variables.
+    /// What its items are to the policy: a template stands for the resources that it names.
     pub(crate) const fn items(self) -> ObjectKind {
         match self {
             Self::Tools => ObjectKind::Tool,

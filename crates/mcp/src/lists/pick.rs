@@ -44,6 +44,7 @@ pub(crate) fn members<'a, const N: usize>(
     text: &'a str,
     names: &'static [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], Unreadable> {
+    begins_with(text, '{')?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let found = reader.deserialize_map(Members(names))?;
     reader.end()?;
@@ -55,6 +56,7 @@ pub(super) fn elements<'a>(
     text: &'a str,
     mut each: impl FnMut(&'a RawValue) -> Result<(), Unreadable>,
 ) -> Result<(), Unreadable> {
+    begins_with(text, '[')?;
     let mut outcome = Ok(());
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.deserialize_seq(Elements(|element| {
@@ -64,6 +66,18 @@ pub(super) fn elements<'a>(
     }))?;
     reader.end()?;
     outcome
+}
+
+/// Says what is missing: the reader's own words would quote what is there instead.
+fn begins_with(text: &str, bracket: char) -> Result<(), Unreadable> {
+    let blank = [' ', '\t', '\n', '\r'];
+    if text.trim_start_matches(blank).starts_with(bracket) {
+        return Ok(());
+    }
+    Err(Unreadable::new(match bracket {
+        '{' => "there is no object where one must be",
+        _ => "there is no array where one must be",
+    }))
 }
 
 /// Where in `whole` this part of it stands.

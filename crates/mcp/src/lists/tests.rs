@@ -173,6 +173,17 @@ fn f24_says_which_response_could_not_be_read() {
     assert_eq!(id_of(r#"{"id":1,"id":1,"result":{"tools":7}}"#), None);
 }
 
+#[rstest]
+#[case(r#""secret""#)]
+#[case(r#"{"id":1,"result":"secret"}"#)]
+#[case(r#"{"id":1,"result":{"tools":"secret"}}"#)]
+#[case(r#"{"id":1,"result":{"tools":[{"name":"secret","Name":"secret"}]}}"#)]
+#[case(r#"{"id":1,"result":{"tools":[{"secret"#)]
+fn quotes_nothing_of_what_it_cannot_read(#[case] text: &str) {
+    let told = sieve().message(text).unwrap_err().to_string();
+    assert!(!told.contains("secret"), "{told}");
+}
+
 #[test]
 fn finds_results_wherever_they_are() {
     assert!(has_result(r#" [{"id":1,"error":{}},{"id":1,"result":{}}]"#).unwrap());

@@ -60,11 +60,11 @@ fn spelt(text: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-fn any_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
+pub(crate) fn any_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(texts).prop_flat_map(spelt)
 }
 
-fn scalar() -> impl Strategy<Value = String> {
+pub(crate) fn scalar() -> impl Strategy<Value = String> {
     prop_oneof![
         any_of(&[
             "open",
@@ -88,7 +88,9 @@ fn scalar() -> impl Strategy<Value = String> {
     ]
 }
 
-fn object(members: impl Strategy<Value = Vec<(String, String)>>) -> impl Strategy<Value = String> {
+pub(crate) fn object(
+    members: impl Strategy<Value = Vec<(String, String)>>,
+) -> impl Strategy<Value = String> {
     (members, blank(), blank()).prop_map(|(members, before, after)| {
         let members: Vec<_> = members
             .iter()

@@ -2,6 +2,7 @@
 
 mod documents;
 mod properties;
+mod readers;
 mod rules;
 mod streams;
 mod unreadable;
