@@ -45,7 +45,7 @@ pub(crate) enum Mismatch {
     Name,
     #[error("Mcp-Name is missing")]
     MissingName,
-    #[error("Mcp-Method or Mcp-Name stands before a batch")]
+    #[error("a header that mirrors one message stands before a batch")]
     Batch,
     #[error("an Mcp-Param header occurs twice or does not decode")]
     UnreadableParameter,

@@ -8,6 +8,9 @@ use std::{
 
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
+/// Copied member by member, it becomes the object that all absent members are looked up in (JavaScript).
+const INHERITED: &str = "__proto__";
+
 /// The names seen so far, after unescaping: `"n\u0061me"` is `name`. Only keyed hashes are kept, eight
 /// bytes a member, so that an object of many short members costs little; two names of one hash would be
 /// refused, which errs on the safe side.
@@ -40,6 +43,9 @@ impl<'k> Members<'k> {
                 "the member {:?} occurs twice",
                 cut(name)
             )));
+        }
+        if name == INHERITED && !self.known.is_empty() {
+            return Err(E::custom("the member \"__proto__\" may add others unseen"));
         }
         let like = self
             .known

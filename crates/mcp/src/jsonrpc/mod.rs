@@ -2,8 +2,8 @@
 //!
 //! A policy is worth nothing when the gate and the server read different messages. So a body is refused
 //! when readers are known to disagree about it: a member twice (first or last wins), a member that
-//! differs only in case from one that matters (Go's reader takes it), bytes after the value,
-//! text that is not UTF-8, numbers out of range, nesting beyond [`MAX_DEPTH`], a message that is a
+//! differs only in case from one that matters (Go's reader takes it), `__proto__` beside one that matters
+//! (it hides members in JavaScript), bytes after the value, text that is not UTF-8, numbers out of range, nesting beyond [`MAX_DEPTH`], a message that is a
 //! request and a response at once, an `id` that servers echo differently, a misspelt method.
 //!
 //! Nothing is kept but the `id`, the method, the names and URIs of what it is done to, and the arguments

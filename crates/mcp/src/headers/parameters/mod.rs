@@ -92,7 +92,8 @@ impl ParameterHeaders {
         }
     }
 
-    /// Compares the headers of a single call with its arguments.
+    /// Compares the headers of a single call with its arguments. Before a batch, none may stand that mirrors
+    /// an argument of one of its calls: nobody could say of which.
     pub(super) fn agree(
         &self,
         headers: &HeaderMap,
@@ -100,20 +101,20 @@ impl ParameterHeaders {
         body: &[u8],
         revision: Option<Revision>,
     ) -> Result<(), Mismatch> {
-        let Payload::Single(message) = payload else {
-            return Ok(());
-        };
-        let Some(tool) = message.operations().first().and_then(tool_of) else {
-            return Ok(());
-        };
         let required = revision.is_some_and(Revision::requires_mirrored_headers);
-        if let Some(configured) = self.configured.get(tool) {
-            configured.agree(headers, body, required)?;
+        let learned = self.learned.load();
+        for tool in payload.operations().filter_map(tool_of) {
+            let configured = self.configured.get(tool).map(|known| (known, required));
+            let learned = learned.get(tool).map(|known| (known, false));
+            for (mirrored, required) in configured.into_iter().chain(learned) {
+                match payload {
+                    Payload::Single(_) => mirrored.agree(headers, body, required)?,
+                    Payload::Batch(_) if mirrored.are_in(headers) => return Err(Mismatch::Batch),
+                    Payload::Batch(_) => {}
+                }
+            }
         }
-        match self.learned.load().get(tool) {
-            Some(learned) => learned.agree(headers, body, false),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// What the operator's headers say about the arguments of a call of this tool; anything else about
@@ -180,11 +181,16 @@ impl Mirrored {
         Some(Self { parameters, wanted })
     }
 
+    /// Whether any of the headers is there.
+    fn are_in(&self, headers: &HeaderMap) -> bool {
+        let mut known = self.parameters.iter().map(|known| &known.header);
+        known.any(|header| headers.contains_key(header))
+    }
+
     /// The body is read again for the arguments in question: which they are was not known before the
     /// tool's name was, and few tools have any.
     fn agree(&self, headers: &HeaderMap, body: &[u8], required: bool) -> Result<(), Mismatch> {
-        let mut present = self.parameters.iter().map(|known| &known.header);
-        if !required && !present.any(|header| headers.contains_key(header)) {
+        if !required && !self.are_in(headers) {
             return Ok(());
         }
         let payload = Payload::read(body, &self.wanted).map_err(|_| Mismatch::Parameter)?;

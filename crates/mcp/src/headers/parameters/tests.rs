@@ -142,6 +142,16 @@ fn misses_only_what_the_operator_demands() {
 }
 
 #[test]
+fn refuses_a_parameter_before_a_batch_with_its_tool() {
+    let batch = format!("[{BODY}]");
+    let true_one = [("region", "us-west1")];
+    for table in [learned(), configured()] {
+        assert_eq!(check(&table, &batch, &true_one, None), Err(Mismatch::Batch));
+        assert_eq!(check(&table, &batch, &[("sql", "x")], None), Ok(()));
+    }
+}
+
+#[test]
 fn learns_anew_and_forgets() {
     let table = learned();
     let clone = table.clone();

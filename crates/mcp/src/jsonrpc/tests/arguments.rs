@@ -129,6 +129,20 @@ fn f23_refuses_an_argument_that_occurs_twice(#[case] json: &str) {
 }
 
 #[test]
+fn f23_refuses_members_that_a_script_would_inherit() {
+    let json = r#"{"__proto__":{"path":"/etc"}}"#;
+    assert!(try_arguments(&["/path"], json).is_err());
+    assert!(try_arguments(&["/x/path"], &format!(r#"{{"x":{json}}}"#)).is_err());
+    assert!(try_arguments(&[], json).is_ok(), "nobody wants to know");
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","__proto__":{"method":"tools/call"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","__proto__":{"name":"b"}}}"#,
+    ] {
+        assert!(refusal(body).contains("__proto__"));
+    }
+}
+
+#[test]
 fn f23_refuses_a_nul_in_a_wanted_argument() {
     let json = "{\"a\":\"delete\\u0000\"}";
     assert!(try_arguments(&["/a"], json).is_err());
