@@ -1,12 +1,16 @@
 //! What the policy says about lists, and what lists tell the policy.
 
-use http::StatusCode;
+use std::convert::Infallible;
+
+use http::{Response, StatusCode};
 use oauthgate_core::Reason;
 use oauthgate_mcp::{
-    Policy,
+    InspectedBody, Policy, PolicyLayer,
     policy::{ListFilter, Rule},
 };
+use oauthgate_tower::ResourceServerLayer;
 use rstest::rstest;
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
 
@@ -37,6 +41,48 @@ async fn shows_what_the_filter_says(
         names(&server.ask(post(list(), held)).await.json()),
         expected
     );
+}
+
+/// Looking around and `open` are for everybody, `write` needs a scope, `secret` is for nobody.
+fn for_everybody() -> Policy {
+    let rules = [
+        Rule::builder().methods(["tools/list"]).anonymous(true),
+        Rule::builder().tools(["open"]).anonymous(true),
+        Rule::builder().tools(["write"]).scopes(scopes("write")),
+        Rule::builder().tools(["secret"]).forbid(true),
+    ];
+    let rules = rules.into_iter().map(|rule| rule.build().unwrap());
+    rules.fold(Policy::new(), Policy::rule)
+}
+
+#[rstest]
+#[case::callable(ListFilter::Callable, &["open"])]
+#[case::after_a_login(ListFilter::Reachable, &["write", "open"])]
+#[tokio::test]
+async fn shows_callers_without_a_token_what_is_for_everybody(
+    #[case] filter: ListFilter,
+    #[case] expected: &[&str],
+) {
+    let answers: [fn() -> Response<Body>; 2] = [
+        || json(tools(1)),
+        || events(format!("data: {}\n\n", tools(1))),
+    ];
+    for answer in answers {
+        let layer = PolicyLayer::new(for_everybody().list_filter(filter), &resource());
+        let server = service_fn(move |_: Request<InspectedBody<Body>>| async move {
+            Ok::<_, Infallible>(answer())
+        });
+        let service = ResourceServerLayer::new(Provider::enabled())
+            .optional_authentication(layer)
+            .layer(server);
+        let asked = Request::post("/mcp")
+            .header("content-type", "application/json")
+            .body(list().into())
+            .unwrap();
+        let answered = Answered::read(service.oneshot(asked).await.unwrap()).await;
+        let message = answered.text().trim_start_matches("data: ");
+        assert_eq!(names(&serde_json::from_str(message).unwrap()), expected);
+    }
 }
 
 #[tokio::test]
