@@ -186,6 +186,9 @@ impl RuleBuilder {
                 ));
             }
         }
+        if !mistakes.is_empty() {
+            return;
+        }
         let useless = subject
             .methods
             .iter()
@@ -337,7 +340,7 @@ fn resource(pattern: String) -> Result<Pattern, SettingError> {
             format!("{flaw}; such URIs are refused, so that the pattern can match nothing"),
             "a URI as the server writes it, tidy and without needless encoding, for example file:///public/*",
         )),
-        None => Ok(pattern),
+        None => Ok(pattern.of_uris()),
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) fn of_name(name: &str) -> Cow<'_, str> {
 
 /// A URI as a careless reader sees it: decoded, too.
 pub(super) fn of_uri(uri: &str) -> Cow<'_, str> {
-    match decoded(trimmed(uri)) {
+    of_part_of_uri(trimmed(uri))
+}
+
+pub(super) fn of_part_of_uri(part: &str) -> Cow<'_, str> {
+    match decoded(part) {
         Cow::Borrowed(plain) => folded(plain),
         Cow::Owned(decoded) => Cow::Owned(folded(&decoded).into_owned()),
     }

@@ -57,6 +57,16 @@ impl Pattern {
         })
     }
 
+    /// The same pattern of URIs, which careless readers also decode.
+    pub(super) fn of_uris(self) -> Self {
+        let pieces = pieces(lookalike::trimmed(&self.text));
+        let folded = pieces.map(|piece| lookalike::of_part_of_uri(&piece).into_owned());
+        Self {
+            folded: Shape::of(folded),
+            ..self
+        }
+    }
+
     /// Whether this is one of the names.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
