@@ -7,13 +7,16 @@ use oauthgate_remote::clock::{Clock, SystemClock};
 use tower_layer::Layer;
 
 use super::{
-    BoundSessions, SessionBindingService, SessionSecret,
+    SessionBindingService, SessionSecret,
     binding::{Binding, seconds},
     claims::Claims,
 };
 
 /// Binds sessions to whoever opened them; goes behind [`oauthgate_tower::ResourceServerLayer`], in front
 /// of [`crate::PolicyLayer`] where there is one. Reads and writes headers only.
+///
+/// Where the policy opens something to callers without a token, the two are one:
+/// `ResourceServerLayer::new(provider).optional_authentication((sessions, policy))`.
 #[derive(Clone)]
 #[must_use]
 pub struct SessionBindingLayer {
@@ -61,12 +64,6 @@ impl SessionBindingLayer {
     /// [`oauthgate_core::Denial`] and the [`oauthgate_tower::Reference`] in the response's extensions.
     pub fn without_refusal_log(self) -> Self {
         self.with(|binding| binding.logs_refusals = false)
-    }
-
-    /// This layer and the one right behind it in one, as [`oauthgate_tower::ResourceServerLayer::optional_authentication`]
-    /// wants them: requests of nobody go through here to a layer that decides on them.
-    pub fn before<L>(self, behind: L) -> BoundSessions<L> {
-        BoundSessions::new(self, behind)
     }
 
     fn with(self, change: impl FnOnce(&mut Binding)) -> Self {

@@ -51,7 +51,6 @@ mod binding;
 mod claims;
 mod headers;
 mod id;
-mod joined;
 mod layer;
 mod owner;
 mod secret;
@@ -59,7 +58,6 @@ mod service;
 
 pub use binding::AnonymousSession;
 pub use id::MAX_SESSION_ID_LENGTH;
-pub use joined::BoundSessions;
 pub use layer::SessionBindingLayer;
 pub use secret::SessionSecret;
 pub use service::SessionBindingService;

@@ -74,6 +74,31 @@ async fn a_session_that_nobody_opened_ends_with_the_process() {
     assert_eq!(answer.status, StatusCode::OK, "one with an owner goes on");
 }
 
+/// The policy behind lets nobody listen to a session, or end one, without this proof.
+#[tokio::test]
+async fn only_a_good_session_of_nobody_proves_that_it_is_one() {
+    let world = world();
+    world.ask(Method::POST, &nobody(), &[]).await;
+    assert!(!world.one().in_anonymous_session, "none yet");
+    let session = world.open(&nobody()).await;
+    world.within(&session, Method::GET, &nobody()).await;
+    assert!(world.one().in_anonymous_session);
+    world.within(&session, Method::GET, &ada()).await;
+    assert!(!world.one().in_anonymous_session, "it has an owner now");
+}
+
+#[tokio::test]
+async fn what_another_layer_proved_is_not_believed() {
+    let making = Making {
+        is_twofold: true,
+        ..Making::new(sessions())
+    };
+    let world = making.make();
+    let session = world.open(&nobody()).await;
+    world.within(&session, Method::GET, &nobody()).await;
+    assert!(!world.one().in_anonymous_session);
+}
+
 #[tokio::test]
 async fn nobody_guesses_a_session() {
     let world = world();

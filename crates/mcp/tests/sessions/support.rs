@@ -19,14 +19,14 @@ use oauthgate_core::{
     Audience, BearerToken, CompactJws, Denial, Issuer, ProtectedResource, Reason,
     ResourceIdentifier, SharedSecret, UnixTime, UserContext, Verifier,
 };
-use oauthgate_mcp::{SessionBindingLayer, SessionSecret};
+use oauthgate_mcp::{SessionBindingLayer, SessionSecret, sessions::AnonymousSession};
 use oauthgate_remote::{
     AuthProvider,
     clock::{Clock, SystemClock},
 };
 use oauthgate_tower::{Anonymous, AuthenticationOff, DecidesOnAnonymous, ResourceServerLayer};
 use serde_json::{Value, json};
-use tower::{Layer, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 
 pub(crate) const SESSION: &str = "mcp-session-id";
 pub(crate) const ISSUERS: [&str; 2] = ["https://one.example.com/", "https://two.example.com/"];
@@ -169,6 +169,8 @@ pub(crate) struct Received {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// Whether it came with the proof that it may listen to the session and end it without a token.
+    pub(crate) in_anonymous_session: bool,
 }
 
 impl Received {
@@ -197,6 +199,8 @@ pub(crate) struct Making {
     pub(crate) sessions: SessionBindingLayer,
     pub(crate) is_enabled: bool,
     pub(crate) forwards_preflight: bool,
+    /// Another layer behind, which changes nothing about ids.
+    pub(crate) is_twofold: bool,
 }
 
 impl Making {
@@ -205,6 +209,7 @@ impl Making {
             sessions,
             is_enabled: true,
             forwards_preflight: false,
+            is_twofold: false,
         }
     }
 
@@ -230,18 +235,37 @@ impl Making {
         } else {
             layer
         };
-        let behind = self.sessions.before(OpenToNobody);
-        let service = ServiceBuilder::new()
-            .layer(layer.optional_authentication(behind))
-            .service(server);
+        let service = if self.is_twofold {
+            let second = self.sessions.clone().danger_unbound();
+            boxed(
+                layer
+                    .optional_authentication((self.sessions, second, OpenToNobody))
+                    .layer(server),
+            )
+        } else {
+            boxed(
+                layer
+                    .optional_authentication((self.sessions, OpenToNobody))
+                    .layer(server),
+            )
+        };
         World {
-            service: BoxCloneSyncService::new(
-                service.map_response(|response| response.map(Body::new)),
-            ),
+            service,
             received,
             gives,
         }
     }
+}
+
+fn boxed<S, B>(service: S) -> BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
 }
 
 async fn serve(
@@ -257,6 +281,7 @@ async fn serve(
     assert!(decided, "nobody decided on this request");
     let body = body.collect().await.unwrap().to_bytes();
     seen.lock().unwrap().push(Received {
+        in_anonymous_session: parts.extensions.get::<AnonymousSession>().is_some(),
         method: parts.method,
         headers: parts.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
