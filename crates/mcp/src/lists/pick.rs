@@ -137,6 +137,10 @@ impl Visitor<'_> for Name {
         if let Some(index) = self.0.iter().position(|known| *known == name) {
             return Ok(Some(index));
         }
+        // Where objects are copied in JavaScript, absent members may be looked up there.
+        if name == "__proto__" {
+            return Err(E::custom("a member is named __proto__"));
+        }
         // A reader in C ends the name at a NUL; one in Go does not mind the case.
         let read = name.split('\0').next().unwrap_or_default();
         if self.0.iter().any(|known| same_but_for_case(known, read)) {

@@ -151,6 +151,7 @@ fn leaves_results_of_other_requests_alone_whatever_they_look_like() {
 #[case::another_case(r#"{"id":1,"Result":{"tools":[]}}"#)]
 #[case::another_letter(r#"{"id":1,"result":{"tool\u017f":[]}}"#)]
 #[case::a_nul(r#"{"id":1,"result":{"tools\u0000":[]}}"#)]
+#[case::a_prototype(r#"{"id":1,"result":{"__proto__":{"tools":[{"name":"x"}]}}}"#)]
 #[case::two_lists(r#"{"id":1,"result":{"tools":[],"tools":[]}}"#)]
 #[case::another_list(r#"{"id":1,"result":{"tools":[],"Tools":[]}}"#)]
 #[case::two_names(r#"{"id":1,"result":{"tools":[{"name":"a","name":"x"}]}}"#)]
