@@ -33,7 +33,7 @@ pub enum Argument<'a> {
     Scalar(&'a Scalar),
     /// Something that cannot be compared: an object, an array, a number that readers understand
     /// differently; or a scalar where the way to the pointer leads on, which some servers take for JSON
-    /// in a string.
+    /// in a string; or what another member may be taken for, which differs in case only or is `__proto__`.
     OtherType,
     /// Nothing.
     Absent,
@@ -178,7 +178,7 @@ impl AtNode<'_, '_> {
 
     fn note(&mut self, found: Found) {
         if let Some(pointer) = &self.node.pointer {
-            self.found.push((Arc::clone(pointer), found));
+            note(self.found, pointer, found);
         }
     }
 
@@ -191,10 +191,18 @@ impl AtNode<'_, '_> {
     }
 }
 
-/// Nobody knows what a server finds below this step.
+/// What is found a second time, under a name that looks like the first, is undecidable.
+fn note(all: &mut Vec<(Arc<str>, Found)>, pointer: &Arc<str>, found: Found) {
+    match all.iter_mut().find(|(known, _)| known == pointer) {
+        Some((_, before)) => *before = Found::OtherType,
+        None => all.push((Arc::clone(pointer), found)),
+    }
+}
+
+/// Nobody knows what a server finds at this step and below.
 fn undecidable(node: &Node, found: &mut Vec<(Arc<str>, Found)>) {
     if let Some(pointer) = &node.pointer {
-        found.push((Arc::clone(pointer), Found::OtherType));
+        note(found, pointer, Found::OtherType);
     }
     for child in node.children.values() {
         undecidable(child, found);
@@ -229,9 +237,17 @@ impl<'de> Reads<'de> for AtNode<'_, '_> {
     fn object<A: MapAccess<'de>>(mut self, mut members: A, level: usize) -> Result<(), A::Error> {
         self.note(Found::OtherType);
         let node = self.node;
-        let mut seen = Members::knowing(node.children.keys().map(String::as_str));
-        while let Some(name) = members.next_key_seed(&mut seen)? {
-            match name.and_then(|name| node.children.get(name)) {
+        let known = node.children.keys().map(String::as_str);
+        let mut seen = Members::knowing(known).noting_lookalikes();
+        while let Some(member) = members.next_key_seed(&mut seen)? {
+            for child in member
+                .looks_like
+                .iter()
+                .filter_map(|name| node.children.get(*name))
+            {
+                undecidable(child, self.found);
+            }
+            match member.is.and_then(|name| node.children.get(name)) {
                 Some(child) => members.next_value_seed(self.child(child, level))?,
                 None => members.next_value_seed(Dropped::at(level))?,
             }

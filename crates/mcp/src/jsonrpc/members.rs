@@ -18,6 +18,16 @@ pub(super) struct Members<'k> {
     seen: HashSet<u64>,
     hasher: RandomState,
     known: Vec<&'k str>,
+    refuses_lookalikes: bool,
+}
+
+/// What one member is to its reader.
+#[derive(Debug, Default)]
+pub(super) struct Noted<'k> {
+    /// The known name that it has.
+    pub(super) is: Option<&'k str>,
+    /// The known names that a careless reader takes it for.
+    pub(super) looks_like: Vec<&'k str>,
 }
 
 impl<'k> Members<'k> {
@@ -26,17 +36,25 @@ impl<'k> Members<'k> {
         Self::knowing([])
     }
 
-    /// For an object of which we read these members.
+    /// For an object of which we read these members, and refuse others that look like them.
     pub(super) fn knowing(known: impl IntoIterator<Item = &'k str>) -> Self {
         Self {
             seen: HashSet::new(),
             hasher: RandomState::new(),
             known: known.into_iter().collect(),
+            refuses_lookalikes: true,
         }
     }
 
-    /// Notes one more member, and says which of the known ones it is.
-    fn note<E: Error>(&mut self, name: &str) -> Result<Option<&'k str>, E> {
+    /// The same, but others that look like them are only noted.
+    pub(super) fn noting_lookalikes(self) -> Self {
+        Self {
+            refuses_lookalikes: false,
+            ..self
+        }
+    }
+
+    fn note<E: Error>(&mut self, name: &str) -> Result<Noted<'k>, E> {
         refuse_nul(name)?;
         if !self.seen.insert(self.hasher.hash_one(name)) {
             return Err(E::custom(format_args!(
@@ -44,40 +62,46 @@ impl<'k> Members<'k> {
                 cut(name)
             )));
         }
-        if name == INHERITED && !self.known.is_empty() {
-            return Err(E::custom("the member \"__proto__\" may add others unseen"));
-        }
-        let like = self
-            .known
-            .iter()
-            .find(|known| same_but_for_case(known, name));
-        match like {
-            Some(known) if *known != name => Err(E::custom(format_args!(
-                "the member {:?} differs only in case from one that matters",
+        let noted = self.compare(name);
+        match noted.looks_like.first() {
+            Some(known) if self.refuses_lookalikes => Err(E::custom(format_args!(
+                "the member {:?} may be taken for {known:?}",
                 cut(name)
             ))),
-            found => Ok(found.copied()),
+            _ => Ok(noted),
         }
+    }
+
+    fn compare(&self, name: &str) -> Noted<'k> {
+        let mut noted = Noted::default();
+        for known in self.known.iter().copied() {
+            if known == name {
+                noted.is = Some(known);
+            } else if name == INHERITED || same_but_for_case(known, name) {
+                noted.looks_like.push(known);
+            }
+        }
+        noted
     }
 }
 
 /// Reads one member's name.
 impl<'de, 'k> DeserializeSeed<'de> for &mut Members<'k> {
-    type Value = Option<&'k str>;
+    type Value = Noted<'k>;
 
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Noted<'k>, D::Error> {
         reader.deserialize_str(self)
     }
 }
 
 impl<'k> Visitor<'_> for &mut Members<'k> {
-    type Value = Option<&'k str>;
+    type Value = Noted<'k>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+    fn visit_str<E: Error>(self, name: &str) -> Result<Noted<'k>, E> {
         self.note(name)
     }
 }

@@ -85,8 +85,8 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         const LEVEL: usize = 2;
         let mut seen = Members::knowing(MESSAGE);
         let mut read = ReadMessage::default();
-        while let Some(name) = members.next_key_seed(&mut seen)? {
-            match name {
+        while let Some(member) = members.next_key_seed(&mut seen)? {
+            match member.is {
                 Some("jsonrpc") => read.jsonrpc = members.next_value_seed(Kept::at(LEVEL))?,
                 Some("id") => read.id = members.next_value_seed(Kept::at(LEVEL))?,
                 Some("method") => read.method = members.next_value_seed(Kept::at(LEVEL))?,
@@ -129,8 +129,8 @@ impl<'de> Visitor<'de> for ParamsSeed<'_> {
         const LEVEL: usize = 3;
         let mut seen = Members::knowing(PARAMS);
         let mut params = Params::default();
-        while let Some(name) = members.next_key_seed(&mut seen)? {
-            match name {
+        while let Some(member) = members.next_key_seed(&mut seen)? {
+            match member.is {
                 Some("name") => params.name = members.next_value_seed(Kept::at(LEVEL))?,
                 Some("uri") => params.uri = members.next_value_seed(Kept::at(LEVEL))?,
                 Some("arguments") => {
@@ -196,8 +196,8 @@ impl<'de> Reads<'de> for ReadsNotifications {
     ) -> Result<Subscriptions, A::Error> {
         let mut seen = Members::knowing(NOTIFICATIONS);
         let mut subscriptions = Subscriptions::default();
-        while let Some(name) = members.next_key_seed(&mut seen)? {
-            match name {
+        while let Some(member) = members.next_key_seed(&mut seen)? {
+            match member.is {
                 Some(_) => subscriptions = members.next_value_seed(ReadsUris::at(level))?,
                 None => members.next_value_seed(Dropped::at(level))?,
             }

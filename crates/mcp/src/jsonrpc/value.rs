@@ -202,12 +202,12 @@ impl<'de, const N: usize> Reads<'de> for MembersOf<N> {
     ) -> Result<[Slot; N], A::Error> {
         let mut slots = [const { Slot::Absent }; N];
         let mut seen = Members::knowing(self.0);
-        while let Some(name) = members.next_key_seed(&mut seen)? {
+        while let Some(member) = members.next_key_seed(&mut seen)? {
             let slot = self
                 .0
                 .iter()
                 .zip(&mut slots)
-                .find(|(known, _)| name == Some(**known));
+                .find(|(known, _)| member.is == Some(**known));
             match slot {
                 Some((_, slot)) => *slot = members.next_value_seed(Kept::at(level))?,
                 None => members.next_value_seed(Dropped::at(level))?,

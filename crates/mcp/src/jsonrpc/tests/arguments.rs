@@ -101,6 +101,8 @@ fn a_call_without_arguments_has_none() {
 
 #[rstest]
 #[case(&["/path"], r#"{"path":"a","Path":"b"}"#)]
+#[case(&["/path"], r#"{"Path":"b","path":"a"}"#)]
+#[case(&["/path"], r#"{"path":{"x":1},"Path":"b"}"#)]
 #[case(&["/path"], r#"{"PATH":"b"}"#)]
 #[case(&["/Path"], r#"{"path":"b"}"#)]
 #[case(&["/opts/mode"], r#"{"Opts":{"mode":1}}"#)]
@@ -109,10 +111,28 @@ fn a_call_without_arguments_has_none() {
 #[case::kelvin(&["/key"], "{\"\\u212aey\":1}")]
 #[case::greek(&["/\u{3c3}"], "{\"\u{3c2}\":1}")]
 #[case::umlaut(&["/gr\u{f6}sse"], "{\"GR\u{d6}SSE\":1}")]
-fn f23_refuses_an_argument_that_differs_only_in_case(#[case] wanted: &[&str], #[case] json: &str) {
-    let refused = try_arguments(wanted, json).unwrap_err().to_string();
-    assert!(refused.contains("differs only in case"), "{refused}");
-    assert!(try_arguments(&["/other"], json).is_ok());
+fn f23_an_argument_that_another_may_be_taken_for_is_undecidable(
+    #[case] wanted: &[&str],
+    #[case] json: &str,
+) {
+    assert_eq!(arguments(wanted, json).at(wanted[0]), Argument::OtherType);
+    assert_eq!(arguments(&["/other"], json).at("/other"), Argument::Absent);
+}
+
+#[test]
+fn tells_two_wanted_arguments_apart_that_look_alike() {
+    let wanted = ["/path", "/Path"];
+    let one = arguments(&wanted, r#"{"path":"a"}"#);
+    assert_eq!(
+        one.at("/path"),
+        Argument::Scalar(&Scalar::String("a".into()))
+    );
+    assert_eq!(one.at("/Path"), Argument::OtherType);
+    let both = arguments(&wanted, r#"{"path":"a","Path":"b"}"#);
+    assert_eq!(
+        [both.at("/path"), both.at("/Path")],
+        [Argument::OtherType; 2]
+    );
 }
 
 #[rstest]
@@ -128,12 +148,21 @@ fn f23_refuses_an_argument_that_occurs_twice(#[case] json: &str) {
     }
 }
 
+#[rstest]
+#[case(&["/path"], r#"{"__proto__":{"path":"/etc"}}"#)]
+#[case(&["/path"], r#"{"path":"/public","__proto__":{"path":"/etc"}}"#)]
+#[case(&["/path"], r#"{"__proto__":null}"#)]
+#[case(&["/x/path"], r#"{"x":{"__proto__":{"path":"/etc"}}}"#)]
+#[case(&["/x/path"], r#"{"__proto__":{"x":{"path":"/etc"}}}"#)]
+fn f23_an_argument_that_a_script_may_inherit_is_undecidable(
+    #[case] wanted: &[&str],
+    #[case] json: &str,
+) {
+    assert_eq!(arguments(wanted, json).at(wanted[0]), Argument::OtherType);
+}
+
 #[test]
 fn f23_refuses_members_that_a_script_would_inherit() {
-    let json = r#"{"__proto__":{"path":"/etc"}}"#;
-    assert!(try_arguments(&["/path"], json).is_err());
-    assert!(try_arguments(&["/x/path"], &format!(r#"{{"x":{json}}}"#)).is_err());
-    assert!(try_arguments(&[], json).is_ok(), "nobody wants to know");
     for body in [
         r#"{"jsonrpc":"2.0","id":1,"method":"ping","__proto__":{"method":"tools/call"}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","__proto__":{"name":"b"}}}"#,

@@ -196,5 +196,5 @@ fn reads_the_version_that_the_message_names() {
         assert_eq!(flaw(read(message("ping", &meta))), Flaw::ProtocolVersion);
     }
     let capital = r#"{"_meta":{"io.modelcontextprotocol/ProtocolVersion":"2026-07-28"}}"#;
-    assert!(refusal(message("ping", capital)).contains("differs only in case"));
+    assert!(refusal(message("ping", capital)).contains("may be taken for"));
 }
