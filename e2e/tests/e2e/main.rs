@@ -16,6 +16,7 @@ mod limit;
 mod lists;
 mod login;
 mod opaque_login;
+mod policy;
 mod providers;
 mod rmcp_client;
 mod rotation;

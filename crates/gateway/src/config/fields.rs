@@ -72,6 +72,19 @@ impl<'a, 'd, 'i> Fields<'a, 'd, 'i> {
     /// A list of texts with at least one in it.
     pub(crate) fn texts(&self, key: &str, expected: &str, mistakes: &mut Mistakes) -> Read<Given> {
         self.read(key, expected, mistakes, |entry| {
+            let texts = texts(entry.1.get_ref()).filter(|texts| !texts.is_empty())?;
+            Some(self.given(entry, Words::Many(texts)))
+        })
+    }
+
+    /// A list of texts, perhaps an empty one.
+    pub(crate) fn any_texts(
+        &self,
+        key: &str,
+        expected: &str,
+        mistakes: &mut Mistakes,
+    ) -> Read<Given> {
+        self.read(key, expected, mistakes, |entry| {
             Some(self.given(entry, Words::Many(texts(entry.1.get_ref())?)))
         })
     }
@@ -205,8 +218,7 @@ impl<T> Read<T> {
 
 fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
     let text = |element: &Spanned<DeValue<'_>>| element.get_ref().as_str().map(str::to_owned);
-    let texts: Option<Vec<_>> = value.as_array()?.iter().map(text).collect();
-    texts.filter(|texts| !texts.is_empty())
+    value.as_array()?.iter().map(text).collect()
 }
 
 fn scalars(value: &DeValue<'_>) -> Option<Vec<Value>> {

@@ -68,8 +68,6 @@ const LISTS: [(&str, ObjectKind, &str); 3] = [
 
 const OPERATION: &str = "one of tool, prompt, read, method, message and list";
 const TEXTS: &str = "a list of texts, for example [\"read_file\"]";
-const SHOWS: &str =
-    "the names of the items that are shown, for example [\"read_file\"], or [] for none";
 
 /// The cases of a file, in order.
 ///
@@ -173,7 +171,7 @@ impl Reader<'_, '_, '_, '_> {
     }
 
     fn texts(&mut self, key: &str) -> Option<Given> {
-        let read = self.fields.texts(key, TEXTS, self.mistakes);
+        let read = self.fields.any_texts(key, TEXTS, self.mistakes);
         read.or_break(&mut self.is_broken)
     }
 
@@ -219,6 +217,9 @@ impl Reader<'_, '_, '_, '_> {
 
     fn scopes(&mut self, key: &str) -> Option<ScopeSet> {
         let given = self.texts(key)?;
+        if given.words == Words::Many(Vec::new()) {
+            return Some(ScopeSet::empty());
+        }
         let mut scopes = Vec::new();
         for item in items_of(&given.words) {
             let scope = item.and_then(|text| Scope::new(&text).map_err(|error| (text, error)));
@@ -352,7 +353,7 @@ impl Reader<'_, '_, '_, '_> {
     }
 
     fn list(&mut self) -> Option<List> {
-        let shows = self.shows();
+        let shows = self.texts("shows").map(list_of);
         let expected = "a table such as { tools = [\"read_file\", \"delete_file\"] }";
         let read = self.fields.table("list", expected, self.mistakes);
         let Some(table) = read.or_break(&mut self.is_broken) else {
@@ -384,23 +385,6 @@ impl Reader<'_, '_, '_, '_> {
             self.is_broken = true;
         }
         lists.pop()
-    }
-
-    /// What a list must show; an empty list says something here.
-    fn shows(&mut self) -> Option<Vec<String>> {
-        let (_, value) = self.fields.entry("shows")?;
-        let texts = value.get_ref().as_array().and_then(|elements| {
-            let text = |element: &toml::Spanned<toml::de::DeValue<'_>>| {
-                element.get_ref().as_str().map(str::to_owned)
-            };
-            elements.iter().map(text).collect::<Option<Vec<_>>>()
-        });
-        if texts.is_none() {
-            let label = format!("{}: case.shows", self.place);
-            self.mistakes.add(label, None, "no list of texts", SHOWS);
-            self.is_broken = true;
-        }
-        texts
     }
 }
 

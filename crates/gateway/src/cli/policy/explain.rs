@@ -47,8 +47,11 @@ impl Options {
 }
 
 /// For people: each step, the verdict, the answer.
-fn of_person(resource: &str, caller: Option<&Caller<'_>>, ruling: &Ruling) -> String {
+pub(super) fn of_person(resource: &str, caller: Option<&Caller<'_>>, ruling: &Ruling) -> String {
     let mut text = format!("resource  {resource}\ncaller    {}\n", described(caller));
+    if ruling.explanations.is_empty() {
+        text.push_str("\nno rule was asked\n");
+    }
     for explanation in &ruling.explanations {
         let _ = writeln!(text, "\n{explanation}");
     }
@@ -95,7 +98,7 @@ fn described(caller: Option<&Caller<'_>>) -> String {
 }
 
 /// For machines. The words and members are what case files and tests rely on.
-fn of_machine(resource: &str, ruling: &Ruling) -> Value {
+pub(super) fn of_machine(resource: &str, ruling: &Ruling) -> Value {
     let refusal = ruling.refusal.as_ref();
     json!({
         "resource": resource,

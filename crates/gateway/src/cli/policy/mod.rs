@@ -4,9 +4,12 @@ mod caller;
 mod cases;
 mod explain;
 mod operation;
-mod ruling;
+pub(crate) mod ruling;
 mod test;
-mod words;
+pub(crate) mod words;
+
+#[cfg(test)]
+mod tests;
 
 use clap::{Args, Subcommand};
 

@@ -10,7 +10,7 @@ use super::words::Outcome;
 use crate::config::ResourceSettings;
 
 /// A resource and its policy.
-pub(super) struct Court {
+pub(crate) struct Court {
     policy: Policy,
     base: Requirement,
     resource: ProtectedResource,
@@ -19,18 +19,18 @@ pub(super) struct Court {
 
 /// What becomes of one request.
 #[derive(Debug)]
-pub(super) struct Ruling {
-    pub(super) outcome: Outcome,
+pub(crate) struct Ruling {
+    pub(crate) outcome: Outcome,
     /// The rules that decided, in the order of the operations.
-    pub(super) rules: Vec<String>,
+    pub(crate) rules: Vec<String>,
     /// How each operation went through the table; empty when no operation was looked at.
-    pub(super) explanations: Vec<Explanation>,
+    pub(crate) explanations: Vec<Explanation>,
     /// Why the request is refused, and what the client is told.
-    pub(super) refusal: Option<(Denial, Answer)>,
+    pub(crate) refusal: Option<(Denial, Answer)>,
 }
 
 impl Court {
-    pub(super) fn of(settings: &ResourceSettings) -> Self {
+    pub(crate) fn of(settings: &ResourceSettings) -> Self {
         Self {
             policy: settings.policy(),
             base: settings.requirement(),
@@ -40,7 +40,7 @@ impl Court {
     }
 
     /// What becomes of this body, sent by this caller.
-    pub(super) fn rule(&self, body: &str, caller: Option<&Caller<'_>>) -> Ruling {
+    pub(crate) fn rule(&self, body: &str, caller: Option<&Caller<'_>>) -> Ruling {
         let admitted = self.admit(caller);
         let payload = match admitted {
             Ok(()) if self.policy.has_rules() => self.read(body),
@@ -63,7 +63,7 @@ impl Court {
     }
 
     /// The items of a list that this caller is shown.
-    pub(super) fn shown(
+    pub(crate) fn shown(
         &self,
         kind: ObjectKind,
         items: &[String],

@@ -31,15 +31,8 @@ impl Options {
         let settings = self.resource.settings()?;
         let text = input::text(&self.cases)?;
         let cases = cases::read(&self.cases, &text)?;
-        let court = Court::of(&settings);
-        let results: Vec<_> = cases
-            .iter()
-            .map(|case| Outcomes::of(&court, case))
-            .collect();
-        let failed = results
-            .iter()
-            .filter(|result| !result.differences.is_empty())
-            .count();
+        let results = tried(&Court::of(&settings), &cases);
+        let failed = failed(&results);
         let text = match self.json {
             true => of_machine(&results, failed),
             false => of_person(&results, failed),
@@ -53,6 +46,23 @@ impl Options {
             ))),
         }
     }
+}
+
+fn tried<'c>(court: &Court, cases: &'c [Case]) -> Vec<Outcomes<'c>> {
+    cases.iter().map(|case| Outcomes::of(court, case)).collect()
+}
+
+fn failed(results: &[Outcomes<'_>]) -> usize {
+    let failed = results.iter().filter(|one| !one.differences.is_empty());
+    failed.count()
+}
+
+/// How many cases are not as expected, and the report for people.
+#[cfg(test)]
+pub(super) fn report(court: &Court, cases: &[Case]) -> (usize, String) {
+    let results = tried(court, cases);
+    let failed = failed(&results);
+    (failed, of_person(&results, failed))
 }
 
 /// What came of one case.

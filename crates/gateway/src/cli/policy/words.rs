@@ -6,7 +6,7 @@ use oauthgate_core::{Blame, Denial};
 
 /// What a client meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The upstream gets the request.
     Allow,
     /// 401: with a good token it may be another answer.
@@ -20,7 +20,7 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Allow,
         Self::Login,
         Self::StepUp,
@@ -28,7 +28,7 @@ impl Outcome {
         Self::Malformed,
     ];
 
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::Login => "login",
@@ -38,14 +38,14 @@ impl Outcome {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|outcome| outcome.as_str() == text)
     }
 
     /// What a refusal is to the client.
-    pub(super) fn of(denial: &Denial) -> Self {
+    pub(crate) fn of(denial: &Denial) -> Self {
         match denial.reason().blame() {
             Blame::NoCredentials | Blame::Token => Self::Login,
             Blame::Scope => Self::StepUp,

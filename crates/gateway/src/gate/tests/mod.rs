@@ -4,6 +4,7 @@ mod answers;
 mod between;
 mod ends;
 mod expiry;
+mod explained;
 mod hygiene;
 mod lines;
 #[cfg(feature = "redis")]
