@@ -150,7 +150,11 @@ async fn a_whole_message_is_read_as_the_gate_reads_it() {
         "{output}"
     );
 
-    write(&folder, "message.json", &message.replacen("\"id\":1", "\"id\":1,\"id\":1", 1));
+    write(
+        &folder,
+        "message.json",
+        &message.replacen("\"id\":1", "\"id\":1,\"id\":1", 1),
+    );
     let (code, output) = said(&folder, &ask).await;
     assert_eq!(code, Some(1), "{output}");
     assert!(output.contains("malformed"), "{output}");

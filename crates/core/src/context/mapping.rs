@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{Profile, ScopePlaces, UserContext};
 use crate::{
-    Issuer, Scope, ScopeSet, TokenError, UnixTime,
+    Caller, Issuer, Scope, ScopeSet, TokenError, UnixTime,
     claims::{ClaimPointer, Claims, malformed, text, texts},
     text::Printable,
 };
@@ -51,6 +51,26 @@ pub(crate) fn user_context(
         accepted_until: expires_at.saturating_add(skew),
         metadata: metadata(claims),
         claims: Arc::clone(claims),
+    })
+}
+
+/// What a decision would look at, were the claims true. It makes no [`UserContext`], because nobody checked them.
+pub(crate) fn hypothetical(
+    claims: &Claims,
+    profile: &Profile,
+) -> Result<Caller<'static>, TokenError> {
+    let caller = Caller::hypothetical()
+        .with_scopes(scopes(claims, profile)?)
+        .with_roles(groups::groups(claims, profile)?)
+        .in_tier(tier(claims, profile)?)
+        .with_claims(claims.as_map().clone());
+    let caller = match tenant_id(claims, profile)? {
+        Some(tenant) => caller.in_tenant(tenant),
+        None => caller,
+    };
+    Ok(match groups::are_truncated(claims, profile) {
+        true => caller.with_more_roles_than_named(),
+        false => caller,
     })
 }
 

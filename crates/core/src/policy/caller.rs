@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::{ScopeSet, UserContext};
+use crate::{Profile, ScopeSet, TokenError, UserContext, claims::Claims, context::mapping};
 
 /// What a decision looks at of its caller, and nothing else of it.
 ///
@@ -42,6 +42,15 @@ impl Caller<'static> {
             tenant: None,
             claims: Cow::Owned(Map::new()),
         }
+    }
+
+    /// Somebody whose token says this, read by the rules of this profile. Nobody has checked that it is true:
+    /// good for asking what a policy would say, and for nothing else.
+    ///
+    /// # Errors
+    /// Claims that name a right in a way that the profile refuses.
+    pub fn claimed(claims: &Claims, profile: &Profile) -> Result<Self, TokenError> {
+        mapping::hypothetical(claims, profile)
     }
 
     /// The same caller with these scopes.

@@ -31,7 +31,7 @@ pub(super) struct Options {
 impl Options {
     pub(super) fn run(self) -> Result<(), Failure> {
         let settings = self.resource.settings()?;
-        let caller = self.caller.caller()?;
+        let caller = self.caller.caller(&settings)?;
         let body = self.operation.body()?;
         let ruling = Court::of(&settings).rule(&body, caller.as_ref());
         let text = match self.json {

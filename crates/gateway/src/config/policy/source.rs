@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{
     file::{self, UNLISTED_TOOLS, setting},
-    given::{Mistakes, Origin},
+    given::{Given, Mistakes, Origin},
     load,
     reader::Reader,
     section::Section,
@@ -49,10 +49,7 @@ pub(super) fn section(reader: &mut Reader<'_>) -> Option<(Section, Option<PathBu
 fn refuse_rules_elsewhere(section: &Section, mistakes: &mut Mistakes) {
     let tables = section.tables.written.iter();
     let tables = tables.map(|(table, origin)| format!("{origin}: {table}"));
-    let unlisted = section
-        .values
-        .get(UNLISTED_TOOLS)
-        .map(|given| given.label());
+    let unlisted = section.values.get(UNLISTED_TOOLS).map(Given::label);
     for label in tables.chain(unlisted) {
         mistakes.add(
             label,

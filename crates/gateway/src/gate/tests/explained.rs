@@ -26,6 +26,11 @@ step_up = "cumulative"
 "files:write" = ["files:read"]
 
 [[resource.rule]]
+name = "for everybody"
+methods = ["initialize"]
+anonymous = true
+
+[[resource.rule]]
 name = "interns"
 tools = ["delete_*"]
 roles = ["intern"]
@@ -129,7 +134,7 @@ fn questions() -> Vec<(Value, String)> {
         (holds("tools:read files:write"), read("file:///public/a")),
         (holds("tools:read"), read("file:///public/../a")),
         (holds("tools:read"), read("file:///private/a")),
-        (holds("tools:read"), plain("tools/list")),
+        (holds("tools:read"), plain("initialize")),
         (holds("tools:read"), plain("ping")),
         (holds("tools:read"), plain("files/erase")),
         (holds("tools:read"), batch),
@@ -137,29 +142,43 @@ fn questions() -> Vec<(Value, String)> {
             holds("tools:read"),
             "{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"ping\"}".to_owned(),
         ),
+        (Value::Null, plain("initialize")),
+        (Value::Null, plain("tools/list")),
+        (Value::Null, call("delete_file", json!({}))),
+        (Value::Null, call("report", json!({}))),
+        (Value::Null, call("unknown", json!({}))),
+        (Value::Null, read("file:///public/../a")),
         (holds("tools:read"), "nonsense".to_owned()),
     ]
 }
 
-/// A caller whose token would have these claims.
-fn caller(claims: &Value) -> Caller<'static> {
+/// A caller whose token would have these claims; nobody without claims.
+fn caller(claims: &Value) -> Option<Caller<'static>> {
+    if claims.is_null() {
+        return None;
+    }
     let scopes = claims["scope"].as_str().unwrap().split(' ');
     let scopes: ScopeSet = scopes.map(|scope| Scope::new(scope).unwrap()).collect();
     let roles = claims["roles"].as_array().cloned().unwrap_or_default();
     let roles = roles.iter().map(|role| role.as_str().unwrap().to_owned());
-    Caller::hypothetical()
+    let caller = Caller::hypothetical()
         .with_scopes(scopes)
         .with_roles(roles)
         .in_tier(claims["tier"].as_str().unwrap_or("free"))
-        .with_claims(claims.as_object().unwrap().clone())
+        .with_claims(claims.as_object().unwrap().clone());
+    Some(caller)
 }
 
 async fn post(gate: &Running, claims: &Value, body: &str) -> Answer {
+    let bearer = match claims.is_null() {
+        true => "Accept: application/json".to_owned(),
+        false => gate.bearer(claims.clone()),
+    };
     let lines = [
         "Host: mcp.example.com",
         "Content-Type: application/json",
         &format!("Content-Length: {}", body.len()),
-        &gate.bearer(claims.clone()),
+        &bearer,
     ];
     exchange(gate.public, "POST /mcp HTTP/1.1", &lines, body).await
 }
@@ -185,7 +204,7 @@ async fn an_explanation_says_what_the_gate_does() {
     let court = Court::of(&loaded);
     let mut seen = std::collections::BTreeSet::new();
     for (number, (claims, body)) in questions().iter().enumerate() {
-        let ruling = court.rule(body, Some(&caller(claims)));
+        let ruling = court.rule(body, caller(claims).as_ref());
         let answer = post(&gate, claims, body).await;
         let (status, challenge) = told(&ruling);
         let question = format!("{claims} {body}");
@@ -208,21 +227,17 @@ async fn an_explanation_says_what_the_gate_does() {
     }
     assert_eq!(
         seen.into_iter().collect::<Vec<_>>(),
-        ["allow", "forbid", "malformed", "step-up"]
+        ["allow", "forbid", "login", "malformed", "step-up"]
     );
 }
 
 #[tokio::test]
-async fn an_explanation_says_what_happens_without_a_token() {
-    let loaded = settings();
+async fn without_a_rule_for_everybody_nobody_is_asked_what_it_wants() {
+    let mut loaded = settings();
+    loaded.policy.rules.retain(|rule| !rule.is_anonymous());
     let gate = Running::with("test-1", behind(loaded.clone())).await;
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }).to_string();
-    let lines = [
-        "Host: mcp.example.com",
-        "Content-Type: application/json",
-        &format!("Content-Length: {}", body.len()),
-    ];
-    let answer = exchange(gate.public, "POST /mcp HTTP/1.1", &lines, &body).await;
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize" }).to_string();
+    let answer = post(&gate, &Value::Null, &body).await;
     let (status, challenge) = told(&Court::of(&loaded).rule(&body, None));
     assert_eq!(
         (answer.status, answer.header("www-authenticate")),
