@@ -12,6 +12,7 @@ mod examples;
 mod foreign;
 mod hostile;
 mod keys;
+mod lazy;
 mod limit;
 mod lists;
 mod login;
