@@ -7,6 +7,7 @@ mod expiry;
 mod explained;
 mod hygiene;
 mod lines;
+mod lists;
 #[cfg(feature = "redis")]
 mod metrics_page;
 mod operator;
