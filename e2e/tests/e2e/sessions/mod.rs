@@ -1,5 +1,6 @@
 //! Sessions of real servers belong to whoever opened them.
 
+mod anonymous;
 mod clients;
 mod owners;
 mod secrets;

@@ -99,19 +99,24 @@ impl Wire {
 
     /// Opens a session; its id as the client knows it.
     pub(super) async fn open(&self, token: &str) -> String {
+        self.open_as(Some(token)).await
+    }
+
+    /// The same, with a token or without.
+    pub(super) async fn open_as(&self, token: Option<&str>) -> String {
         let initialize = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
             "protocolVersion": "2025-11-25", "capabilities": {},
             "clientInfo": { "name": "oauthgate-e2e", "version": "1.0.0" },
         }});
         let answer = self
-            .send(Method::POST, Some(token), None, &[], Some(&initialize))
+            .send(Method::POST, token, None, &[], Some(&initialize))
             .await;
         assert_eq!(answer.status(), StatusCode::OK);
         let session = answer.headers().get(SESSION).expect("a session");
         let session = session.to_str().expect("visible ASCII").to_owned();
         let _ = answer.text().await;
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        let answer = self.post(Some(token), Some(&session), &initialized).await;
+        let answer = self.post(token, Some(&session), &initialized).await;
         assert!(answer.status().is_success(), "{}", answer.status());
         session
     }
