@@ -49,7 +49,7 @@ impl AuthorizationServer {
     pub async fn start(kind: Kind) -> Self {
         match kind {
             Kind::DevIssuer => Self::dev_issuer().await,
-            Kind::OpaqueDevIssuer => Self::dev_issuer_of(TokenFormat::Opaque).await,
+            Kind::OpaqueDevIssuer => Self::dev_issuer_of(TokenFormat::Opaque, None).await,
             Kind::OidcProvider => Self::oidc_provider("RS256").await,
         }
     }
@@ -59,20 +59,30 @@ impl AuthorizationServer {
     /// # Panics
     /// When it does not start.
     pub async fn dev_issuer() -> Self {
-        Self::dev_issuer_of(TokenFormat::Jwt).await
+        Self::dev_issuer_of(TokenFormat::Jwt, None).await
     }
 
-    async fn dev_issuer_of(token_format: TokenFormat) -> Self {
+    /// Our dev issuer, whose access tokens live so many seconds.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn dev_issuer_of_short_tokens(seconds: i64) -> Self {
+        Self::dev_issuer_of(TokenFormat::Jwt, Some(seconds)).await
+    }
+
+    async fn dev_issuer_of(token_format: TokenFormat, lifetime: Option<i64>) -> Self {
         let [asker, secret] = ASKER;
+        let usual = DevIssuerOptions::default();
         let options = DevIssuerOptions {
             auto_consent: true,
             accept_any_resource: true,
             token_format,
+            access_token_lifetime: lifetime.unwrap_or(usual.access_token_lifetime),
             clients: vec![
                 StaticClient::confidential(asker, secret),
                 StaticClient::public(PERSON, REDIRECT_URI),
             ],
-            ..DevIssuerOptions::default()
+            ..usual
         };
         let issuer = DevIssuer::start(options)
             .await

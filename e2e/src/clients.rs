@@ -109,12 +109,22 @@ async fn read_challenges<R: DeserializeOwned>(
 /// Gives a script its job, and reads the report that is its last line of JSON.
 pub(crate) async fn run<R: DeserializeOwned>(
     name: &str,
+    command: Command,
+    job: &impl Serialize,
+) -> R {
+    run_within(LIMIT, name, command, job).await
+}
+
+/// The same for a client that takes longer.
+pub(crate) async fn run_within<R: DeserializeOwned>(
+    limit: Duration,
+    name: &str,
     mut command: Command,
     job: &impl Serialize,
 ) -> R {
     command.arg(serde_json::to_string(job).expect("a job is JSON"));
     let mut process = Process::start(name, command);
-    process.wait(LIMIT).await;
+    process.wait(limit).await;
     let output = process.output();
     let report = output
         .lines()

@@ -15,6 +15,7 @@ mod moto;
 mod names;
 mod oidc_provider;
 mod outlet;
+mod outlive;
 mod page;
 mod parts;
 mod process;
@@ -39,6 +40,7 @@ pub use moto::{Moto, UserPool};
 pub use names::Names;
 pub use oidc_provider::{Form, OidcProvider};
 pub use outlet::{Behaviour, Outlet};
+pub use outlive::{Called, OutliveJob, OutliveReport, outlive_in_python, outlive_in_typescript};
 pub use page::{Example, Page, Promise, SECTIONS};
 pub use parts::{
     Part, binary, glewlwyd, moto_server, new_key, node, node_script, npm_package, python,

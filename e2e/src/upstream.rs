@@ -81,6 +81,12 @@ impl Upstream {
         }
     }
 
+    /// A server that says four times a second that its tools changed, and has a tool that takes its time:
+    /// `modern`, `legacy`, or `resumable`, which is legacy with ids on its events.
+    pub async fn ticking(era: &str) -> Self {
+        Self::from_script("ticking server", "server-ticking.mjs", &[("ERA", era)]).await
+    }
+
     async fn from_script(name: &'static str, script: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(node().path());
         command

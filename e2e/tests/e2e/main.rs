@@ -23,3 +23,4 @@ mod rmcp_client;
 mod rotation;
 mod sessions;
 mod step_up;
+mod streams;

@@ -22,7 +22,7 @@ use url::Url;
 
 /// Notes when progress arrives.
 #[derive(Debug, Default)]
-struct Handler {
+pub(crate) struct Handler {
     arrivals: Mutex<Vec<Instant>>,
 }
 
@@ -163,7 +163,7 @@ fn authorize(start: &str) -> Step {
 }
 
 /// A connection in the newest revision that the server speaks.
-async fn connect(
+pub(crate) async fn connect(
     auth: AuthClient<reqwest::Client>,
     url: &str,
 ) -> RunningService<RoleClient, Handler> {
@@ -181,18 +181,18 @@ async fn connect(
         .expect("rmcp connects")
 }
 
-fn protocol(client: &RunningService<RoleClient, Handler>) -> String {
+pub(crate) fn protocol(client: &RunningService<RoleClient, Handler>) -> String {
     let server = client.peer_info().expect("a server introduces itself");
     server.protocol_version.to_string()
 }
 
-fn first_text(result: &CallToolResult) -> String {
+pub(crate) fn first_text(result: &CallToolResult) -> String {
     let text = result.content.first().and_then(|content| content.as_text());
     text.expect("a text").text.clone()
 }
 
 /// Discovery, registration, authorization and the token; also where the browser began.
-async fn log_in(url: &str) -> (AuthClient<reqwest::Client>, String) {
+pub(crate) async fn log_in(url: &str) -> (AuthClient<reqwest::Client>, String) {
     let mut state = OAuthState::new(url, None).await.expect("an OAuth client");
     let request = AuthorizationRequest::new(REDIRECT_URI)
         .with_initial_scope_selection()
@@ -236,7 +236,7 @@ fn parameter(url: &str, name: &str) -> String {
     value.map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
-fn call(tool: &str, arguments: &serde_json::Value) -> CallToolRequestParams {
+pub(crate) fn call(tool: &str, arguments: &serde_json::Value) -> CallToolRequestParams {
     let arguments = arguments.as_object().expect("an object").clone();
     CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments)
 }
