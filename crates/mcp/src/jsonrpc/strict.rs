@@ -1,8 +1,6 @@
 //! The reader: one pass over the text, every level checked, almost nothing kept.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess};
 
 use super::{
     MAX_BATCH, Wanted,
@@ -26,31 +24,41 @@ pub(super) fn bodies<'de, D: Deserializer<'de>>(
     reader: D,
     wanted: &Wanted,
 ) -> Result<Bodies, D::Error> {
-    reader.deserialize_any(BodyVisitor { wanted })
+    let reads = ReadsBody { wanted };
+    Reading { level: 1, reads }.deserialize(reader)
 }
 
-struct BodyVisitor<'w> {
+struct ReadsBody<'w> {
     wanted: &'w Wanted,
 }
 
-impl<'de> Visitor<'de> for BodyVisitor<'_> {
-    type Value = Bodies;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON-RPC message or a batch of them")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Bodies, A::Error> {
-        let seed = MessageSeed {
+impl<'w> ReadsBody<'w> {
+    fn message(&self) -> ReadsMessage<'w> {
+        ReadsMessage {
             wanted: self.wanted,
-        };
-        Ok(Bodies::Single(Box::new(seed.visit_map(members)?)))
+        }
+    }
+}
+
+impl<'de> Reads<'de> for ReadsBody<'_> {
+    type Output = Bodies;
+
+    fn plain<E: Error>(self, _: Plain<'_>) -> Result<Bodies, E> {
+        Err(E::custom("neither a message nor a batch of them"))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Bodies, A::Error> {
-        let wanted = self.wanted;
+    fn object<A: MapAccess<'de>>(self, members: A, level: usize) -> Result<Bodies, A::Error> {
+        let message = self.message().object(members, level)?;
+        Ok(Bodies::Single(Box::new(message)))
+    }
+
+    fn array<A: SeqAccess<'de>>(self, mut elements: A, _: usize) -> Result<Bodies, A::Error> {
         let mut messages = Vec::new();
-        while let Some(message) = elements.next_element_seed(MessageSeed { wanted })? {
+        let next = || Reading {
+            level: 1,
+            reads: self.message(),
+        };
+        while let Some(message) = elements.next_element_seed(next())? {
             if messages.len() == MAX_BATCH {
                 return Err(A::Error::custom(format_args!(
                     "more than {MAX_BATCH} messages in a batch"
@@ -62,41 +70,40 @@ impl<'de> Visitor<'de> for BodyVisitor<'_> {
     }
 }
 
-struct MessageSeed<'w> {
+struct ReadsMessage<'w> {
     wanted: &'w Wanted,
 }
 
-impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
-    type Value = ReadMessage;
+impl<'de> Reads<'de> for ReadsMessage<'_> {
+    type Output = ReadMessage;
 
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<ReadMessage, D::Error> {
-        reader.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MessageSeed<'_> {
-    type Value = ReadMessage;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON-RPC message")
+    fn plain<E: Error>(self, _: Plain<'_>) -> Result<ReadMessage, E> {
+        Err(E::custom("not a message"))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ReadMessage, A::Error> {
-        const LEVEL: usize = 2;
+    fn array<A: SeqAccess<'de>>(self, _: A, _: usize) -> Result<ReadMessage, A::Error> {
+        Err(A::Error::custom("a batch in a batch"))
+    }
+
+    fn object<A: MapAccess<'de>>(
+        self,
+        mut members: A,
+        level: usize,
+    ) -> Result<ReadMessage, A::Error> {
         let mut seen = Members::knowing(MESSAGE);
         let mut read = ReadMessage::default();
         while let Some(member) = members.next_key_seed(&mut seen)? {
             match member.is {
-                Some("jsonrpc") => read.jsonrpc = members.next_value_seed(Kept::at(LEVEL))?,
-                Some("id") => read.id = members.next_value_seed(Kept::at(LEVEL))?,
-                Some("method") => read.method = members.next_value_seed(Kept::at(LEVEL))?,
+                Some("jsonrpc") => read.jsonrpc = members.next_value_seed(Kept::at(level))?,
+                Some("id") => read.id = members.next_value_seed(Kept::at(level))?,
+                Some("method") => read.method = members.next_value_seed(Kept::at(level))?,
                 Some("params") => {
-                    read.params = members.next_value_seed(ParamsSeed {
-                        wanted: self.wanted,
-                    })?;
+                    let wanted = self.wanted;
+                    let reads = ReadsParams { wanted };
+                    read.params = members.next_value_seed(Reading { level, reads })?;
                 }
                 other => {
-                    members.next_value_seed(Dropped::at(LEVEL))?;
+                    members.next_value_seed(Dropped::at(level))?;
                     read.has_result |= other == Some("result");
                     read.has_error |= other == Some("error");
                 }
@@ -106,67 +113,57 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 }
 
-struct ParamsSeed<'w> {
+struct ReadsParams<'w> {
     wanted: &'w Wanted,
 }
 
-impl<'de> DeserializeSeed<'de> for ParamsSeed<'_> {
-    type Value = Params;
+impl<'de> Reads<'de> for ReadsParams<'_> {
+    type Output = Params;
 
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Params, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ParamsSeed<'_> {
-    type Value = Params;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`params` as an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Params, A::Error> {
-        const LEVEL: usize = 3;
-        let mut seen = Members::knowing(PARAMS);
-        let mut params = Params::default();
-        while let Some(member) = members.next_key_seed(&mut seen)? {
-            match member.is {
-                Some("name") => params.name = members.next_value_seed(Kept::at(LEVEL))?,
-                Some("uri") => params.uri = members.next_value_seed(Kept::at(LEVEL))?,
-                Some("arguments") => {
-                    let arguments = ReadsArguments::at(LEVEL, self.wanted);
-                    params.arguments = ReadArguments(members.next_value_seed(arguments)?);
-                }
-                Some("ref") => {
-                    let [kind, name, uri] =
-                        members.next_value_seed(MembersOf(REFERENCE).at(LEVEL))?;
-                    params.reference = Reference { kind, name, uri };
-                }
-                Some("notifications") => {
-                    params.subscriptions =
-                        members.next_value_seed(ReadsNotifications::at(LEVEL))?;
-                }
-                Some("_meta") => {
-                    let [version] = members.next_value_seed(MembersOf(META).at(LEVEL))?;
-                    params.protocol_version = version;
-                }
-                _ => members.next_value_seed(Dropped::at(LEVEL))?,
-            }
+    /// `"params": null` is no JSON-RPC, and harmless: some clients write it.
+    fn plain<E: Error>(self, value: Plain<'_>) -> Result<Params, E> {
+        match value {
+            Plain::Null => Ok(Params::default()),
+            _ => Err(E::custom("`params` is no object")),
         }
-        Ok(params)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Params, A::Error> {
-        Dropped.array(elements, 3)?;
+    fn array<A: SeqAccess<'de>>(self, elements: A, level: usize) -> Result<Params, A::Error> {
+        Dropped.array(elements, level)?;
         Ok(Params {
             is_array: true,
             ..Params::default()
         })
     }
 
-    /// `"params": null` is no JSON-RPC, and harmless: some clients write it.
-    fn visit_unit<E: Error>(self) -> Result<Params, E> {
-        Ok(Params::default())
+    fn object<A: MapAccess<'de>>(self, mut members: A, level: usize) -> Result<Params, A::Error> {
+        let mut seen = Members::knowing(PARAMS);
+        let mut params = Params::default();
+        while let Some(member) = members.next_key_seed(&mut seen)? {
+            match member.is {
+                Some("name") => params.name = members.next_value_seed(Kept::at(level))?,
+                Some("uri") => params.uri = members.next_value_seed(Kept::at(level))?,
+                Some("arguments") => {
+                    let arguments = ReadsArguments::at(level, self.wanted);
+                    params.arguments = ReadArguments(members.next_value_seed(arguments)?);
+                }
+                Some("ref") => {
+                    let [kind, name, uri] =
+                        members.next_value_seed(MembersOf(REFERENCE).at(level))?;
+                    params.reference = Reference { kind, name, uri };
+                }
+                Some("notifications") => {
+                    params.subscriptions =
+                        members.next_value_seed(ReadsNotifications::at(level))?;
+                }
+                Some("_meta") => {
+                    let [version] = members.next_value_seed(MembersOf(META).at(level))?;
+                    params.protocol_version = version;
+                }
+                _ => members.next_value_seed(Dropped::at(level))?,
+            }
+        }
+        Ok(params)
     }
 }
 

@@ -248,8 +248,23 @@ fn refuses_an_oversized_batch() {
 #[test]
 fn says_little_of_a_strangers_text() {
     let name = "x".repeat(10_000);
-    let said = refusal(format!(r#"{{"{name}":1,"{name}":2}}"#));
-    assert!(said.len() < 256, "{}", said.len());
+    for body in [
+        format!(r#"{{"{name}":1,"{name}":2}}"#),
+        format!(r#"{{"{name}\u0000":1}}"#),
+        format!(r#""{name}""#),
+        format!(r#"["{name}"]"#),
+        format!(r#"[["{name}"]]"#),
+        format!(r#"{{"jsonrpc":"{name}"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":"{name}","method":"ping"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","method":"{name}"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","method":"ping","params":"{name}"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","method":"tools/call","params":{{"name":["{name}"]}}}}"#),
+        format!("{{}}{name}"),
+        name.clone(),
+    ] {
+        let said = refusal(&body);
+        assert!(said.len() < 256, "{said}");
+    }
 }
 
 proptest! {
