@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The tools that this reader would show.
-fn listed<'a>(reader: Reader, node: &'a Node) -> Vec<&'a str> {
+fn listed(reader: Reader, node: &Node) -> Vec<&str> {
     match node {
         Node::Array(messages) => messages
             .iter()
