@@ -44,6 +44,32 @@
 //! 8. Lists of tools, prompts, resources and resource templates come back without the items that this caller may not
 //!    use ([`policy::ListFilter`]), in JSON and in event streams; every other byte stays. An answer to a list
 //!    request that cannot be read is withheld. Other answers pass unread.
+//! 9. Without a token, only what rules with [`policy::RuleBuilder::anonymous`] are about passes; all else is 401 with the scopes
+//!    that it needs. Both layers are joined for that, so that nobody's request reaches a service that was
+//!    not asked about it; without such a rule the join changes nothing:
+//!
+//! ```no_run
+//! use axum::{Router, routing::post};
+//! use oauthgate_core::ScopeSet;
+//! use oauthgate_mcp::{Policy, PolicyLayer, policy::Rule};
+//! use oauthgate_remote::OAuth21Provider;
+//! use oauthgate_tower::ResourceServerLayer;
+//!
+//! # async fn mcp() {}
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let provider = OAuth21Provider::from_env()?;
+//! let look_around = ["initialize", "notifications/*", "ping", "server/discover", "tools/list"];
+//! let policy = Policy::new()
+//!     .rule(Rule::builder().methods(look_around).anonymous(true).build()?)
+//!     .rule(Rule::builder().tools(["*"]).scopes(ScopeSet::parse("notes:write")?).build()?);
+//! let policy = PolicyLayer::new(policy, provider.resource());
+//! let app: Router = Router::new()
+//!     .route("/mcp", post(mcp))
+//!     .layer(ResourceServerLayer::new(provider).optional_authentication(policy));
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 mod body;

@@ -190,8 +190,25 @@ fn warnings(settings: &Settings) -> Vec<String> {
     );
     for resource in &settings.resources {
         warnings.extend(last_slashes(&resource.provider));
+        warnings.extend(open_rules(resource));
     }
     warnings
+}
+
+/// Nobody should find out from the access log that everybody is let in.
+fn open_rules(resource: &ResourceSettings) -> Option<String> {
+    let policy = resource.policy();
+    let names: Vec<_> = policy
+        .open_rules()
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{}: what these rules are about is open to everybody, callers without a token included: {}",
+            resource.name,
+            names.join(", ")
+        )
+    })
 }
 
 fn open_admin_pages(settings: &Settings) -> Option<String> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use oauthgate_core::{SettingError, UserContext};
-use oauthgate_mcp::{InspectedBody, Policy, PolicyLayer, SessionBindingLayer};
+use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
 use oauthgate_remote::OAuth21Provider;
 use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
 use tower::{
@@ -102,10 +102,8 @@ fn handler(
     shared: Shared,
     upstream: Upstream,
 ) -> Handler {
-    let policy = settings.policy();
-    say_what_is_open(&settings.name, &policy);
     // What the resource needs is asked for together with what an operation needs, in one challenge.
-    let policy = PolicyLayer::new(policy, provider.resource())
+    let policy = PolicyLayer::new(settings.policy(), provider.resource())
         .require(settings.requirement())
         .max_body_bytes(settings.policy.max_message_bytes)
         .max_list_bytes(settings.policy.max_list_bytes)
@@ -121,19 +119,6 @@ fn handler(
         .optional_authentication(behind)
         .layer(upstream.0);
     BoxCloneSyncService::new(service.map_response(|response| response.map(boxed)))
-}
-
-/// An operator must not find out from the access log that everybody is let in.
-fn say_what_is_open(resource: &str, policy: &Policy) {
-    let rules: Vec<_> = policy.open_rules().map(ToString::to_string).collect();
-    if !rules.is_empty() {
-        let rules = rules.join(", ");
-        tracing::warn!(
-            resource,
-            rules,
-            "these rules let callers without a token pass: what they are about is open to everybody"
-        );
-    }
 }
 
 /// Authentication is over when a request comes by here: the access log learns when, and who.

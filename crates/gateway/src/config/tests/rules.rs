@@ -269,3 +269,27 @@ fn rules_are_shown_in_order_with_their_lines() {
         effective::table(&shown).replace(&format!("{}/", setup.directory.path().display()), "");
     insta::assert_snapshot!(table);
 }
+
+/// `serve` says so when it starts, and `config check` before that.
+#[test]
+fn what_is_open_to_everybody_is_said_by_the_names_of_its_rules() {
+    let open = "name = \"looking around\"\nmethods = [\"initialize\"]\nanonymous = true\n[[resource.rule]]\ntools = [\"search\"]\nanonymous = true";
+    let loaded = rule(open).load();
+    let said: Vec<_> = loaded
+        .warnings
+        .iter()
+        .filter(|line| line.contains("open to everybody"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "mcp: what these rules are about is open to everybody, callers without a token included: \"looking around\", \"#2\""
+        ]
+    );
+    let closed = rule("tools = [\"search\"]\nscopes = [\"read\"]").load();
+    let said = closed
+        .warnings
+        .iter()
+        .any(|line| line.contains("open to everybody"));
+    assert!(!said, "{:?}", closed.warnings);
+}
