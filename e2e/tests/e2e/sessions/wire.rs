@@ -188,5 +188,5 @@ pub(super) async fn heard(mut stream: Response) -> String {
 /// The last event id of a stream.
 pub(super) fn last_event_id(stream: &str) -> Option<&str> {
     let ids = stream.lines().filter_map(|line| line.strip_prefix("id:"));
-    ids.map(str::trim).last()
+    ids.map(str::trim).next_back()
 }
