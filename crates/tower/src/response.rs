@@ -41,6 +41,16 @@ impl<B> ResponseBody<B> {
         }
     }
 
+    /// A short body of ours.
+    #[must_use]
+    pub fn ours(body: Full<Bytes>) -> Self {
+        Self {
+            source: Source::Ours { body },
+        }
+    }
+}
+
+impl<B: Send + 'static> ResponseBody<B> {
     /// The service's response, which ends by the deadline if it is a stream of events.
     pub(crate) fn within(deadline: StreamDeadline, response: Response<B>) -> Response<Self> {
         match ExpiringBody::take_over(deadline, response) {
@@ -48,14 +58,6 @@ impl<B> ResponseBody<B> {
                 source: Source::Stream { body },
             }),
             Err(response) => response.map(Self::of_service),
-        }
-    }
-
-    /// A short body of ours.
-    #[must_use]
-    pub fn ours(body: Full<Bytes>) -> Self {
-        Self {
-            source: Source::Ours { body },
         }
     }
 }

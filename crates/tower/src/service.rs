@@ -46,6 +46,7 @@ where
     S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
+    RB: Send + 'static,
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;

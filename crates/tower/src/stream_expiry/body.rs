@@ -11,26 +11,23 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, header};
 use http_body::{Body, Frame};
-use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{Countdown, StreamDeadline, StreamFarewell, is_encoded, is_event_stream};
+use super::{Countdown, StreamDeadline, StreamFarewell, is_encoded, is_event_stream, leash::Leash};
 use crate::sse::EventEnds;
 
 /// How much of an unfinished event is held back. Of a longer one the beginning goes out, and a reader
 /// forgets it when the stream ends within it.
 const HELD: usize = 64 * 1024;
 
-pin_project! {
-    /// The body of a stream of events, until it ends or its token does.
-    #[derive(Debug)]
-    pub(crate) struct ExpiringBody<B> {
-        // Dropped the moment the token's time is over, whether or not the client has read all of it: the
-        // service behind is to see at once that nobody listens.
-        #[pin]
-        body: Option<B>,
-        watch: Box<Watch>,
-    }
+/// The body of a stream of events, until it ends or its token does.
+#[derive(Debug)]
+pub(crate) struct ExpiringBody<B> {
+    // Let go the moment the token's time is over, whether or not the client has read all of it: the
+    // service behind is to see at once that nobody listens.
+    body: Leash<B>,
+    is_over: bool,
+    watch: Box<Watch>,
 }
 
 /// What is not the service's.
@@ -51,7 +48,7 @@ enum Phase {
     Ending(Pin<Box<Sleep>>),
 }
 
-impl<B> ExpiringBody<B> {
+impl<B: Send + 'static> ExpiringBody<B> {
     /// The body of this response, if it is a stream that can outlive its token; the response itself is
     /// told not to announce a length.
     pub(crate) fn take_over(
@@ -76,13 +73,14 @@ impl<B> ExpiringBody<B> {
     ) -> Self {
         let watch = Watch {
             phase: Phase::Open(deadline.countdown()),
-            deadline,
+            deadline: deadline.clone(),
             events: (!is_encoded(headers)).then(Events::default),
             farewell,
             ready: VecDeque::new(),
         };
         Self {
-            body: Some(body),
+            body: Leash::new(body, deadline),
+            is_over: false,
             watch: Box::new(watch),
         }
     }
@@ -96,31 +94,38 @@ impl<B: Body<Data = Bytes>> Body for ExpiringBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.project();
+        let this = self.get_mut();
         loop {
             if let Some(frame) = this.watch.ready.pop_front() {
                 return Poll::Ready(Some(Ok(frame)));
             }
-            let Some(body) = this.body.as_mut().as_pin_mut() else {
+            if this.is_over {
                 return Poll::Ready(None);
-            };
+            }
             if this.watch.poll_end(cx).is_ready() {
-                this.body.set(None);
+                this.end();
                 continue;
             }
-            match ready!(body.poll_frame(cx)) {
+            match ready!(this.body.poll_frame(cx)) {
                 Some(Ok(frame)) => this.watch.pass(frame),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => {
-                    this.body.set(None);
                     this.watch.release();
+                    this.end();
                 }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.watch.holds_nothing() && self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.watch.holds_nothing() && (self.is_over || self.body.is_end_stream())
+    }
+}
+
+impl<B> ExpiringBody<B> {
+    fn end(&mut self) {
+        self.body.let_go();
+        self.is_over = true;
     }
 }
 

@@ -4,7 +4,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -73,6 +76,7 @@ struct Shared {
     terms: Terms,
     accepted_until: UnixTime,
     reference: Option<Reference>,
+    is_reported: AtomicBool,
 }
 
 impl StreamDeadline {
@@ -81,6 +85,7 @@ impl StreamDeadline {
             terms,
             accepted_until: user.accepted_until(),
             reference,
+            is_reported: AtomicBool::new(false),
         }))
     }
 
@@ -96,8 +101,11 @@ impl StreamDeadline {
         PATIENCE.min(self.0.terms.grace)
     }
 
-    /// Tells whoever counts that a stream was ended here.
+    /// Tells whoever counts that the stream was ended here; only the first word counts.
     pub fn report(&self) {
+        if self.0.is_reported.swap(true, Ordering::Relaxed) {
+            return;
+        }
         self.0.terms.observer.tell(self.0.reference.as_ref());
     }
 

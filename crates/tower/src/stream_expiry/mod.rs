@@ -13,6 +13,7 @@
 mod body;
 mod deadline;
 mod farewell;
+mod leash;
 
 use std::time::Duration;
 

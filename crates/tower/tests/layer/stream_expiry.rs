@@ -486,3 +486,31 @@ async fn row_48_a_client_that_leaves_ends_the_stream_behind() {
     drop(open.response);
     assert!(open.events.is_closed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn g9_a_stream_that_nobody_reads_is_let_go_too() {
+    let mut open = Opening::default().open().await;
+    open.send("data: 1\n\n");
+    sleep(Duration::from_secs(END + 1)).await;
+    tokio::task::yield_now().await;
+    assert!(open.events.is_closed(), "the service behind goes on");
+    assert_eq!(open.reported(), 1);
+    // What was not read by then is lost, and the end is a clean one.
+    assert_eq!(open.rest().await.0, comment());
+    assert_eq!(open.reported(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ended_is_not_reported_later() {
+    let open = Opening::default().open().await;
+    let Open {
+        response,
+        events,
+        reported,
+        ..
+    } = open;
+    drop(events);
+    response.into_body().collect().await.unwrap();
+    sleep(Duration::from_secs(END * 2)).await;
+    assert_eq!(reported.load(Ordering::Relaxed), 0);
+}

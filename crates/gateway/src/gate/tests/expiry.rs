@@ -268,3 +268,20 @@ async fn a_client_that_goes_on_talking_is_cut() {
     timeout(PATIENCE, talk).await.expect("the gate hangs up");
     assert!(!rest(&mut opened.upstream).await.contains("HTTP"));
 }
+
+#[tokio::test]
+async fn g9_a_stream_whose_client_does_not_read_ends_at_the_upstream() {
+    let mut opened = Opened::streaming(AT_ONCE).await;
+    let event = format!("data: {}\n\n", "x".repeat(16 * 1024));
+    let chunk = format!("{:x}\r\n{event}\r\n", event.len());
+    let flood = async {
+        while tokio::io::AsyncWriteExt::write_all(&mut opened.upstream, chunk.as_bytes())
+            .await
+            .is_ok()
+        {}
+    };
+    timeout(PATIENCE, flood)
+        .await
+        .expect("the upstream is let go");
+    assert_eq!(opened.counted().await, "1");
+}
