@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oauthgate_core::{Caller, Scope, ScopeSet};
-use oauthgate_mcp::{ObjectKind, Operation};
+use oauthgate_mcp::Operation;
 use oauthgate_remote::{ConfigurationError, env::items_of};
 use serde_json::{Map, Value};
 use toml::de::DeTable;
@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use super::{
     caller::Rights,
     operation::{call, plain, reading},
+    ruling::ListKind,
     words::Outcome,
 };
 use crate::config::{
@@ -37,7 +38,7 @@ pub(super) struct Case {
 /// Items that the server would list, and those that the caller shall see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct List {
-    pub(super) kind: ObjectKind,
+    pub(super) kind: ListKind,
     pub(super) items: Vec<String>,
     pub(super) shows: Option<Vec<String>>,
 }
@@ -60,10 +61,15 @@ const CASE: &[&str] = &[
 const CALLER: &[&str] = &["anonymous", "scopes", "roles", "tier", "tenant", "claims"];
 const OPERATIONS: &[&str] = &["tool", "prompt", "read", "method", "message", "list"];
 /// What a list can be of, and the method that asks for it.
-const LISTS: [(&str, ObjectKind, &str); 3] = [
-    ("tools", ObjectKind::Tool, Operation::TOOLS_LIST),
-    ("prompts", ObjectKind::Prompt, Operation::PROMPTS_LIST),
-    ("resources", ObjectKind::Resource, Operation::RESOURCES_LIST),
+const LISTS: [(&str, ListKind, &str); 4] = [
+    ("tools", ListKind::Tools, Operation::TOOLS_LIST),
+    ("prompts", ListKind::Prompts, Operation::PROMPTS_LIST),
+    ("resources", ListKind::Resources, Operation::RESOURCES_LIST),
+    (
+        "templates",
+        ListKind::Templates,
+        Operation::RESOURCE_TEMPLATES_LIST,
+    ),
 ];
 
 const OPERATION: &str = "one of tool, prompt, read, method, message and list";

@@ -2,7 +2,7 @@
 
 use oauthgate_core::{Caller, Denial, ProtectedResource, Reason, Requirement, challenge::Answer};
 use oauthgate_mcp::{
-    Object, ObjectKind, Payload,
+    Object, Payload,
     policy::{Explanation, Policy, RuleName},
 };
 
@@ -15,6 +15,15 @@ pub(crate) struct Court {
     base: Requirement,
     resource: ProtectedResource,
     longest_message: usize,
+}
+
+/// What a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListKind {
+    Tools,
+    Prompts,
+    Resources,
+    Templates,
 }
 
 /// What becomes of one request.
@@ -65,15 +74,16 @@ impl Court {
     /// The items of a list that this caller is shown.
     pub(crate) fn shown(
         &self,
-        kind: ObjectKind,
+        kind: ListKind,
         items: &[String],
         caller: Option<&Caller<'_>>,
     ) -> Vec<String> {
-        let object = |name: &String| Object {
-            kind,
-            name: name.clone(),
+        let is_shown = |name: &&String| match kind {
+            ListKind::Tools => self.policy.shows(&Object::tool(*name), caller),
+            ListKind::Prompts => self.policy.shows(&Object::prompt(*name), caller),
+            ListKind::Resources => self.policy.shows(&Object::resource(*name), caller),
+            ListKind::Templates => self.policy.shows_template(name, caller),
         };
-        let is_shown = |name: &&String| self.policy.shows(&object(name), caller);
         items.iter().filter(is_shown).cloned().collect()
     }
 

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use clap::Parser;
 use oauthgate_core::{Caller, ScopeSet};
+use proptest::prelude::*;
 use rstest::rstest;
 
 use super::{
@@ -328,3 +329,88 @@ fn with_several_resources_one_must_be_named() {
         assert!(problem.ends_with("a, other"), "{problem}");
     }
 }
+
+#[test]
+fn every_kind_of_list_shows_what_may_be_used() {
+    let rules = "[[resource.rule]]\ntools = [\"a\"]\nprompts = [\"b\"]\nresources = [\"file:///c/*\"]\nscopes = [\"x\"]\n";
+    let case = |list: &str, shows: &str, scopes: &str| {
+        format!(
+            "[[case]]\nname = '{list}'\ncaller = {{ scopes = [{scopes}] }}\nlist = {{ {list} }}\nshows = [{shows}]\n"
+        )
+    };
+    let lists = [
+        ("tools = [\"a\", \"z\"]", "\"a\""),
+        ("prompts = [\"b\", \"z\"]", "\"b\""),
+        (
+            "resources = [\"file:///c/d\", \"file:///z\"]",
+            "\"file:///c/d\"",
+        ),
+        (
+            "templates = [\"file:///c/{name}\", \"file:///z/{name}\"]",
+            "\"file:///c/{name}\"",
+        ),
+    ];
+    let cases: String = lists
+        .iter()
+        .flat_map(|(list, shows)| [case(list, shows, "\"x\""), case(list, "", "")])
+        .collect();
+    let (failed, text) = report(&of_example(rules), &cases);
+    assert_eq!(failed, 0, "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever stands in a file of cases, the answer is cases or a report that names what is wrong.
+    #[test]
+    fn no_text_breaks_the_reading_of_cases(
+        entries in prop::collection::vec((prop::sample::select(KEYS), prop::sample::select(VALUES)), 0..6),
+    ) {
+        let entries: String = entries.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        match cases::read(Path::new("cases.toml"), &format!("[[case]]\n{entries}")) {
+            Ok(cases) => {
+                report(&of_example(RULES), &format!("[[case]]\n{entries}"));
+                prop_assert_eq!(cases.len(), 1);
+            }
+            Err(error) => {
+                prop_assert!(!error.mistakes.is_empty());
+                prop_assert!(error.mistakes.iter().all(|mistake| !mistake.expected.is_empty() && !mistake.problem.is_empty()));
+            }
+        }
+    }
+}
+
+const KEYS: &[&str] = &[
+    "name",
+    "caller",
+    "tool",
+    "prompt",
+    "read",
+    "method",
+    "message",
+    "list",
+    "arguments",
+    "expect",
+    "expect_scopes",
+    "expect_rule",
+    "shows",
+    "other",
+];
+const VALUES: &[&str] = &[
+    "\"\"",
+    "\"a\"",
+    "\"allow\"",
+    "\"login\"",
+    "1",
+    "true",
+    "[]",
+    "[\"a\"]",
+    "[1]",
+    "{}",
+    "{ scopes = [\"a\"] }",
+    "{ anonymous = true }",
+    "{ tools = [\"a\"] }",
+    "{ claims = { a = [1.5, inf] } }",
+    "1979-05-27",
+    "\"\\u0000\"",
+];

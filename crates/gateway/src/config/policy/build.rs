@@ -1,9 +1,9 @@
 //! The policy that the settings come to: for the gate, and for whoever asks what the gate would do.
 
 use oauthgate_core::Requirement;
-use oauthgate_mcp::policy::{Policy, Unlisted};
+use oauthgate_mcp::policy::{Policy, Rule, Unlisted};
 
-use crate::config::settings::{ResourceSettings, UnlistedTools};
+use crate::config::settings::{ResourceSettings, Tools, UnlistedTools};
 
 impl ResourceSettings {
     /// What every request with a token needs.
@@ -14,26 +14,27 @@ impl ResourceSettings {
 
     /// Who may do what: the rules, and the listed tools behind them.
     pub fn policy(&self) -> Policy {
-        let policy = Policy::new()
+        policy(&self.policy.rules, &self.tools)
             .scope_hierarchy(self.policy.scope_hierarchy.clone())
             .list_filter(self.policy.list_filter)
-            .step_up(self.policy.step_up);
-        let policy = self.policy.rules.iter().cloned().fold(policy, Policy::rule);
-        let tools = &self.tools;
-        // Without a listed tool the word has a meaning behind rules only, which refuse all else themselves.
-        let says_nothing = !policy.has_rules() || tools.unlisted == UnlistedTools::Refuse;
-        if tools.is_empty() && says_nothing {
-            return policy;
-        }
-        let unlisted = match tools.unlisted {
-            UnlistedTools::Refuse => Unlisted::Refuse,
-            UnlistedTools::Allow => Unlisted::Allow(Requirement::authenticated()),
-        };
-        tools
-            .scopes
-            .iter()
-            .fold(policy.unlisted(unlisted), |policy, (name, scopes)| {
-                policy.tool(name, Requirement::scopes(scopes.clone()))
-            })
+            .step_up(self.policy.step_up)
     }
+}
+
+/// Rules, and listed tools behind them.
+pub(super) fn policy(rules: &[Rule], tools: &Tools) -> Policy {
+    let policy = rules.iter().cloned().fold(Policy::new(), Policy::rule);
+    // Without a listed tool the word has a meaning behind rules only, which refuse all else themselves.
+    let says_nothing = !policy.has_rules() || tools.unlisted == UnlistedTools::Refuse;
+    if tools.is_empty() && says_nothing {
+        return policy;
+    }
+    let unlisted = match tools.unlisted {
+        UnlistedTools::Refuse => Unlisted::Refuse,
+        UnlistedTools::Allow => Unlisted::Allow(Requirement::authenticated()),
+    };
+    let tools = tools.scopes.iter();
+    tools.fold(policy.unlisted(unlisted), |policy, (name, scopes)| {
+        policy.tool(name, Requirement::scopes(scopes.clone()))
+    })
 }

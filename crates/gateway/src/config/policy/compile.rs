@@ -5,27 +5,51 @@ use std::collections::BTreeMap;
 use oauthgate_core::claims::ClaimPointer;
 use oauthgate_mcp::{
     Wanted,
-    policy::{Condition, Rule, RuleBuilder},
+    policy::{Condition, Policy, Rule, RuleBuilder},
 };
 use oauthgate_remote::env::plain;
 use serde_json::Value;
 
 use super::{
+    TablesGiven,
     low::{ConditionGiven, DemandsGiven, RuleGiven, TestGiven},
+    shown,
     words::{WordReader, one_word},
 };
 use crate::config::given::{Given, Mistakes, Words};
 
 /// The rules, in order; `None` when there is a mistake in one.
 pub(super) fn rules(given: &[RuleGiven], mistakes: &mut Mistakes) -> Option<Vec<Rule>> {
-    refuse_names_twice(given, mistakes);
+    let has_names_twice = refuse_names_twice(given, mistakes);
     let rules: Vec<_> = given.iter().map(|given| rule(given, mistakes)).collect();
-    rules.into_iter().collect()
+    let rules: Option<Vec<_>> = rules.into_iter().collect();
+    rules.filter(|_| !has_names_twice)
+}
+
+/// Adds what cannot be meant although each rule could be.
+pub(super) fn refuse_together(policy: &Policy, given: &TablesGiven, mistakes: &mut Mistakes) {
+    for (name, error) in policy.mistakes() {
+        let rules = given.rules.iter().enumerate();
+        let rule = rules
+            .clone()
+            .find(|(position, rule)| shown::name(rule, position + 1) == name.as_str());
+        let tools = given.tools.iter();
+        let tool = tools
+            .clone()
+            .find(|(tool, _)| name.as_str().strip_prefix("tools.") == Some(tool));
+        let label = match (rule, tool) {
+            (Some((_, rule)), _) => format!("{}: rule {name}", rule.origin),
+            (None, Some((_, tool))) => tool.label(),
+            (None, None) => name.to_string(),
+        };
+        mistakes.add(label, None, error.problem, error.expected);
+    }
 }
 
 /// Tests and log lines call a rule by its name.
-fn refuse_names_twice(rules: &[RuleGiven], mistakes: &mut Mistakes) {
+fn refuse_names_twice(rules: &[RuleGiven], mistakes: &mut Mistakes) -> bool {
     let mut names = BTreeMap::new();
+    let mut is_twice = false;
     for given in rules.iter().filter_map(|rule| rule.name.as_ref()) {
         if let Some(first) = names.insert(one_word(given), given) {
             mistakes.add_word(
@@ -34,8 +58,10 @@ fn refuse_names_twice(rules: &[RuleGiven], mistakes: &mut Mistakes) {
                 format!("{} has the same", first.origin),
                 "a `name` of its own for each rule, or none",
             );
+            is_twice = true;
         }
     }
+    is_twice
 }
 
 fn rule(given: &RuleGiven, mistakes: &mut Mistakes) -> Option<Rule> {

@@ -14,6 +14,8 @@ pub(super) use low::TablesGiven;
 pub use oauthgate_tower::StreamExpiry;
 pub use settings::PolicySettings;
 pub(super) use settings::{Read, read, stream_expiry};
+#[cfg(test)]
+pub(super) use tables::RULE;
 pub(super) use tables::{hierarchy, rules};
 
 /// The tables that say who may do what.

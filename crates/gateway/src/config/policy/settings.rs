@@ -7,7 +7,7 @@ use oauthgate_mcp::policy::{ListFilter, Rule, StepUp};
 use oauthgate_remote::env::{SettingReader, Words};
 use oauthgate_tower::StreamExpiry;
 
-use super::{TablesGiven, compile, shown, source, tools, words};
+use super::{TablesGiven, build, compile, shown, source, tools, words};
 use crate::config::{file::setting, reader::Reader, settings::Tools, values};
 
 /// How a resource's policy works, beside its rules.
@@ -66,6 +66,10 @@ pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Read> {
     let scope_hierarchy = words::hierarchy(&tables.hierarchy, reader.mistakes);
     record(&mut reader, tables);
     let tools = tools::read(&mut reader);
+    if let Some(rules) = &rules {
+        let policy = build::policy(rules, &tools);
+        compile::refuse_together(&policy, tables, reader.mistakes);
+    }
     if !tables.rules.is_empty() {
         let (text, origin) = shown::OTHERWISE;
         reader.record_whole("rule.otherwise", text.to_owned(), &origin);

@@ -1,9 +1,10 @@
 //! Rules: every key, every mistake.
 
+use proptest::prelude::*;
 use rstest::rstest;
 
 use super::Setup;
-use crate::config::effective;
+use crate::config::{effective, policy::RULE};
 
 const RESOURCE: &str = r#"[[resource]]
 server_url = "https://mcp.example.com/mcp"
@@ -292,4 +293,61 @@ fn what_is_open_to_everybody_is_said_by_the_names_of_its_rules() {
         .iter()
         .any(|line| line.contains("open to everybody"));
     assert!(!said, "{:?}", closed.warnings);
+}
+
+#[test]
+fn a_rule_that_no_operation_gets_to_is_a_mistake() {
+    let report = rule(
+        "tools = [\"a*\"]\n[[resource.rule]]\nname = \"late\"\ntools = [\"ab\"]\n[resource.tools]\nac = [\"x\"]",
+    )
+    .report();
+    assert!(report.starts_with("2 mistake"), "{report}");
+    for part in ["oauthgate.toml:8: rule late", "oauthgate.toml:12: tools.ac"] {
+        assert!(report.contains(part), "no {part} in {report}");
+    }
+}
+
+const VALUES: &[&str] = &[
+    "\"\"",
+    "\"a\"",
+    "1",
+    "true",
+    "false",
+    "[]",
+    "[\"a\"]",
+    "[\"*\", \"\\\\*\"]",
+    "[1]",
+    "{}",
+    "{ \"/a\" = [\"b\", 1, true] }",
+    "[{}]",
+    "[{ scopes = [\"a\"] }, { roles = [\"b\"] }]",
+    "[{ pointer = \"/a\", equals = 1 }]",
+    "[{ pointer = \"/a\", matches = \"(\" }]",
+    "1979-05-27",
+    "\"\\u0000\"",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Whatever stands in rules, the answer is a policy or a report that names what is wrong, and where.
+    #[test]
+    fn no_text_breaks_the_reading_of_rules(
+        entries in prop::collection::vec((prop::sample::select(RULE), prop::sample::select(VALUES)), 0..6),
+        more in prop::collection::vec((prop::sample::select(RULE), prop::sample::select(VALUES)), 0..3),
+    ) {
+        let lines = |entries: &[(&str, &str)]| -> String {
+            entries.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+        };
+        let setup = rule(&format!("{}[[resource.rule]]\n{}", lines(&entries), lines(&more)));
+        match setup.sources.load() {
+            Ok(loaded) => prop_assert_eq!(loaded.settings.resources[0].policy.rules.len(), 2),
+            Err(error) => {
+                for mistake in &error.mistakes {
+                    prop_assert!(mistake.setting.contains("oauthgate.toml:"), "{}", mistake.setting);
+                    prop_assert!(!mistake.expected.is_empty() && !mistake.problem.is_empty());
+                }
+            }
+        }
+    }
 }
