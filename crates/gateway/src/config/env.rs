@@ -124,7 +124,7 @@ variables! {
 
     "OAUTHGATE_STREAM_EXPIRY_GRACE", "stream_expiry_grace", Resource, Some("5"),
     "seconds, 0 to 300",
-    "How much longer than its token a stream lives, in seconds.";
+    "For how many seconds at the most a stream lives on after its token is refused.";
 
     "OAUTHGATE_LISTEN", "listen", Gate, Some("127.0.0.1:8080"),
     "an address with a port, for example 127.0.0.1:8080 or 0.0.0.0:8080",
