@@ -8,7 +8,7 @@ use http_body::Body;
 use oauthgate_core::{SettingError, UserContext};
 use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
 use oauthgate_remote::OAuth21Provider;
-use oauthgate_tower::{MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
+use oauthgate_tower::{Anonymous, MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
 use tower::{
     Layer, Service, ServiceExt,
     util::{BoxCloneSyncService, MapRequestLayer},
@@ -123,11 +123,13 @@ fn handler(
 
 /// Authentication is over when a request comes by here: the access log learns when, and who.
 fn note_caller(request: Request<RequestBody>) -> Request<RequestBody> {
-    if let (Some(passage), Some(user)) = (
-        request.extensions().get::<Passage>(),
-        request.extensions().get::<UserContext>(),
-    ) {
-        passage.authenticated(user);
+    let extensions = request.extensions();
+    if let Some(passage) = extensions.get::<Passage>() {
+        match extensions.get::<UserContext>() {
+            Some(user) => passage.authenticated(user),
+            None if extensions.get::<Anonymous>().is_some() => passage.anonymous(),
+            None => {}
+        }
     }
     request
 }

@@ -27,6 +27,8 @@ pub struct Passage {
     started: Instant,
     metrics: SharedMetrics,
     caller: Arc<OnceLock<Caller>>,
+    /// When it was clear that nobody in particular is calling, where that is an option.
+    nobody_after: Arc<OnceLock<Duration>>,
 }
 
 /// Whom authentication found, and when.
@@ -54,6 +56,7 @@ impl Passage {
             started: Instant::now(),
             metrics,
             caller: Arc::default(),
+            nobody_after: Arc::default(),
         }
     }
 
@@ -66,6 +69,11 @@ impl Passage {
             bearer: self.metrics.step_up.recognize(user),
             after: self.started.elapsed(),
         });
+    }
+
+    /// The request offers no credentials and may go on without.
+    pub(crate) fn anonymous(&self) {
+        let _ = self.nobody_after.set(self.started.elapsed());
     }
 
     /// The head of the response is there: writes the line and counts the request.
@@ -142,6 +150,8 @@ impl Passage {
                 resource,
                 duration.saturating_sub(caller.after),
             );
+        } else if let (Some(after), None) = (self.nobody_after.get(), denial) {
+            observe(&metrics.upstream, resource, duration.saturating_sub(*after));
         } else if denial.is_some_and(|denial| denial.reason().blame() == Blame::Token) {
             observe(&metrics.verification, resource, duration);
         }

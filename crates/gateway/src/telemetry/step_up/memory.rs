@@ -15,6 +15,7 @@ use std::{
 use oauthgate_core::{ScopeSet, UserContext};
 use oauthgate_tower::Reference;
 use quick_cache::sync::Cache;
+use serde_json::Value;
 
 /// How many challenges are remembered; the oldest and least asked about make room.
 const CHALLENGES: usize = 10_000;
@@ -96,7 +97,7 @@ impl StepUps {
         Bearer {
             principal: self.keys.hash_one((principal, user.tenant_id())),
             token: self.keys.hash_one((times, claims)),
-            issued_at: user.metadata().get("iat").and_then(|iat| iat.as_i64()),
+            issued_at: user.metadata().get("iat").and_then(Value::as_i64),
         }
     }
 

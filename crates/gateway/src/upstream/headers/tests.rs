@@ -373,3 +373,44 @@ fn r30_groups_that_are_not_told_are_said_to_be_missing() {
         .collect();
     assert_eq!(truncated(many, false).as_deref(), Some("true"));
 }
+
+#[test]
+fn f8_nobody_is_nobody_however_the_headers_are_spelled() {
+    use oauthgate_mcp::{
+        Operation, Policy,
+        policy::{Passage, Rule},
+    };
+
+    let open = Rule::builder()
+        .methods(["ping"])
+        .anonymous(true)
+        .build()
+        .unwrap();
+    let operation = Operation::new("ping");
+    let base = oauthgate_core::Requirement::authenticated();
+    let decision = Policy::new().rule(open).decide([&operation], &base, None);
+    let Passage::Anonymous(permit) = decision.unwrap().permit else {
+        panic!("the rule is for everybody")
+    };
+    for name in NAMES {
+        for alias in aliases(name) {
+            let mut headers = HeaderMap::new();
+            let name = HeaderName::from_bytes(alias.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_static("evil"));
+            let host = Authority::parse("mcp.example.com").unwrap();
+            let provenance = Provenance {
+                client: [198, 51, 100, 1].into(),
+                host: &host,
+                scheme: "https",
+            };
+            to_upstream_for_nobody(&mut headers, &permit, provenance);
+            let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+            assert_eq!(
+                left,
+                ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
+                "{alias}"
+            );
+            assert!(headers.values().all(|value| value != "evil"), "{alias}");
+        }
+    }
+}
