@@ -33,8 +33,10 @@
 //!    a WebSocket is refused, because its messages would pass unseen.
 //! 3. The body must be plain `application/json` in UTF-8, there in time, and one JSON-RPC message (or a
 //!    batch, of the revisions that have them) that every reader understands alike: see [`jsonrpc`].
-//! 4. Every `tools/call` needs its tool's [`oauthgate_core::Requirement`]; a batch needs all of its calls'
-//!    together. A tool without a rule is refused, unless [`Unlisted::Allow`] says otherwise.
+//! 4. Every operation of the message needs what the [`Policy`] demands for it: the first rule that is about it
+//!    decides ([`policy`]). A message with several operations needs all of it together, and a refusal for
+//!    scope names all scopes in one challenge. What no rule is about is refused, except housekeeping; with
+//!    [`Policy::tool`] alone, tools are decided on, and other methods pass.
 //! 5. `MCP-Protocol-Version`, `Mcp-Method`, `Mcp-Name` and the `Mcp-Param-*` headers of [`ParameterHeaders`],
 //!    where present or required, must say what the body says (400, -32020); the revision must be one of
 //!    [`Revision::ALL`] (400, -32022), unless the message is a `server/discover` that asks which there are.

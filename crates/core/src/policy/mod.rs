@@ -11,3 +11,6 @@ use claim_demand::ClaimDemand;
 pub use decision::{Denial, Permit};
 pub use hierarchy::ScopeHierarchy;
 pub use requirement::{Requirement, Shortfall};
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use oauthgate_core::Caller;
+use oauthgate_core::{Caller, Requirement};
 use serde_json::{Map, Value};
 
 use super::{
     Condition, Entry, ListFilter, Policy,
     condition::Outcome,
+    rule::Effect,
     samples,
     subject::{Seen, Standing},
     template,
@@ -68,7 +69,10 @@ impl Policy {
         caller: Option<&Caller<'_>>,
     ) -> bool {
         let entries = self.rules.iter().zip(&self.derived().witnesses);
-        let mut entries = entries.filter(|(_, witnesses)| !witnesses.is_empty());
+        // Arguments are made up for the rule to decide on: where its demands are not met, they open nothing.
+        let mut entries = entries.filter(|(entry, witnesses)| {
+            !witnesses.is_empty() && self.may_open(&entry.rule.effect, caller)
+        });
         entries.any(|(entry, witnesses)| {
             let standing = entry.rule.subject.standing(&Seen::new(&operation));
             standing == Standing::Named
@@ -77,6 +81,22 @@ impl Policy {
                     self.opens(&operation, caller)
                 })
         })
+    }
+}
+
+impl Policy {
+    fn may_open(&self, effect: &Effect, caller: Option<&Caller<'_>>) -> bool {
+        let is_met = |alternatives: &[Requirement]| {
+            let mut alternatives = alternatives.iter();
+            caller.is_some_and(|caller| alternatives.any(|one| one.is_met_by(caller)))
+        };
+        match effect {
+            Effect::AllowAnonymous => true,
+            Effect::Allow(alternatives) => {
+                self.list_filter == ListFilter::Reachable || is_met(alternatives)
+            }
+            Effect::Forbid(_) => false,
+        }
     }
 }
 
