@@ -72,11 +72,30 @@ impl Suite {
     }
 }
 
-/// A policy that allows whatever the suite does, and for which every body and every list has to be read.
+/// A table that allows whatever the suite does, and for which every body, every argument and every list has
+/// to be read.
 const POLICY: &str = r#"
-unlisted_tools = "allow"
-[resource.tools]
-test_simple_text = ["mcp:read"]
+[[resource.rule]]
+name = "nothing"
+tools = ["*"]
+forbid = true
+arguments = [{ pointer = "/forbidden", equals = true }]
+
+[[resource.rule]]
+name = "simple"
+tools = ["test_simple_*"]
+arguments = [{ pointer = "/a/b", matches = "^never$" }]
+scopes = ["mcp:admin"]
+
+[[resource.rule]]
+name = "everything"
+tools = ["*"]
+prompts = ["*"]
+resources = ["*"]
+scopes = ["mcp:read"]
+
+[[resource.rule]]
+methods = ["*"]
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,10 +30,8 @@ impl Scene {
         let gate = GateBuilder::new(&upstream.url, &server)
             .set("OAUTHGATE_REQUIRED_SCOPES", READ)
             .set("OAUTHGATE_SCOPES", READ)
-            .with_policy(&format!(
-                "unlisted_tools = \"allow\"\n[resource.tools]\n{:?} = [{WRITE:?}]\n",
-                guarded.tool
-            ))
+            .set("OAUTHGATE_LIST_FILTER", "reachable")
+            .with_policy(&policy(kind, &guarded.tool))
             .start()
             .await;
         let job = StepUpJob {
@@ -47,6 +45,19 @@ impl Scene {
             _server: server,
             _upstream: upstream,
         }
+    }
+}
+
+/// At one authorization server a table of rules, at the other the scopes of tools.
+fn policy(kind: Kind, guarded: &str) -> String {
+    match kind {
+        Kind::OidcProvider => {
+            format!("unlisted_tools = \"allow\"\n[resource.tools]\n{guarded:?} = [{WRITE:?}]\n")
+        }
+        _ => format!(
+            "[[resource.rule]]\ntools = [{guarded:?}]\nscopes = [{WRITE:?}]\n\
+             [[resource.rule]]\ntools = [\"*\"]\n"
+        ),
     }
 }
 
@@ -146,6 +157,68 @@ async fn typescript_sdk_1_refreshes_instead_of_stepping_up_when_it_can_refresh()
         .iter()
         .filter(|reason| *reason == "insufficient_scope");
     assert_eq!(for_scope.count(), 2, "{refusals:?}");
+}
+
+/// SDK 1.x asks for what the challenge names and for nothing else, so two tools with scopes of their own take
+/// them from each other at every turn; `cumulative` names those that the caller holds as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn typescript_sdk_1_keeps_its_scopes_by_cumulative_challenges() {
+    let needed = authorizations_by_turns("needed").await;
+    let [read, write, admin] = [READ, WRITE, "mcp:admin"];
+    assert_eq!(
+        needed,
+        [
+            set([read]),
+            set([read, write]),
+            set([read, admin]),
+            set([read, write])
+        ]
+    );
+    let cumulative = authorizations_by_turns("cumulative").await;
+    assert_eq!(
+        cumulative,
+        [set([read]), set([read, write]), set([read, write, admin])]
+    );
+}
+
+fn set<const N: usize>(scopes: [&str; N]) -> BTreeSet<String> {
+    scopes.map(str::to_owned).into()
+}
+
+/// What SDK 1.x asks for when it calls two tools by turns, each of which needs another scope.
+async fn authorizations_by_turns(step_up_by: &str) -> Vec<BTreeSet<String>> {
+    let _turn = limit::turn().await;
+    let upstream = Upstream::everything().await;
+    let server = AuthorizationServer::start(Kind::DevIssuer).await;
+    let gate = GateBuilder::new(&upstream.url, &server)
+        .set("OAUTHGATE_REQUIRED_SCOPES", READ)
+        .set("OAUTHGATE_SCOPES", READ)
+        .set("OAUTHGATE_STEP_UP", step_up_by)
+        .with_policy(
+            "[[resource.rule]]\ntools = [\"get-sum\"]\nscopes = [\"mcp:write\"]\n\
+             [[resource.rule]]\ntools = [\"echo\"]\nscopes = [\"mcp:admin\"]\n",
+        )
+        .start()
+        .await;
+    let sum = guarded_tool(&upstream);
+    let job = StepUpJob {
+        url: gate.resource.clone(),
+        calls: vec![sum.clone(), echo(), sum],
+        refresh: false,
+    };
+    let report = step_up(Client::TypescriptV1, &job).await;
+    let failed = report.steps.iter();
+    let failed: Vec<_> = failed
+        .filter(|step| matches!(step, Step::Failed { .. }))
+        .collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let asked = report.steps.iter().filter_map(|step| match step {
+        Step::Authorize { scope, .. } => Some(scopes(scope)),
+        _ => None,
+    });
+    asked
+        .map(|scopes| scopes.into_iter().map(str::to_owned).collect())
+        .collect()
 }
 
 /// The gate refused nothing but what it had to: once for scope, and before that only requests without token.
