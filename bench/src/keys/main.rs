@@ -6,6 +6,8 @@
 //! Read counts and ratios; absolute times belong to the machine.
 
 mod contender;
+#[path = "../host.rs"]
+mod host;
 mod issuer;
 mod load;
 mod machine;
