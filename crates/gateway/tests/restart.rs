@@ -354,7 +354,12 @@ fn killed_gates_and_gates_that_share_a_directory_leave_whole_files() {
         .into_iter()
         .map(|(name, _)| name)
         .collect();
-    assert_eq!(names.len(), 2, "a lock and the keys: {names:?}");
+    // Nothing half written is left.
+    assert_eq!(
+        names.len(),
+        3,
+        "a lock, the keys and the secret of sessions: {names:?}"
+    );
 }
 
 #[test]
