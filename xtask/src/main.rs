@@ -8,6 +8,8 @@ mod command;
 mod debian;
 #[cfg(test)]
 mod numbered;
+#[cfg(test)]
+mod rows;
 mod setup;
 mod test;
 #[cfg(test)]
