@@ -81,8 +81,8 @@ enum Conditions<'p> {
     Unmet(&'p Condition, Outcome),
 }
 
-/// What every caller with a good token may do, or nothing would work (MCP, Lifecycle and Utilities). No
-/// list is among what a notification or a response could do harm with.
+/// What every caller with a good token may do, or nothing would work (MCP, Lifecycle and Utilities); beside
+/// notifications and a stream that watches no resource. Lists are filtered item by item.
 const HOUSEKEEPING: [&str; 8] = [
     "initialize",
     "ping",
