@@ -21,7 +21,7 @@ pub(crate) enum Asked {
 pub(crate) struct AskedLists {
     /// The ids of the lists.
     pub(super) lists: Vec<Value>,
-    /// The ids of the other requests in the batch.
+    /// The ids of the other requests in the batch; responses have ids of the server's, which may be the same.
     pub(super) others: Vec<Value>,
     pub(super) is_batch: bool,
     /// Whether the revision demands a `cacheScope` with every list.
@@ -40,8 +40,8 @@ impl Asked {
         }
         Self::Lists(AskedLists {
             has_cache_scope: lists.iter().any(|list| has_cache_scope(list, headers)),
-            lists: ids(&lists),
-            others: ids(&others),
+            lists: ids(lists.into_iter()),
+            others: ids(others.into_iter().filter(|message| !message.is_response())),
             is_batch: matches!(payload, Payload::Batch(_)),
         })
     }
@@ -88,9 +88,10 @@ fn is_hidden(message: &Message, policy: &Policy) -> bool {
     kind.is_some_and(|kind| policy.hides(kind.items()))
 }
 
-fn ids(messages: &[&Message]) -> Vec<Value> {
-    let ids = messages.iter().filter_map(|message| message.id());
-    ids.cloned().collect()
+fn ids<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Value> {
+    messages
+        .filter_map(|message| message.id().cloned())
+        .collect()
 }
 
 fn has_cache_scope(list: &Message, headers: &HeaderMap) -> bool {

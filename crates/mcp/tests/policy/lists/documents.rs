@@ -172,6 +172,20 @@ async fn structured_content_in_a_batch_with_a_list_is_not_touched() {
 }
 
 #[tokio::test]
+async fn a_response_in_the_batch_that_has_the_id_of_the_list_opens_nothing() {
+    for response in [
+        json!({ "jsonrpc": "2.0", "id": 1, "result": {} }),
+        json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": 1, "message": "" } }),
+    ] {
+        let batch = json!([request(1, "tools/list"), response]);
+        let answered = server(|| json(format!("[{}]", tools(1))))
+            .ask(post(batch.to_string(), "read"))
+            .await;
+        assert_eq!(names(&answered.json()[0]), ["read", "open"]);
+    }
+}
+
+#[tokio::test]
 async fn where_nothing_is_decided_nothing_is_read() {
     let all = || json(format!("{} ", tools(1)));
     let everything = format!("{} ", tools(1));
