@@ -208,8 +208,12 @@ fn may_not_list(status: StatusCode) -> bool {
         || status.is_server_error()
 }
 
-/// What is no success may say why, and nothing else.
+/// What is no success may say why, and nothing else. Text without a brace holds no message for any reader, whatever it
+/// is labelled as; clients must hear a 404 as one, or they never begin a new session.
 fn refuse_results(form: Form, bytes: &[u8]) -> Result<(), Withheld> {
+    if !bytes.contains(&b'{') {
+        return Ok(());
+    }
     let opens = bytes.trim_ascii_start().first();
     if form == Form::Json || matches!(opens, Some(b'{' | b'[')) {
         let text = std::str::from_utf8(bytes).map_err(|_| Withheld::NotUtf8)?;

@@ -87,6 +87,10 @@ async fn f24_withholds_what_is_not_what_it_says(
 #[case::accepted_silently(202, None, "")]
 #[case::nothing(204, None, "")]
 #[case::moved(307, None, "")]
+#[case::json_that_is_no_object(404, Some("application/json"), "\"Session not found\"")]
+#[case::json_that_is_none(404, Some("application/json"), "Session not found")]
+#[case::words_in_brackets(503, None, "[upstream] database is away")]
+#[case::words_like_a_field(500, None, "database is away\ndata source is away")]
 #[tokio::test]
 async fn answers_without_a_result_pass_as_they_are(
     #[case] status: u16,
@@ -98,6 +102,21 @@ async fn answers_without_a_result_pass_as_they_are(
         (answered.status().as_u16(), answered.text()),
         (status, body)
     );
+}
+
+#[rstest]
+#[case(Some("application/json"))]
+#[case(None)]
+#[tokio::test]
+async fn an_error_without_content_passes_however_its_emptiness_is_framed(
+    #[case] media_type: Option<&'static str>,
+) {
+    let answer = move || {
+        let chunks = futures_util::stream::empty::<Result<String, std::io::Error>>();
+        with(404, media_type, Body::from_stream(chunks))
+    };
+    let answered = answered(answer).await;
+    assert_eq!((answered.status().as_u16(), answered.text()), (404, ""));
 }
 
 #[rstest]
