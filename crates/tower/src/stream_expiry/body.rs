@@ -13,7 +13,10 @@ use http::{HeaderMap, Response, header};
 use http_body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 
-use super::{Countdown, StreamDeadline, StreamFarewell, is_encoded, is_event_stream, leash::Leash};
+use super::{
+    Countdown, StreamDeadline, StreamFarewell, is_encoded, is_event_stream,
+    leash::{Leash, LetGo},
+};
 use crate::sse::EventEnds;
 
 /// How much of an unfinished event is held back. Of a longer one the beginning goes out, and a reader
@@ -107,10 +110,15 @@ impl<B: Body<Data = Bytes>> Body for ExpiringBody<B> {
                 continue;
             }
             match ready!(this.body.poll_frame(cx)) {
-                Some(Ok(frame)) => this.watch.pass(frame),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => {
+                Ok(Some(Ok(frame))) => this.watch.pass(frame),
+                Ok(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Ok(None) => {
                     this.watch.release();
+                    this.end();
+                }
+                // Nobody read while there was time.
+                Err(LetGo) => {
+                    this.watch.end();
                     this.end();
                 }
             }

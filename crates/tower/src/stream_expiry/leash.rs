@@ -22,6 +22,10 @@ pub(super) struct Leash<B> {
     task: AbortHandle,
 }
 
+/// The body's time is over, and it is gone.
+#[derive(Debug)]
+pub(super) struct LetGo;
+
 impl<B: Send + 'static> Leash<B> {
     pub(super) fn new(body: B, deadline: StreamDeadline) -> Self {
         let place = Arc::new(Mutex::new(Some(Box::pin(body))));
@@ -48,20 +52,21 @@ impl<B> Leash<B> {
 }
 
 impl<B: Body<Data = Bytes>> Leash<B> {
-    /// What comes next; a body that was let go has ended.
+    /// What comes next, while there is a body.
     pub(super) fn poll_frame(
         &self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Result<Option<Result<Frame<Bytes>, B::Error>>, LetGo>> {
         match lock(&self.place).as_mut() {
-            Some(body) => body.as_mut().poll_frame(cx),
-            None => Poll::Ready(None),
+            Some(body) => body.as_mut().poll_frame(cx).map(Ok),
+            None => Poll::Ready(Err(LetGo)),
         }
     }
 
+    /// Whether the body ended by itself.
     pub(super) fn is_end_stream(&self) -> bool {
         let body = lock(&self.place);
-        body.as_ref().is_none_or(|body| body.is_end_stream())
+        body.as_ref().is_some_and(|body| body.is_end_stream())
     }
 }
 

@@ -500,6 +500,30 @@ async fn g9_a_stream_that_nobody_reads_is_let_go_too() {
     assert_eq!(open.reported(), 1);
 }
 
+/// Whatever was under way when it stopped reading: nobody will ever hear the rest of it.
+#[rstest]
+#[case("data: 1\n\n", "data: 1\n\n")]
+#[case("data: 1\n\ndata: 2", "data: 1\n\n")]
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_on_too_late_hears_why_its_stream_ended(
+    #[case] sent: &str,
+    #[case] heard: &str,
+) {
+    let mut open = Opening::default().open().await;
+    open.send(sent);
+    assert_eq!(open.next().await.unwrap(), heard);
+    let nothing = timeout(Duration::from_secs(1), open.next()).await;
+    assert!(nothing.is_err());
+    sleep(Duration::from_secs(END + 1)).await;
+    assert!(open.events.is_closed());
+    assert!(
+        !open.response.body().is_end_stream(),
+        "a server that believes it would ask for no more"
+    );
+    assert_eq!(open.rest().await.0, comment());
+    assert_eq!(open.reported(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_ended_is_not_reported_later() {
     let open = Opening::default().open().await;
