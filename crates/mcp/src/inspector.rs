@@ -12,7 +12,7 @@ use oauthgate_tower::{
 };
 
 use crate::{
-    Decided, InspectedBody, ParameterHeaders, Payload, Policy,
+    Decided, InspectedBody, Message, ParameterHeaders, Payload, Policy,
     answer::{AnswerPlan, Asked},
     body,
     farewell::Farewell,
@@ -151,7 +151,11 @@ impl Inspector {
         payload: &Payload,
         visitor: &Visitor,
     ) -> (Result<Passage, Denial>, Vec<RuleName>) {
-        // A response to what the server asked in its session; nobody else gets any.
+        if visitor.is_nobody()
+            && let Err(denial) = self.may_carry(parts, payload, visitor)
+        {
+            return (Err(denial), Vec::new());
+        }
         if visitor.is_nobody() && payload.operations().next().is_none() {
             return (self.in_anonymous_session(parts, visitor), Vec::new());
         }
@@ -165,6 +169,19 @@ impl Inspector {
                 let rules = self.policy.deciding_rules(payload.operations(), user);
                 (Err(denial), rules)
             }
+        }
+    }
+
+    /// Without a token messages are posted: in the body of another request, what is open to everybody would
+    /// open a stream, or end a session. A response is to what the server asked in its session; nobody else
+    /// gets any.
+    fn may_carry(&self, parts: &Parts, payload: &Payload, visitor: &Visitor) -> Result<(), Denial> {
+        if parts.method != Method::POST {
+            return Err(self.no_token(parts, visitor));
+        }
+        match payload.messages().iter().any(Message::is_response) {
+            true => self.in_anonymous_session(parts, visitor).map(drop),
+            false => Ok(()),
         }
     }
 

@@ -204,6 +204,40 @@ async fn row_33_a_request_without_a_body_needs_a_token(#[case] method: Method) {
     assert!(house.known().is_empty());
 }
 
+/// What is open to everybody, in the body of a request that opens a stream, ends a session or does who
+/// knows what.
+#[rstest]
+#[case(Method::GET)]
+#[case(Method::DELETE)]
+#[case(Method::PUT)]
+#[case(Method::PATCH)]
+#[case(Method::OPTIONS)]
+#[tokio::test]
+async fn without_a_token_messages_are_posted_and_nothing_else(#[case] method: Method) {
+    let house = House::lazy();
+    let answered = house.ask(anonymously(method.clone(), call("open"))).await;
+    assert_eq!(answered.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(answered.challenge(), Some(challenge("base").as_str()));
+    let session = opened(&house, anonymously(Method::POST, message("initialize"))).await;
+    let inside = within(&session, anonymously(method, call("open")));
+    assert_eq!(house.ask(inside).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(house.known(), [NOBODY]);
+}
+
+#[tokio::test]
+async fn a_response_beside_what_is_open_needs_a_session_too() {
+    let house = House::lazy();
+    let response = json!({ "jsonrpc": "2.0", "id": 7, "result": {} }).to_string();
+    let batch = format!("[{},{response}]", call("open"));
+    let answered = house.ask(anonymously(Method::POST, batch.clone())).await;
+    assert_eq!(answered.status(), StatusCode::UNAUTHORIZED);
+    assert!(house.known().is_empty());
+    let session = opened(&house, anonymously(Method::POST, message("initialize"))).await;
+    let mut inside = within(&session, anonymously(Method::POST, batch));
+    inside.headers_mut().remove("mcp-protocol-version");
+    assert_eq!(house.ask(inside).await.status(), StatusCode::OK);
+}
+
 #[tokio::test]
 async fn a_websocket_needs_a_token() {
     let house = House::lazy();
