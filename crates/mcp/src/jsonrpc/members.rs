@@ -115,7 +115,7 @@ pub(super) fn refuse_nul<E: Error>(text: &str) -> Result<(), E> {
 }
 
 /// Whether a reader that ignores case takes one for the other; the long s and the Kelvin sign fold into
-/// ASCII letters.
+/// ASCII letters, and the dotted I does where readers compare letter by letter (Java).
 pub(crate) fn same_but_for_case(known: &str, name: &str) -> bool {
     if known.is_ascii() && name.is_ascii() {
         return known.eq_ignore_ascii_case(name);
@@ -127,6 +127,7 @@ fn folded(text: &str) -> impl Iterator<Item = char> {
     text.chars()
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
+        .filter(|letter| *letter != '\u{307}')
 }
 
 /// Enough of a stranger's text to find it by.

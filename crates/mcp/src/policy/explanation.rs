@@ -189,7 +189,11 @@ fn explained(rule: &str, forbids: bool, step: Step<'_>) -> ExplainedStep {
     let (outcome, because) = match step {
         Step::NotAbout(Standing::Alike) => (
             StepOutcome::LooksAlike,
-            "is about a name that differs in case, blanks or encoding only".to_owned(),
+            "is about a name or URI that careless readers take for this one".to_owned(),
+        ),
+        Step::NotAbout(Standing::AlikeWithoutQuery) => (
+            StepOutcome::LooksAlike,
+            "is about the URI without its query".to_owned(),
         ),
         Step::NotAbout(Standing::OtherMethod) => {
             (StepOutcome::NotAbout, "is about other methods".to_owned())

@@ -1,4 +1,5 @@
-//! How careless readers compare names: without case, blanks around them and percent-encoding.
+//! How careless readers compare names: without case, blanks around them and percent-encoding; and URIs
+//! without what makes no difference to a server that looks for a file or asks a host.
 
 use std::borrow::Cow;
 
@@ -17,9 +18,10 @@ pub(super) fn folded(text: &str) -> Cow<'_, str> {
     if text.bytes().all(is_folded) {
         return Cow::Borrowed(text);
     }
-    // By way of the capitals: the long s and the Kelvin sign are folded too.
+    // By way of the capitals: the long s and the Kelvin sign are folded too, and the dotted I but for its dot.
     let capitals = text.chars().flat_map(char::to_uppercase);
-    capitals.flat_map(char::to_lowercase).collect()
+    let small = capitals.flat_map(char::to_lowercase);
+    small.filter(|letter| *letter != '\u{307}').collect()
 }
 
 /// A name as a careless reader sees it.
@@ -27,16 +29,65 @@ pub(super) fn of_name(name: &str) -> Cow<'_, str> {
     folded(trimmed(name))
 }
 
-/// A URI as a careless reader sees it: decoded, too.
-pub(super) fn of_uri(uri: &str) -> Cow<'_, str> {
-    of_part_of_uri(trimmed(uri))
+/// A URI as a careless reader sees it: decoded, its authority bare, its slashes single.
+pub(super) fn of_uri(uri: &str) -> String {
+    let uri = plain_part(trimmed(uri));
+    with_single_slashes(&bare(&uri, true).unwrap_or(uri))
 }
 
-pub(super) fn of_part_of_uri(part: &str) -> Cow<'_, str> {
-    match decoded(part) {
-        Cow::Borrowed(plain) => folded(plain),
-        Cow::Owned(decoded) => Cow::Owned(folded(&decoded).into_owned()),
+/// The same of what stands before the first star of a pattern; its authority may go on behind the star.
+pub(super) fn of_start_of_uri(start: &str) -> String {
+    let start = plain_part(start);
+    with_single_slashes(&bare(&start, false).unwrap_or(start))
+}
+
+/// The same of what stands behind a star.
+pub(super) fn of_part_of_uri(part: &str) -> String {
+    with_single_slashes(&plain_part(part))
+}
+
+/// The URI without its query and fragment, which some servers do not look at; `None` if it has neither.
+pub(super) fn without_query(uri: &str) -> Option<&str> {
+    uri.split_once(['?', '#']).map(|(before, _)| before)
+}
+
+fn plain_part(part: &str) -> String {
+    folded(&decoded(part)).into_owned()
+}
+
+/// Without user, default port and the dot behind the host; of a file without the host: those who take the
+/// path of a URI and open it never look there. `None` where there is no whole authority.
+fn bare(uri: &str, is_whole: bool) -> Option<String> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if path.is_empty() && !is_whole {
+        return None;
     }
+    if scheme == "file" && !path.is_empty() {
+        return Some(format!("file://{path}"));
+    }
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let port = match scheme {
+        "http" | "ws" => ":80",
+        "https" | "wss" => ":443",
+        _ => ":",
+    };
+    let host = host.strip_suffix(port).unwrap_or(host);
+    let host = host.trim_end_matches([':', '.']);
+    Some(format!("{scheme}://{host}{path}"))
+}
+
+/// Where files are kept, several slashes are one.
+fn with_single_slashes(uri: &str) -> String {
+    let mut single = String::with_capacity(uri.len());
+    for character in uri.chars() {
+        if character != '/' || !single.ends_with('/') {
+            single.push(character);
+        }
+    }
+    single
 }
 
 /// With every `%41` decoded, once; what is then no UTF-8 is replaced.

@@ -59,8 +59,15 @@ impl Pattern {
 
     /// The same pattern of URIs, which careless readers also decode.
     pub(super) fn of_uris(self) -> Self {
-        let pieces = pieces(lookalike::trimmed(&self.text));
-        let folded = pieces.map(|piece| lookalike::of_part_of_uri(&piece).into_owned());
+        let pieces: Vec<_> = pieces(lookalike::trimmed(&self.text)).collect();
+        let folded = pieces
+            .iter()
+            .enumerate()
+            .map(|(position, piece)| match position {
+                0 if pieces.len() == 1 => lookalike::of_uri(piece),
+                0 => lookalike::of_start_of_uri(piece),
+                _ => lookalike::of_part_of_uri(piece),
+            });
         Self {
             folded: Shape::of(folded),
             ..self

@@ -40,6 +40,8 @@ pub(super) enum Standing {
     Named,
     /// The subject is about it in the eyes of a reader who ignores case, blanks or encoding.
     Alike,
+    /// The subject is about it in the eyes of a reader who, moreover, looks at no query of a URI.
+    AlikeWithoutQuery,
     /// The method is another.
     OtherMethod,
     /// It acts on something else.
@@ -51,6 +53,7 @@ pub(super) struct Seen<'o> {
     pub(super) operation: &'o Operation,
     method: std::cell::OnceCell<Cow<'o, str>>,
     object: std::cell::OnceCell<Cow<'o, str>>,
+    without_query: std::cell::OnceCell<Option<String>>,
 }
 
 impl<'o> Seen<'o> {
@@ -59,6 +62,7 @@ impl<'o> Seen<'o> {
             operation,
             method: std::cell::OnceCell::new(),
             object: std::cell::OnceCell::new(),
+            without_query: std::cell::OnceCell::new(),
         }
     }
 
@@ -69,10 +73,17 @@ impl<'o> Seen<'o> {
 
     fn object(&self) -> &str {
         self.object.get_or_init(|| match &self.operation.object {
-            Some(object) if object.kind == ObjectKind::Resource => lookalike::of_uri(&object.name),
+            Some(object) if object.kind == ObjectKind::Resource => {
+                Cow::Owned(lookalike::of_uri(&object.name))
+            }
             Some(object) => lookalike::of_name(&object.name),
             None => Cow::Borrowed(""),
         })
+    }
+
+    fn without_query(&self) -> Option<&str> {
+        let cut = || uri_without_query(self.operation).map(lookalike::of_uri);
+        self.without_query.get_or_init(cut).as_deref()
     }
 }
 
@@ -92,10 +103,22 @@ impl Subject {
 
     pub(super) fn standing(&self, seen: &Seen<'_>) -> Standing {
         let exact = self.exactly(seen.operation);
-        if exact != Standing::Named && self.is_alike(seen) {
+        if exact == Standing::Named || !self.may_be_of(seen) {
+            return exact;
+        }
+        if self.is_alike(seen) {
             return Standing::Alike;
         }
-        exact
+        match self.is_alike_without_query(seen) {
+            true => Standing::AlikeWithoutQuery,
+            false => exact,
+        }
+    }
+
+    /// Whether the method is one of the subject's, in the eyes of a careless reader.
+    fn may_be_of(&self, seen: &Seen<'_>) -> bool {
+        let is_of = |method: &Pattern| method.matches_folded(seen.method());
+        self.methods.is_empty() || self.methods.iter().any(is_of)
     }
 
     fn exactly(&self, operation: &Operation) -> Standing {
@@ -114,10 +137,6 @@ impl Subject {
     }
 
     fn is_alike(&self, seen: &Seen<'_>) -> bool {
-        let is_of = |method: &Pattern| method.matches_folded(seen.method());
-        if !self.methods.is_empty() && !self.methods.iter().any(is_of) {
-            return false;
-        }
         let names = |object: &Object| {
             let patterns = self.patterns(object.kind);
             !patterns.is_empty() && {
@@ -126,6 +145,20 @@ impl Subject {
             }
         };
         !self.names_objects() || seen.operation.object.as_ref().is_some_and(names)
+    }
+
+    fn is_alike_without_query(&self, seen: &Seen<'_>) -> bool {
+        let mut patterns = self.resources.iter();
+        !self.resources.is_empty()
+            && seen
+                .without_query()
+                .is_some_and(|uri| patterns.any(|pattern| pattern.matches_folded(uri)))
+    }
+
+    /// Whether the query of the operation's URI makes no difference to the subject.
+    pub(super) fn overlooks_query(&self, operation: &Operation) -> bool {
+        let matches = |uri| self.resources.iter().any(|pattern| pattern.matches(uri));
+        !self.names_objects() || uri_without_query(operation).is_some_and(matches)
     }
 
     /// Whether the operation's method and object both stand here without any star, as far as the subject
@@ -139,4 +172,10 @@ impl Subject {
             None => is(&self.methods, &operation.method),
         }
     }
+}
+
+fn uri_without_query(operation: &Operation) -> Option<&str> {
+    let object = operation.object.as_ref()?;
+    let is_resource = object.kind == ObjectKind::Resource;
+    lookalike::without_query(&object.name).filter(|_| is_resource)
 }

@@ -95,7 +95,7 @@ const HOUSEKEEPING: [&str; 8] = [
 ];
 
 const MISLEADING: &str =
-    "an earlier rule is about a name that differs only in case, blanks or encoding";
+    "an earlier rule is about a name or URI that careless readers take for this one";
 
 impl Policy {
     pub(super) fn walk<'p>(
@@ -109,15 +109,21 @@ impl Policy {
             return demands.end(None, End::Malformed(flaw));
         }
         let seen = Seen::new(operation);
-        let mut mistakable = None;
+        let (mut mistakable, mut without_query) = (None, None);
         for entry in &self.rules {
             let step = step(&entry.rule, &seen, caller);
             watch(entry, step);
             match step {
                 Step::NotAbout(Standing::Alike) => mistakable = mistakable.or(Some(entry)),
+                Step::NotAbout(Standing::AlikeWithoutQuery) => {
+                    without_query = without_query.or(Some(entry));
+                }
                 Step::NotAbout(_) | Step::Unmet(..) | Step::ForOthers => {}
                 Step::MayDecide | Step::Decides => {
-                    if let Some(earlier) = mistakable.filter(|_| entry.is_misleading(operation)) {
+                    let overlooked =
+                        without_query.filter(|_| entry.rule.subject.overlooks_query(operation));
+                    let earlier = mistakable.or(overlooked);
+                    if let Some(earlier) = earlier.filter(|_| entry.is_misleading(operation)) {
                         return demands.end(Some(&earlier.name), End::Malformed(MISLEADING));
                     }
                     let Some(demand) = entry.rule.effect.demand() else {

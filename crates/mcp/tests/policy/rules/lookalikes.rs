@@ -35,6 +35,8 @@ fn refuses_a_name_that_an_earlier_rule_nearly_matches(#[case] tool: &str, #[case
 #[rstest]
 #[case("tool\u{17f}", "tools")]
 #[case("\u{212a}ey", "key")]
+#[case("wr\u{130}te", "write")]
+#[case("wr\u{131}te", "WRITE")]
 #[case("stra\u{df}e", "STRASSE")]
 #[case("\u{c9}t\u{e9}", "\u{e9}t\u{e9}")]
 fn knows_the_letters_that_fold_into_others(#[case] name: &str, #[case] guarded: &str) {
@@ -170,6 +172,73 @@ fn refuses_a_uri_that_two_readers_take_for_two_resources(
         resources().shows(&Object::resource(uri), Some(&holding(""))),
         expected == "ok"
     );
+}
+
+#[rstest]
+#[case("file:////private/a")]
+#[case("file://///private//a")]
+#[case("file:/private/a")]
+#[case("file://localhost/private/a")]
+#[case("file://LOCALHOST//private/a")]
+#[case("file://elsewhere/private/a")]
+#[case("file:///private//secret.txt")]
+#[case("https://user@intranet/admin/a")]
+#[case("https://user:word@Intranet/admin/a")]
+#[case("https://intranet:443/admin/a")]
+#[case("https://intranet:/admin/a")]
+#[case("https://intranet.//admin/a")]
+#[case("https:/intranet/admin/a")]
+#[case("http://intranet:80/admin")]
+fn refuses_a_uri_that_servers_tidy_up_into_another_one(#[case] uri: &str) {
+    let policy = policy([
+        rule()
+            .resources(["file:///private/*", "https://intranet/admin/*"])
+            .forbid(true),
+        needing("admin").resources(["file:///private/secret.txt", "http://intranet/admin"]),
+        rule().resources(["*"]),
+    ]);
+    let said = word(&policy, &read(uri), &holding("admin"));
+    assert!(said != "ok", "{uri}: {said}");
+}
+
+#[rstest]
+#[case("file:///public//a")]
+#[case("file:///data/private/a")]
+#[case("https://proxy/https://elsewhere/a")]
+#[case("https://intranet:8443/a")]
+#[case("https://intranet/public/@user")]
+#[case("db://")]
+#[case("a:b")]
+fn a_uri_that_no_earlier_rule_means_is_none(#[case] uri: &str) {
+    let policy = policy([
+        rule()
+            .resources(["file:///private/*", "https://intranet/admin/*"])
+            .forbid(true),
+        rule().resources(["*"]),
+    ]);
+    assert_eq!(word(&policy, &read(uri), &holding("")), "ok", "{uri}");
+}
+
+/// A server that looks at the path only reads the same resource.
+#[rstest]
+#[case("file:///secret.txt?x", "malformed_message")]
+#[case("file:///secret.txt#x", "malformed_message")]
+#[case("FILE:///Secret.txt?#", "malformed_message")]
+#[case("file:///secret.txt", "needs admin")]
+#[case("file:///other.txt?x", "ok")]
+#[case("db://orders", "needs admin")]
+#[case("db://orders?own=1", "ok")]
+#[case("db://orders?all=1", "malformed_message")]
+fn a_query_makes_another_resource_only_where_a_rule_says_so(
+    #[case] uri: &str,
+    #[case] expected: &str,
+) {
+    let policy = policy([
+        needing("admin").resources(["file:///secret.txt", "db://orders"]),
+        rule().resources(["db://orders?own=*"]),
+        rule().resources(["*"]),
+    ]);
+    assert_eq!(word(&policy, &read(uri), &holding("")), expected, "{uri}");
 }
 
 #[test]
