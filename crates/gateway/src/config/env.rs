@@ -149,7 +149,7 @@ variables! {
 
     "OAUTHGATE_SESSION_SECRET", "session_secret", Gate, None,
     "at least 32 random bytes, the same on all replicas, for example what `openssl rand -base64 32` prints",
-    "Binds the session ids of MCP servers of the older revisions to who opened them. Without it a key is made: kept in `OAUTHGATE_STATE_DIRECTORY` if there is one, and otherwise gone with the process, and the sessions with it. Replicas that share sessions need it.",
+    "Binds the session ids of MCP servers of the older revisions to who opened them. Without it a key is derived from `OAUTHGATE_STATE_SECRET` where replicas share state, else made: kept in `OAUTHGATE_STATE_DIRECTORY` if there is one, and otherwise gone with the process, and the sessions with it.",
     secret;
 
     "OAUTHGATE_LOG_FORMAT", "log_format", Gate, Some("json"),

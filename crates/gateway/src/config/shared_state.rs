@@ -14,6 +14,7 @@ mod with {
     use std::{fs, net::IpAddr, sync::Arc};
 
     use oauthgate_core::SettingError;
+    use oauthgate_mcp::SessionSecret;
     use oauthgate_remote::{
         jwks::Seal,
         outbound::CertificateAuthorities,
@@ -48,6 +49,14 @@ mod with {
             let secret = self.secret.expose_secret().as_bytes();
             RedisKeys::new(self.address.clone(), secret)
                 .map(|keys| Arc::new(keys) as Arc<dyn SharedKeys>)
+        }
+
+        /// What all replicas bind MCP sessions with, unless they are given a secret for that.
+        ///
+        /// # Errors
+        /// A secret that is too short, or that can be guessed.
+        pub fn session_secret(&self) -> Result<SessionSecret, SettingError> {
+            SessionSecret::derived_from(self.secret.expose_secret().as_bytes())
         }
 
         pub(in crate::config) fn warning(&self) -> Option<String> {
@@ -139,6 +148,7 @@ mod without {
     use std::sync::Arc;
 
     use oauthgate_core::SettingError;
+    use oauthgate_mcp::SessionSecret;
     use oauthgate_remote::state::SharedKeys;
 
     use crate::config::{file::setting, reader::Reader};
@@ -153,6 +163,14 @@ mod without {
         /// # Errors
         /// None.
         pub fn keys(&self) -> Result<Arc<dyn SharedKeys>, SettingError> {
+            match *self {}
+        }
+
+        /// Never called: there is no such value.
+        ///
+        /// # Errors
+        /// None.
+        pub fn session_secret(&self) -> Result<SessionSecret, SettingError> {
             match *self {}
         }
 

@@ -1,5 +1,5 @@
-//! What the sessions of MCP servers are bound with: the operator's secret, else one that is kept in the state
-//! directory, else one that ends with the process.
+//! What the sessions of MCP servers are bound with: the operator's secret, else one out of what replicas share,
+//! else one that is kept in the state directory, else one that ends with the process.
 
 use std::path::Path;
 
@@ -27,15 +27,13 @@ impl Sessions {
         directory: Option<&SnapshotDirectory>,
     ) -> Result<Self, ConfigurationError> {
         let is_unbound = settings.unbound_sessions;
-        let secret = match (&settings.session_secret, directory) {
-            (Some(secret), _) => SessionSecret::new(secret.expose_secret().as_bytes())
-                .map_err(|error| mistake("OAUTHGATE_SESSION_SECRET", error)),
-            (None, Some(directory)) if !is_unbound => kept(directory),
-            (None, _) => SessionSecret::random().map_err(no_random_numbers),
-        }?;
+        let secret = match is_unbound {
+            true => SessionSecret::random().map_err(no_random_numbers)?,
+            false => secret(settings, directory)?,
+        };
         let advice = advice(settings);
         if let (Some(advice), false) = (advice, is_unbound) {
-            tell(settings, advice);
+            tracing::info!("{advice}");
         }
         Ok(Self {
             secret,
@@ -58,30 +56,31 @@ impl Sessions {
     }
 }
 
-/// What to do about sessions that end too early, for the start and for the detail of each refusal.
-fn advice(settings: &Settings) -> Option<&'static str> {
-    if settings.session_secret.is_some() {
-        None
-    } else if settings.shared_state.is_some() {
-        Some(
-            "replicas do not know each other's MCP sessions: give all of them the same OAUTHGATE_SESSION_SECRET",
-        )
-    } else if settings.state_directory.is_none() {
-        Some(
-            "MCP sessions end with this process: set OAUTHGATE_SESSION_SECRET, or OAUTHGATE_STATE_DIRECTORY",
-        )
-    } else {
-        None
+fn secret(
+    settings: &Settings,
+    directory: Option<&SnapshotDirectory>,
+) -> Result<SessionSecret, ConfigurationError> {
+    if let Some(secret) = &settings.session_secret {
+        return SessionSecret::new(secret.expose_secret().as_bytes())
+            .map_err(|error| mistake("OAUTHGATE_SESSION_SECRET", error));
     }
+    // A directory is one machine's; what replicas share is known to all of them.
+    if let Some(shared) = &settings.shared_state {
+        return shared
+            .session_secret()
+            .map_err(|error| mistake("OAUTHGATE_STATE_SECRET", error));
+    }
+    directory.map_or_else(|| SessionSecret::random().map_err(no_random_numbers), kept)
 }
 
-/// Whoever runs replicas will be hurt; for one gate it is worth a line.
-fn tell(settings: &Settings, advice: &str) {
-    if settings.shared_state.is_some() {
-        tracing::warn!("{advice}");
-    } else {
-        tracing::info!("{advice}");
-    }
+/// What to do about sessions that end too early, for the start and for the detail of each refusal.
+fn advice(settings: &Settings) -> Option<&'static str> {
+    let is_kept = settings.session_secret.is_some()
+        || settings.shared_state.is_some()
+        || settings.state_directory.is_some();
+    (!is_kept).then_some(
+        "MCP sessions end with this process: set OAUTHGATE_SESSION_SECRET, or OAUTHGATE_STATE_DIRECTORY",
+    )
 }
 
 fn kept(directory: &SnapshotDirectory) -> Result<SessionSecret, ConfigurationError> {
@@ -172,21 +171,21 @@ mod tests {
 
     #[cfg(feature = "redis")]
     #[test]
-    fn replicas_without_a_common_secret_are_told() {
+    fn replicas_share_sessions_by_the_secret_that_they_share() {
         use oauthgate_remote::state::redis::RedisAddress;
 
         use crate::config::settings::SharedState;
 
+        let parent = tempfile::tempdir().unwrap();
+        let directory = SnapshotDirectory::open(parent.path().join("state")).unwrap();
         let address = RedisAddress::parse("redis://127.0.0.1:6379").unwrap();
         let mut settings = settings();
         settings.shared_state = Some(SharedState::new(address, SECRET.into()));
-        settings.state_directory = Some("/var/lib/oauthgate".into());
-        let told = advice(&settings).unwrap();
-        assert!(
-            told.contains("replicas"),
-            "a directory is not shared: {told}"
-        );
-        settings.session_secret = Some(SECRET.into());
         assert_eq!(advice(&settings), None);
+        Sessions::new(&settings, Some(&directory)).unwrap();
+        assert!(
+            !directory.path().join("sessions.secret").exists(),
+            "a directory is not shared"
+        );
     }
 }

@@ -38,18 +38,26 @@ impl SessionSecret {
         let mut different = secret.to_vec();
         different.sort_unstable();
         different.dedup();
-        if secret.len() < Self::SHORTEST {
-            return Err(SettingError::new(
-                format!("the secret has {} bytes", secret.len()),
-                EXPECTED,
-            ));
-        }
+        long_enough(secret)?;
         if different.len() < FEWEST_DIFFERENT {
             let problem = "the secret can be guessed: it repeats a few characters";
             return Err(SettingError::new(problem, EXPECTED));
         }
         Ok(Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+        })
+    }
+
+    /// A secret out of another one, which replicas share for something else and which this one does not betray.
+    ///
+    /// # Errors
+    /// When the other one is shorter than [`Self::SHORTEST`].
+    pub fn derived_from(secret: &[u8]) -> Result<Self, SettingError> {
+        long_enough(secret)?;
+        let parent = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let key = hmac::sign(&parent, b"oauthgate sessions of MCP servers");
+        Ok(Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
         })
     }
 
@@ -76,6 +84,14 @@ impl SessionSecret {
     pub(super) fn code_for(&self, purpose: &str) -> Coding {
         Coding(hmac::Context::with_key(&self.key)).field(purpose.as_bytes())
     }
+}
+
+fn long_enough(secret: &[u8]) -> Result<(), SettingError> {
+    if secret.len() < SessionSecret::SHORTEST {
+        let problem = format!("the secret has {} bytes", secret.len());
+        return Err(SettingError::new(problem, EXPECTED));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for SessionSecret {
@@ -166,6 +182,16 @@ mod tests {
     fn an_absent_field_is_not_an_empty_one() {
         let code = |field| secret().code_for("test").optional(field).code();
         assert_ne!(code(None), code(Some("")));
+    }
+
+    #[test]
+    fn a_derived_secret_is_its_own_and_the_same_each_time() {
+        let parent = b"Ee1c9Jm0wq2VtYp4rKd7uSbXzLhNfGa3";
+        let code = |secret: SessionSecret| secret.code_for("a").code();
+        let derived = || code(SessionSecret::derived_from(parent).unwrap());
+        assert_eq!(derived(), derived());
+        assert_ne!(derived(), code(secret()));
+        assert!(SessionSecret::derived_from(&parent[1..]).is_err());
     }
 
     #[test]
