@@ -24,6 +24,9 @@ use crate::{
     revision::SESSION_ID,
 };
 
+/// By how many seconds the clocks of replicas may differ.
+const REPLICAS_APART: u64 = 60;
+
 /// What the layer was told to do.
 #[derive(Clone)]
 pub(super) struct Binding {
@@ -142,6 +145,7 @@ impl Binding {
             (Tag::Anonymous { opened_at, code }, _) => {
                 let session = OpenSession { opened_at, code };
                 code.proves(self.anonymity().code(bound.id, opened_at))
+                    && opened_at <= self.now_at_most()
                     && match caller {
                         Caller::Principal(caller) => {
                             self.claims.claim(session, caller.fingerprint())
@@ -150,6 +154,15 @@ impl Binding {
                     }
             }
         }
+    }
+
+    fn opening(&self) -> u64 {
+        self.claims.opening(seconds(&*self.clock))
+    }
+
+    /// A session from later on began before a clock was set back, and who claimed it may be forgotten.
+    fn now_at_most(&self) -> u64 {
+        self.opening().saturating_add(REPLICAS_APART)
     }
 
     fn foreign(&self) -> Denial {
@@ -197,7 +210,7 @@ impl Binding {
         let id = first.as_bytes();
         let tag = match caller {
             Caller::Principal(caller) => caller.tag(id),
-            Caller::Nobody(anonymity) => anonymity.tag(id, seconds(&*self.clock)),
+            Caller::Nobody(anonymity) => anonymity.tag(id, self.opening()),
         };
         let told = BoundId { id, tag }.write().filter(|_| further.is_none());
         if told.is_none() {
@@ -241,7 +254,7 @@ fn warn_of_bad_id(resource: &ProtectedResource, id: &HeaderValue) {
     );
 }
 
-/// A clock before the epoch opens sessions that nobody can use: that is safe.
+/// No clock is before the epoch.
 pub(super) fn seconds(clock: &dyn Clock) -> u64 {
     clock.now().as_secs().try_into().unwrap_or(0)
 }

@@ -37,6 +37,8 @@ struct Memory {
     by_age: BTreeSet<(u64, Code)>,
     /// What was opened before and is not remembered is gone.
     horizon: u64,
+    /// The latest time that was seen.
+    latest: u64,
 }
 
 impl Claims {
@@ -50,11 +52,20 @@ impl Claims {
             claimants: HashMap::new(),
             by_age: BTreeSet::new(),
             horizon: start,
+            latest: start,
         };
         Self {
             capacity,
             memory: Mutex::new(memory),
         }
+    }
+
+    /// When a session begins that is opened now. It never goes back: not to the times of which everything is gone,
+    /// though the clock was set back to them, or sessions of this very second were forgotten.
+    pub(super) fn opening(&self, now: u64) -> u64 {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.latest = now.max(memory.latest).max(memory.horizon);
+        memory.latest
     }
 
     /// Whether a caller without a token may use the session: nobody claimed it.
@@ -155,6 +166,15 @@ mod tests {
         assert!(!claims.claim(session(3, START + 1), caller(BOB)));
         assert!(!claims.is_free(session(3, START + 1)));
         assert!(claims.claim(session(1, START + 10), caller(ADA)));
+    }
+
+    #[test]
+    fn what_is_opened_now_is_never_gone_at_once() {
+        let claims = Claims::with_capacity(START, 1);
+        for number in 0..3 {
+            let session = session(number, claims.opening(START - 1));
+            assert!(claims.is_free(session) && claims.claim(session, caller(ADA)));
+        }
     }
 
     #[test]

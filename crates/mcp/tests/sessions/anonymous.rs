@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode, header};
 use oauthgate_core::Reason;
+use rstest::rstest;
 
 use crate::support::{Hand, Making, SERVER_ID, SESSION, ada, bob, nobody, sessions, world};
 
@@ -72,6 +73,43 @@ async fn a_session_that_nobody_opened_ends_with_the_process() {
     }
     let answer = after.within(&owned, Method::POST, &ada()).await;
     assert_eq!(answer.status, StatusCode::OK, "one with an owner goes on");
+}
+
+/// Machines begin with a wrong clock, and set it back once they know better.
+#[rstest]
+#[case::opened_before(600, -3600)]
+#[case::opened_after(-3600, 0)]
+#[tokio::test]
+async fn a_clock_that_is_set_back_ends_no_session_before_its_process(
+    #[case] by: i64,
+    #[case] later_by: i64,
+) {
+    let clock = Arc::new(Hand::at(1_790_000_000));
+    let world = Making::new(sessions().clock(clock.clone())).make();
+    clock.turn(by);
+    let session = world.open(&nobody()).await;
+    clock.turn(later_by);
+    for caller in [nobody(), ada()] {
+        let answer = world.within(&session, Method::POST, &caller).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    world.take();
+    let answer = world.within(&session, Method::POST, &bob()).await;
+    world.assert_unknown(&answer, "it is claimed");
+}
+
+/// By its time it would be one of the new process, which knows nothing of who claimed it.
+#[tokio::test]
+async fn a_session_of_a_process_whose_clock_was_ahead_ends_with_it() {
+    let clock = Arc::new(Hand::at(1_790_000_000));
+    let process = || Making::new(sessions().clock(clock.clone())).make();
+    let session = process().open(&nobody()).await;
+    clock.turn(-3600);
+    let after = process();
+    for caller in [nobody(), bob()] {
+        let answer = after.within(&session, Method::POST, &caller).await;
+        after.assert_unknown(&answer, "after a restart");
+    }
 }
 
 /// The policy behind lets nobody listen to a session, or end one, without this proof.
