@@ -66,7 +66,7 @@ impl<B: Body<Data = Bytes>> Leash<B> {
     /// Whether the body ended by itself.
     pub(super) fn is_end_stream(&self) -> bool {
         let body = lock(&self.place);
-        body.as_ref().is_some_and(|body| body.is_end_stream())
+        body.as_ref().is_some_and(Body::is_end_stream)
     }
 }
 
