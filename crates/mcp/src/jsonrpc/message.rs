@@ -8,7 +8,7 @@ use super::{
 
 /// How long an `id` may be, in bytes.
 pub const MAX_ID_BYTES: usize = 1024;
-/// How many resources one `subscriptions/listen` may watch.
+/// How many resources the `subscriptions/listen` of one body may watch.
 pub const MAX_SUBSCRIPTIONS: usize = 1024;
 /// How long a method may be, in bytes.
 const MAX_METHOD_BYTES: usize = 256;

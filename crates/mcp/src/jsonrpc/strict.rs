@@ -54,6 +54,7 @@ impl<'de> Reads<'de> for ReadsBody<'_> {
 
     fn array<A: SeqAccess<'de>>(self, mut elements: A, _: usize) -> Result<Bodies, A::Error> {
         let mut messages = Vec::new();
+        let mut watched = 0;
         let next = || Reading {
             level: 1,
             reads: self.message(),
@@ -62,6 +63,12 @@ impl<'de> Reads<'de> for ReadsBody<'_> {
             if messages.len() == MAX_BATCH {
                 return Err(A::Error::custom(format_args!(
                     "more than {MAX_BATCH} messages in a batch"
+                )));
+            }
+            watched += message.params.subscriptions.len();
+            if watched > MAX_SUBSCRIPTIONS {
+                return Err(A::Error::custom(format_args!(
+                    "more than {MAX_SUBSCRIPTIONS} watched resources in a batch"
                 )));
             }
             messages.push(message);
@@ -251,6 +258,13 @@ impl<'de> Reads<'de> for ReadsUris {
 }
 
 impl Subscriptions {
+    fn len(&self) -> usize {
+        match self {
+            Self::Uris(uris) => uris.len(),
+            Self::TooMany | Self::Other => 0,
+        }
+    }
+
     fn and(self, uri: Slot) -> Self {
         match (self, uri) {
             (Self::Uris(uris), Slot::Text(_)) if uris.len() == MAX_SUBSCRIPTIONS => Self::TooMany,
