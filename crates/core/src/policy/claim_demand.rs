@@ -36,11 +36,21 @@ impl ClaimDemand {
         found.is_some_and(|found| elements(found).iter().any(|value| self.lists(value)))
     }
 
-    /// Whether it has, or has a value that cannot be compared with these: one of another JSON type.
+    /// Whether it has, or has a value that cannot be compared with these: one of another JSON type, or one
+    /// that the issuer keeps elsewhere.
     pub(super) fn could_be_met(&self, caller: &Caller<'_>) -> bool {
         let found = self.claim.find(caller.claims());
         let could = |value: &Value| self.lists(value) || !self.is_comparable(value);
-        found.is_some_and(|found| elements(found).iter().any(could))
+        self.is_elsewhere(caller) || found.is_some_and(|found| elements(found).iter().any(could))
+    }
+
+    /// Whether the token only points to the claim (OpenID Connect Core §5.6.2), as Entra's does to groups
+    /// that are too many for it.
+    fn is_elsewhere(&self, caller: &Caller<'_>) -> bool {
+        let names = caller.claims().get("_claim_names");
+        names
+            .and_then(Value::as_object)
+            .is_some_and(|names| names.contains_key(self.claim.top()))
     }
 
     fn lists(&self, value: &Value) -> bool {

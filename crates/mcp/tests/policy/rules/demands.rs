@@ -16,6 +16,12 @@ fn claiming(value: impl Into<Value>) -> Caller<'static> {
     Caller::hypothetical().with_claims(claims.as_object().unwrap().clone())
 }
 
+/// The token says where the claim is, and not what (OpenID Connect Core §5.6.2).
+fn kept_elsewhere(claim: &str) -> Caller<'static> {
+    let claims = json!({ "_claim_names": { claim: "src1" } });
+    Caller::hypothetical().with_claims(claims.as_object().unwrap().clone())
+}
+
 fn admins(rule: RuleBuilder) -> RuleBuilder {
     rule.roles(["admin", "owner"])
 }
@@ -56,6 +62,8 @@ fn finance(rule: RuleBuilder) -> RuleBuilder {
 #[case(finance, claiming(json!({"finance": 1})), false, true)]
 #[case(finance, claiming(json!(["legal", ["finance"]])), false, true)]
 #[case(finance, Caller::hypothetical(), false, false)]
+#[case::kept_elsewhere(finance, kept_elsewhere("department"), false, true)]
+#[case::another_one_is_kept_elsewhere(finance, kept_elsewhere("groups"), false, false)]
 fn what_cannot_be_known_speaks_against_the_caller(
     #[case] with: fn(RuleBuilder) -> RuleBuilder,
     #[case] caller: Caller<'static>,
