@@ -80,9 +80,16 @@ const OF_OTHER_BYTES: [HeaderName; 11] = [
     HeaderName::from_static("signature-input"),
 ];
 
-/// RFC 9213: such a field overrides `Cache-Control` for those whom it targets.
+/// RFC 9213: such a field overrides `Cache-Control` for those whom it targets. So do older ones of certain caches: nginx,
+/// Akamai, LiteSpeed.
 fn is_for_shared_caches(name: &HeaderName) -> bool {
-    name.as_str().ends_with("cdn-cache-control") || name == "surrogate-control"
+    let of_one_cache = [
+        "surrogate-control",
+        "x-accel-expires",
+        "edge-control",
+        "x-litespeed-cache-control",
+    ];
+    name.as_str().ends_with("cdn-cache-control") || of_one_cache.contains(&name.as_str())
 }
 
 /// What the server said about caching, without what it said to shared caches.
