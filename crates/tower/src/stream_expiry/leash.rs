@@ -14,6 +14,7 @@ use tokio::{task::AbortHandle, time::sleep};
 use super::StreamDeadline;
 
 type Place<B> = Mutex<Option<Pin<Box<B>>>>;
+type NextFrame<B> = Option<Result<Frame<Bytes>, <B as Body>::Error>>;
 
 /// A body that is dropped when its time is over, whoever reads it or not: a client that stopped reading is
 /// polled for nothing, and its service would go on for as long as the client likes.
@@ -53,10 +54,7 @@ impl<B> Leash<B> {
 
 impl<B: Body<Data = Bytes>> Leash<B> {
     /// What comes next, while there is a body.
-    pub(super) fn poll_frame(
-        &self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Result<Frame<Bytes>, B::Error>>, LetGo>> {
+    pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Result<NextFrame<B>, LetGo>> {
         match lock(&self.place).as_mut() {
             Some(body) => body.as_mut().poll_frame(cx).map(Ok),
             None => Poll::Ready(Err(LetGo)),
