@@ -191,9 +191,9 @@ fn explained(rule: &str, forbids: bool, step: Step<'_>) -> ExplainedStep {
             StepOutcome::LooksAlike,
             "is about a name or URI that careless readers take for this one".to_owned(),
         ),
-        Step::NotAbout(Standing::AlikeWithoutQuery) => (
+        Step::NotAbout(Standing::AlikeWithoutEnd) => (
             StepOutcome::LooksAlike,
-            "is about the URI without its query".to_owned(),
+            "is about the URI without its query or its last slash".to_owned(),
         ),
         Step::NotAbout(Standing::OtherMethod) => {
             (StepOutcome::NotAbout, "is about other methods".to_owned())

@@ -46,9 +46,12 @@ pub(super) fn of_part_of_uri(part: &str) -> String {
     with_single_slashes(&plain_part(part))
 }
 
-/// The URI without its query and fragment, which some servers do not look at; `None` if it has neither.
-pub(super) fn without_query(uri: &str) -> Option<&str> {
-    uri.split_once(['?', '#']).map(|(before, _)| before)
+/// The URI without query, fragment and slashes at its end, which make no difference to some servers;
+/// `None` if it has none of them.
+pub(super) fn without_end(uri: &str) -> Option<&str> {
+    let before = uri.split_once(['?', '#']).map_or(uri, |(before, _)| before);
+    let before = before.trim_end_matches('/');
+    (before.len() < uri.len()).then_some(before)
 }
 
 fn plain_part(part: &str) -> String {

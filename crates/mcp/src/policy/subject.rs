@@ -40,8 +40,8 @@ pub(super) enum Standing {
     Named,
     /// The subject is about it in the eyes of a reader who ignores case, blanks or encoding.
     Alike,
-    /// The subject is about it in the eyes of a reader who, moreover, looks at no query of a URI.
-    AlikeWithoutQuery,
+    /// The subject is about it in the eyes of a reader who, moreover, looks at no query of a URI and no slash at its end.
+    AlikeWithoutEnd,
     /// The method is another.
     OtherMethod,
     /// It acts on something else.
@@ -53,7 +53,7 @@ pub(super) struct Seen<'o> {
     pub(super) operation: &'o Operation,
     method: std::cell::OnceCell<Cow<'o, str>>,
     object: std::cell::OnceCell<Cow<'o, str>>,
-    without_query: std::cell::OnceCell<Option<String>>,
+    without_end: std::cell::OnceCell<Option<String>>,
 }
 
 impl<'o> Seen<'o> {
@@ -62,7 +62,7 @@ impl<'o> Seen<'o> {
             operation,
             method: std::cell::OnceCell::new(),
             object: std::cell::OnceCell::new(),
-            without_query: std::cell::OnceCell::new(),
+            without_end: std::cell::OnceCell::new(),
         }
     }
 
@@ -81,9 +81,9 @@ impl<'o> Seen<'o> {
         })
     }
 
-    fn without_query(&self) -> Option<&str> {
-        let cut = || uri_without_query(self.operation).map(lookalike::of_uri);
-        self.without_query.get_or_init(cut).as_deref()
+    fn without_end(&self) -> Option<&str> {
+        let cut = || uri_without_end(self.operation).map(lookalike::of_uri);
+        self.without_end.get_or_init(cut).as_deref()
     }
 }
 
@@ -109,8 +109,8 @@ impl Subject {
         if self.is_alike(seen) {
             return Standing::Alike;
         }
-        match self.is_alike_without_query(seen) {
-            true => Standing::AlikeWithoutQuery,
+        match self.is_alike_without_end(seen) {
+            true => Standing::AlikeWithoutEnd,
             false => exact,
         }
     }
@@ -147,18 +147,18 @@ impl Subject {
         !self.names_objects() || seen.operation.object.as_ref().is_some_and(names)
     }
 
-    fn is_alike_without_query(&self, seen: &Seen<'_>) -> bool {
+    fn is_alike_without_end(&self, seen: &Seen<'_>) -> bool {
         let mut patterns = self.resources.iter();
         !self.resources.is_empty()
             && seen
-                .without_query()
+                .without_end()
                 .is_some_and(|uri| patterns.any(|pattern| pattern.matches_folded(uri)))
     }
 
-    /// Whether the query of the operation's URI makes no difference to the subject.
-    pub(super) fn overlooks_query(&self, operation: &Operation) -> bool {
+    /// Whether query and last slash of the operation's URI make no difference to the subject.
+    pub(super) fn overlooks_end(&self, operation: &Operation) -> bool {
         let matches = |uri| self.resources.iter().any(|pattern| pattern.matches(uri));
-        !self.names_objects() || uri_without_query(operation).is_some_and(matches)
+        !self.names_objects() || uri_without_end(operation).is_some_and(matches)
     }
 
     /// Whether the operation's method and object both stand here without any star, as far as the subject
@@ -174,8 +174,8 @@ impl Subject {
     }
 }
 
-fn uri_without_query(operation: &Operation) -> Option<&str> {
+fn uri_without_end(operation: &Operation) -> Option<&str> {
     let object = operation.object.as_ref()?;
     let is_resource = object.kind == ObjectKind::Resource;
-    lookalike::without_query(&object.name).filter(|_| is_resource)
+    lookalike::without_end(&object.name).filter(|_| is_resource)
 }

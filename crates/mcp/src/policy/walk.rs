@@ -109,19 +109,19 @@ impl Policy {
             return demands.end(None, End::Malformed(flaw));
         }
         let seen = Seen::new(operation);
-        let (mut mistakable, mut without_query) = (None, None);
+        let (mut mistakable, mut without_end) = (None, None);
         for entry in &self.rules {
             let step = step(&entry.rule, &seen, caller);
             watch(entry, step);
             match step {
                 Step::NotAbout(Standing::Alike) => mistakable = mistakable.or(Some(entry)),
-                Step::NotAbout(Standing::AlikeWithoutQuery) => {
-                    without_query = without_query.or(Some(entry));
+                Step::NotAbout(Standing::AlikeWithoutEnd) => {
+                    without_end = without_end.or(Some(entry));
                 }
                 Step::NotAbout(_) | Step::Unmet(..) | Step::ForOthers => {}
                 Step::MayDecide | Step::Decides => {
                     let overlooked =
-                        without_query.filter(|_| entry.rule.subject.overlooks_query(operation));
+                        without_end.filter(|_| entry.rule.subject.overlooks_end(operation));
                     let earlier = mistakable.or(overlooked);
                     if let Some(earlier) = earlier.filter(|_| entry.is_misleading(operation)) {
                         return demands.end(Some(&earlier.name), End::Malformed(MISLEADING));

@@ -224,12 +224,16 @@ fn a_uri_that_no_earlier_rule_means_is_none(#[case] uri: &str) {
 #[case("file:///secret.txt?x", "malformed_message")]
 #[case("file:///secret.txt#x", "malformed_message")]
 #[case("FILE:///Secret.txt?#", "malformed_message")]
+#[case("file:///secret.txt/", "malformed_message")]
+#[case("file:///secret.txt//?x", "malformed_message")]
+#[case("file:///other.txt/", "ok")]
+#[case("db://orders/", "malformed_message")]
 #[case("file:///secret.txt", "needs admin")]
 #[case("file:///other.txt?x", "ok")]
 #[case("db://orders", "needs admin")]
 #[case("db://orders?own=1", "ok")]
 #[case("db://orders?all=1", "malformed_message")]
-fn a_query_makes_another_resource_only_where_a_rule_says_so(
+fn a_query_or_a_last_slash_makes_another_resource_only_where_a_rule_says_so(
     #[case] uri: &str,
     #[case] expected: &str,
 ) {
