@@ -137,9 +137,19 @@ impl Mistakes {
         self.0.is_empty()
     }
 
+    /// All of them: what stands in no file first, then line by line as an editor shows a file.
     pub(crate) fn into_error(self) -> ConfigurationError {
-        ConfigurationError { mistakes: self.0 }
+        let mut mistakes = self.0;
+        mistakes.sort_by(|one, other| place(&one.setting).cmp(&place(&other.setting)));
+        ConfigurationError { mistakes }
     }
+}
+
+/// The file and the line with which a label begins.
+fn place(label: &str) -> Option<(&str, usize)> {
+    let (place, _) = label.split_once(": ").unwrap_or((label, ""));
+    let (path, line) = place.rsplit_once(':')?;
+    Some((path, line.parse().ok()?))
 }
 
 /// A value for the eyes of an operator: cut, and without the credentials that a URL may carry.
@@ -215,6 +225,39 @@ fn is_cut_short(wrong: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mistakes_come_in_the_order_of_their_lines() {
+        let mut mistakes = Mistakes::default();
+        let labels = [
+            "b.toml:2: x",
+            "a.toml:10: rule.y",
+            "X_Y",
+            "a.toml:9",
+            "--a:b",
+            "a.toml:10: z",
+        ];
+        for label in labels {
+            mistakes.add(label, None, "wrong", "right");
+        }
+        let error = mistakes.into_error();
+        let sorted: Vec<_> = error
+            .mistakes
+            .iter()
+            .map(|one| one.setting.as_str())
+            .collect();
+        assert_eq!(
+            sorted,
+            [
+                "X_Y",
+                "--a:b",
+                "a.toml:9",
+                "a.toml:10: rule.y",
+                "a.toml:10: z",
+                "b.toml:2: x"
+            ]
+        );
+    }
 
     #[test]
     fn credentials_in_urls_are_never_shown() {
