@@ -133,6 +133,9 @@ pub(super) fn parse_policy(path: &Path, text: &str, mistakes: &mut Mistakes) -> 
     let reader = Reader {
         document: &document,
     };
+    if table.is_empty() {
+        policy::add_open(document.place(0), "nothing stands in it", mistakes);
+    }
     let mut file = PolicyFile::default();
     for entry in &table {
         match entry.0.get_ref().as_ref() {
@@ -291,6 +294,10 @@ impl Reader<'_> {
             );
             return Vec::new();
         };
+        if table.is_empty() {
+            let place = self.place(value.span().start);
+            policy::add_open(format!("{place}: tools"), "an empty table", mistakes);
+        }
         let mut tools = Vec::new();
         for entry in table {
             let name = entry.0.get_ref().to_string();

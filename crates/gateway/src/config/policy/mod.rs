@@ -16,7 +16,7 @@ pub use settings::PolicySettings;
 pub(super) use settings::{Read, read, stream_expiry};
 #[cfg(test)]
 pub(super) use tables::RULE;
-pub(super) use tables::{hierarchy, rules};
+pub(super) use tables::{add_open, hierarchy, rules};
 
 /// The tables that say who may do what.
 pub(super) const TABLES: &[&str] = &["rule", "scope_hierarchy", "tools"];

@@ -51,6 +51,10 @@ pub(in crate::config) fn rules(
         mistakes.add(document.place(value.span().start), None, problem, expected);
         return Vec::new();
     };
+    if elements.is_empty() {
+        let place = document.place(value.span().start);
+        add_open(format!("{place}: rule"), "an empty list", mistakes);
+    }
     let mut rules = Vec::new();
     for element in elements {
         let place = element.span().start;
@@ -65,6 +69,16 @@ pub(in crate::config) fn rules(
         }
     }
     rules
+}
+
+/// Adds that somebody began a policy and wrote none: what is not there must not mean that all may do everything.
+pub(in crate::config) fn add_open(label: String, problem: &str, mistakes: &mut Mistakes) {
+    mistakes.add(
+        label,
+        None,
+        format!("{problem}: every good token would be let through to everything"),
+        "at least one rule, or a tool with its scopes; to want none, leave it out",
+    );
 }
 
 fn rule(

@@ -142,12 +142,44 @@ fn h7_a_mistake_in_a_policy_file_is_told_with_its_line(
     );
 }
 
+#[rstest]
+#[case::cut_to_nothing("")]
+#[case::comments("# rules to come\n")]
+#[case::no_rule("rule = []")]
+#[case::no_tool("[tools]")]
+#[case::only_what_is_left("unlisted_tools = \"refuse\"")]
+fn a_policy_that_would_leave_everything_open_is_a_mistake(#[case] text: &str) {
+    let setup = Setup::of_file(&format!("{RESOURCE}policy_file = \"rules.toml\""));
+    fs::write(setup.directory.path().join("rules.toml"), text).unwrap();
+    let mut reports = vec![setup.report()];
+    if text.contains('=') || text.contains('[') {
+        let inline = text.replace("[tools]", "[resource.tools]");
+        reports.push(Setup::of_file(&format!("{RESOURCE}{inline}")).report());
+    }
+    for report in reports {
+        let told = report.contains("every good token would be let through");
+        assert!(report.starts_with("1 mistake") && told, "{report}");
+    }
+}
+
+#[test]
+fn a_policy_file_may_say_only_which_scopes_imply_which() {
+    let setup = Setup::of_file(&format!("{RESOURCE}policy_file = \"rules.toml\""));
+    let text = "[scope_hierarchy]\nx = [\"y\"]\n";
+    fs::write(setup.directory.path().join("rules.toml"), text).unwrap();
+    assert!(!policy(&setup.load()).scope_hierarchy.is_empty());
+}
+
 #[test]
 fn rules_have_one_place() {
     let setup = Setup::of_file(&format!(
         "{RESOURCE}policy_file = \"rules.toml\"\nunlisted_tools = \"allow\"\n[resource.tools]\na = []\n[[resource.rule]]\ntools = [\"a\"]\n[resource.scope_hierarchy]\nx = [\"y\"]\n"
     ));
-    fs::write(setup.directory.path().join("rules.toml"), "").unwrap();
+    fs::write(
+        setup.directory.path().join("rules.toml"),
+        "[tools]\nb = []\n",
+    )
+    .unwrap();
     let report = setup.report();
     assert!(report.starts_with("4 mistake"), "{report}");
     for line in [
