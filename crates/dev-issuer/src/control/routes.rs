@@ -144,7 +144,9 @@ fn minted(state: &IssuerState, body: Map<String, Value>) -> Result<String, Strin
     if body.contains_key("kind") {
         let order = Order::parse(body).map_err(|error| error.to_string())?;
         let token = state.emulated_token(order.kind, &order.changes);
-        return token.ok_or_else(|| "no provider is emulated".to_owned());
+        return token.ok_or_else(|| {
+            "`kind` is for --emulate, for example `dev-issuer --emulate generic`; without it, name `audience` and `scopes`".to_owned()
+        });
     }
     let spec: TokenSpec =
         serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?;

@@ -18,7 +18,7 @@ pub(super) fn without_dev_keys(set: JwkSet) -> Result<JwkSet, JwkSetError> {
     if set.keys().iter().any(is_dev_key) {
         return Err(JwkSetError::NoUsableKeys {
             skipped: set.keys().len(),
-            first: "the issuer is a dev-issuer, whose throw-away keys are for demos and tests only"
+            first: "the issuer is a dev-issuer, whose throw-away keys are for demos and tests only (OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER=true on a machine of your own)"
                 .to_owned(),
         });
     }
@@ -46,7 +46,11 @@ mod tests {
     fn a16_refuses_the_keys_of_a_dev_issuer() {
         for kids in [&["oauthgate-dev-x1"][..], &["good", "oauthgate-dev-"]] {
             let error = without_dev_keys(set(kids)).unwrap_err();
-            assert!(error.to_string().contains("dev-issuer"));
+            let said = error.to_string();
+            assert!(
+                said.contains("dev-issuer") && said.contains("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER"),
+                "{said}"
+            );
         }
     }
 
