@@ -41,7 +41,7 @@ impl OperationOptions {
     /// The body that a client would send.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// When a file cannot be read, the arguments are no JSON object, or the method is asked for in another way.
     pub(super) fn body(self) -> Result<String, Failure> {
         let OneOperation {
             tool,
@@ -51,6 +51,8 @@ impl OperationOptions {
             message,
         } = self.one;
         let arguments = self.arguments.as_deref();
+        arguments.map_or(Ok(()), refuse_no_object)?;
+        method.as_deref().map_or(Ok(()), refuse_named_otherwise)?;
         let body = match (tool, prompt, read, method) {
             (Some(tool), ..) => call("tools/call", &tool, arguments),
             (_, Some(prompt), ..) => call("prompts/get", &prompt, arguments),
@@ -60,6 +62,32 @@ impl OperationOptions {
         };
         Ok(body)
     }
+}
+
+/// A slip of the shell's quotes is no refusal. Whatever is a JSON object is for the gate's reader to judge.
+fn refuse_no_object(arguments: &str) -> Result<(), Failure> {
+    let problem = match serde_json::from_str(arguments) {
+        Ok(Value::Object(_)) => return Ok(()),
+        Ok(_) => "this is JSON, but no object".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::usage(format!(
+        "--arguments takes a JSON object, for example '{{\"path\": \"/a\"}}': {problem}"
+    )))
+}
+
+/// Without the name of what it acts on, such a message is malformed whatever the rules say.
+fn refuse_named_otherwise(method: &str) -> Result<(), Failure> {
+    let flag = match method {
+        "tools/call" => "--tool NAME",
+        "prompts/get" => "--prompt NAME",
+        "resources/read" => "--read URI",
+        "resources/subscribe" | "resources/unsubscribe" | "completion/complete" => "--message FILE",
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(format!(
+        "{method} acts on something that has a name: ask with {flag}"
+    )))
 }
 
 fn message_of(file: Option<&Path>) -> Result<String, Failure> {
@@ -112,6 +140,30 @@ mod tests {
             let payload = oauthgate_mcp::Payload::read(text.as_bytes(), &wanted);
             assert_eq!(payload.unwrap().operations().count(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_are_a_wrong_question() {
+        for (arguments, problem) in [
+            ("{\"path\": ", "EOF while parsing"),
+            ("[1]", "no object"),
+            ("{},\"name\":\"b\"", "trailing characters"),
+        ] {
+            let failure = refuse_no_object(arguments).unwrap_err();
+            let said = failure.to_string();
+            assert!(
+                said.contains("--arguments") && said.contains(problem),
+                "{said}"
+            );
+        }
+        assert!(refuse_no_object(r#"{"x":1,"x":2}"#).is_ok());
+    }
+
+    #[test]
+    fn methods_that_act_on_something_are_asked_for_by_its_name() {
+        let failure = refuse_named_otherwise("tools/call").unwrap_err();
+        assert!(failure.to_string().contains("--tool NAME"));
+        assert!(refuse_named_otherwise("tools/list").is_ok());
     }
 
     #[test]
