@@ -240,7 +240,7 @@ async fn the_operator_sees_who_was_nobody_and_which_rule_decided() {
     assert_eq!(
         told,
         [
-            line(true, "allowed", "ok", "echo", "open\\u{20}tools"),
+            line(true, "allowed", "ok", "echo", "open tools"),
             line(true, "refused", "no_credentials", "count", "writers"),
             line(false, "refused", "insufficient_scope", "count", "writers"),
             line(false, "allowed", "ok", "count", "writers"),

@@ -109,11 +109,11 @@ impl Passage {
             caller = self.caller.get().map(|caller| caller.fingerprint.as_str()),
             actors = self.caller.get().and_then(|caller| caller.actors.as_deref()),
             anonymous = anonymous.then_some(true),
-            rule = decided.and_then(|decided| listed_if_any(decided.rules())),
+            rule = decided.and_then(|decided| rules_if_any(decided.rules())),
             mcp_method = decided.and_then(|decided| listed_if_any(decided.methods())),
             mcp_name = decided.and_then(|decided| listed_if_any(decided.objects())),
             client = %self.client,
-            duration_ms = duration.as_secs_f64() * 1e3,
+            duration_ms = milliseconds(duration),
         );
     }
 
@@ -209,7 +209,7 @@ pub(super) fn fingerprint(user: &UserContext) -> String {
         .collect()
 }
 
-/// Names in one field: who acts for the caller (RFC 8693 §4.1), the one that acts now first; rules, methods,
+/// Names in one field: who acts for the caller (RFC 8693 §4.1), the one that acts now first; methods,
 /// tools. A blank within a name is escaped, so that nobody counts for two.
 fn listed(actors: &[String]) -> String {
     let blank = |character: char| match character.is_whitespace() {
@@ -218,6 +218,16 @@ fn listed(actors: &[String]) -> String {
     };
     let names = actors.iter().map(|name| name.chars().map(blank).collect());
     escaped(&names.collect::<Vec<String>>().join(" "))
+}
+
+/// To the microsecond: more is noise, and rounding errors of more are ugly.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Rules as the operator called them, so that a search for the name finds the line; as in the detail beside it.
+fn rules_if_any(rules: &[String]) -> Option<String> {
+    (!rules.is_empty()).then(|| escaped(&rules.join(", ")))
 }
 
 /// Names in one field, unless there are none.
@@ -280,6 +290,24 @@ mod tests {
     ) {
         let actors: Vec<_> = actors.iter().map(ToString::to_string).collect();
         assert_eq!(listed(&actors), expected);
+    }
+
+    #[test]
+    fn times_are_told_to_the_microsecond() {
+        let told = milliseconds(Duration::from_nanos(428_688)).to_string();
+        assert_eq!(told, "0.429");
+        assert_eq!(
+            milliseconds(Duration::from_secs(86_400)).to_string(),
+            "86400000"
+        );
+    }
+
+    #[test]
+    fn rules_are_called_what_the_operator_called_them() {
+        assert_eq!(rules_if_any(&[]), None);
+        let rules = ["no interns", "all\u{2028}else"].map(str::to_owned);
+        let line = rules_if_any(&rules).unwrap();
+        assert_eq!(line, "no interns, all\\u{2028}else");
     }
 
     #[test]
