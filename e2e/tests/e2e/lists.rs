@@ -30,7 +30,7 @@ impl<'a> Caller<'a> {
         };
         let hello = json!({ "protocolVersion": caller.revision, "capabilities": {},
             "clientInfo": { "name": "lists", "version": "1" } });
-        let welcome = caller.post(&message(1, "initialize", hello)).await;
+        let welcome = caller.post(&message(1, "initialize", &hello)).await;
         let session = welcome.headers().get("mcp-session-id");
         caller.session = session.map(|id| id.to_str().expect("an id").to_owned());
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
@@ -82,7 +82,7 @@ impl<'a> Caller<'a> {
                 "io.modelcontextprotocol/clientCapabilities": {}
             });
         }
-        let answer = self.post(&message(2, method, params)).await;
+        let answer = self.post(&message(2, method, &params)).await;
         assert_eq!(answer.status(), StatusCode::OK);
         let cached = answer.headers().get("cache-control");
         let cached = cached.expect("a list says who may keep it").to_str();
@@ -97,7 +97,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-fn message(id: u64, method: &str, params: Value) -> Value {
+fn message(id: u64, method: &str, params: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 

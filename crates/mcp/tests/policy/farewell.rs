@@ -92,8 +92,9 @@ fn lasting<const N: usize>(pieces: [&'static str; N]) -> &'static [&'static str]
 /// What follows what the server said.
 async fn last_words(server: &Server, request: Request<Body>, said: &[&str]) -> String {
     let answered = server.ask(request).await;
-    let words = answered.text().strip_prefix(&said.concat());
-    words.expect(answered.text()).to_owned()
+    let text = answered.text();
+    let words = text.strip_prefix(&said.concat());
+    words.unwrap_or_else(|| panic!("{text}")).to_owned()
 }
 
 /// The error in the last words, without the reference, which differs.
