@@ -1,6 +1,6 @@
 //! Claims that are missing or mistyped: never the same as checked.
 
-use oauthgate_core::{PrincipalKind, Profile, Reason, claims::ClaimPointer};
+use oauthgate_core::{PrincipalKind, Profile, Reason, UserContext, claims::ClaimPointer};
 use serde_json::json;
 
 use crate::support::*;
@@ -128,12 +128,27 @@ fn c3_null_is_absent_where_a_claim_may_be_absent() {
     let names = ["tier", "tenant_id", "email", "groups", "scope", "client_id"];
     let absent = merged(claims(), &json!({"scope": null, "client_id": null}));
     let plain = user_of(profile(), &absent).unwrap();
-    assert_eq!(user_of(profile(), &with_nulls(claims(), &names)), Ok(plain));
+    let user = user_of(profile(), &with_nulls(claims(), &names)).unwrap();
+    assert_eq!(who(&user), who(&plain));
+    assert_eq!(
+        user.claims()["email"],
+        json!(null),
+        "as the token carries it"
+    );
     let mut nested = claims();
     nested["realm_access"] = json!({"roles": null});
     let roles = vec![ClaimPointer::parse("/realm_access/roles").unwrap()];
     let user = user_of(Profile::generic().with_groups(roles), &nested).unwrap();
     assert!(user.groups().is_empty());
+}
+
+/// The caller, but for the claims as they stand in the token.
+fn who(user: &UserContext) -> impl PartialEq + std::fmt::Debug {
+    let names = [user.client_id(), user.email(), user.tenant_id()];
+    let names = names.map(|name| name.map(str::to_owned));
+    let rights = (user.groups().to_vec(), user.scopes().clone());
+    let said = (user.user_id().to_owned(), user.tier().to_owned());
+    (said, names, rights, user.kind(), user.metadata().clone())
 }
 
 #[test]

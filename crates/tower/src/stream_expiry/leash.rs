@@ -52,9 +52,6 @@ impl<B> Leash<B> {
     }
 }
 
-/// As a body hands it out.
-type NextFrame<B> = Option<Result<Frame<Bytes>, <B as Body>::Error>>;
-
 impl<B: Body<Data = Bytes>> Leash<B> {
     /// What comes next, while there is a body.
     pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Result<NextFrame<B>, LetGo>> {
