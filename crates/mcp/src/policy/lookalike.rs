@@ -61,7 +61,15 @@ fn plain_part(part: &str) -> String {
 /// Without user, default port and the dot behind the host; of a file without the host: those who take the
 /// path of a URI and open it never look there. `None` where there is no whole authority.
 fn bare(uri: &str, is_whole: bool) -> Option<String> {
-    let (scheme, rest) = uri.split_once("://")?;
+    let (scheme, rest) = uri.split_once(':')?;
+    let rest = match (scheme, rest.strip_prefix("//")) {
+        ("file", Some(rest)) if !rest.starts_with('/') => rest,
+        ("file", _) => return Some(format!("file:/{rest}")),
+        // However many slashes there are, also none: what is behind them is the host (WHATWG URL).
+        ("http" | "https" | "ws" | "wss" | "ftp", _) => rest.trim_start_matches('/'),
+        (_, Some(rest)) => rest,
+        (_, None) => return None,
+    };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if path.is_empty() && !is_whole {
         return None;

@@ -188,6 +188,11 @@ fn refuses_a_uri_that_two_readers_take_for_two_resources(
 #[case("https://intranet:/admin/a")]
 #[case("https://intranet.//admin/a")]
 #[case("https:/intranet/admin/a")]
+#[case("file:private/a")]
+#[case("file:private/secret.txt")]
+#[case("https:intranet/admin/a")]
+#[case("https:///intranet/admin/a")]
+#[case("https:user@intranet/admin/a")]
 #[case("http://intranet:80/admin")]
 fn refuses_a_uri_that_servers_tidy_up_into_another_one(#[case] uri: &str) {
     let policy = policy([
