@@ -219,7 +219,7 @@ impl Policy {
 
     /// What this operation is worth for this caller, or for one without a token: the decision that
     /// everything else here asks for. Where it is permitted, nothing is copied but, to find look-alikes, a
-    /// name that is not in plain small letters.
+    /// URI, or a name that is not in plain small letters.
     ///
     /// Of [`Arguments::unknown`] it permits only what it would permit with any arguments.
     #[must_use]
