@@ -431,7 +431,11 @@ impl Mistakes {
     }
 
     fn add(&mut self, key: &'static str, error: SettingError) {
-        self.0.push(RuleMistake { key, error });
+        self.0.push(RuleMistake {
+            key,
+            word: None,
+            error,
+        });
     }
 
     fn add_if(&mut self, is_wrong: bool, key: &'static str, problem: &str, expected: &str) {
@@ -462,7 +466,11 @@ impl Mistakes {
         for text in texts.into_iter().flatten() {
             match parse(text.clone()) {
                 Ok(pattern) => patterns.push(pattern),
-                Err(error) => self.add(key, error),
+                Err(error) => self.0.push(RuleMistake {
+                    key,
+                    word: Some(text.clone()),
+                    error,
+                }),
             }
         }
         patterns

@@ -109,6 +109,8 @@ impl fmt::Display for RuleName {
 pub struct RuleMistake {
     /// The key of the rule table.
     pub key: &'static str,
+    /// The one word of the key's list that is wrong, where it is one word.
+    pub word: Option<String>,
     /// What is wrong and what would be right.
     pub error: SettingError,
 }

@@ -76,7 +76,8 @@ fn rule(given: &RuleGiven, mistakes: &mut Mistakes) -> Option<Rule> {
         Ok(rule) => (!is_broken).then_some(rule),
         Err(found) => {
             for mistake in found {
-                let (label, value) = given.entry(mistake.key);
+                let (label, whole) = given.entry(mistake.key);
+                let value = mistake.word.or(whole);
                 let error = mistake.error;
                 mistakes.add(label, value.as_deref(), error.problem, error.expected);
             }

@@ -201,6 +201,15 @@ fn h7_what_cannot_be_meant_is_told_with_its_line(
 }
 
 #[test]
+fn h7_of_several_patterns_the_wrong_one_is_told() {
+    let report = rule("tools = [\"read_file\", \"\", \"write_file\"]\n").report();
+    assert!(
+        report.contains("rule.tools = \"\": the pattern is empty"),
+        "{report}"
+    );
+}
+
+#[test]
 fn h7_all_mistakes_of_all_rules_come_at_once() {
     let report = rule(
         "tools = [\"a\"]\nscopes = [\"b c\"]\nroles = [\"\"]\nclaims = { department = [\"d\"] }\n\
