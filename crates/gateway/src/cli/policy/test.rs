@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::{
     ResourceOptions,
-    cases::{self, Case},
-    ruling::{Court, Ruling},
+    cases::{self, Case, List},
+    operation,
+    ruling::{Court, ListKind, Ruling},
     words::Outcome,
 };
 use crate::cli::{Failure, input, output};
@@ -69,6 +70,8 @@ pub(super) fn report(court: &Court, cases: &[Case]) -> (usize, String) {
 struct Outcomes<'c> {
     case: &'c Case,
     ruling: Ruling,
+    /// Why the items that are shown otherwise than expected are, or are not.
+    items: Vec<String>,
     differences: Vec<Difference>,
 }
 
@@ -103,25 +106,61 @@ impl<'c> Outcomes<'c> {
         if let Some(rule) = &case.expect_rule {
             compare("rule", rule.clone(), rules_of(&ruling));
         }
-        if let Some(shows) = case.list.as_ref().and_then(|list| list.shows.as_ref()) {
-            compare("shows", shows.join(" "), shown(court, case, &ruling));
+        let mut items = Vec::new();
+        if let Some((list, shows)) = case.list.as_ref().and_then(with_shows) {
+            let shown = shown(court, case, &ruling);
+            compare("shows", shows.join(" "), shown.join(" "));
+            let differing = list.items.iter();
+            items = differing
+                .filter(|item| {
+                    ruling.refusal.is_none() && shows.contains(item) != shown.contains(item)
+                })
+                .map(|item| why_shown(court, case, list.kind, item, shown.contains(item)))
+                .collect();
         }
         Self {
             case,
             ruling,
+            items,
             differences,
         }
     }
 }
 
 /// What the list shows; nothing to a caller who is refused the list itself.
-fn shown(court: &Court, case: &Case, ruling: &Ruling) -> String {
+fn shown(court: &Court, case: &Case, ruling: &Ruling) -> Vec<String> {
     match &case.list {
         Some(list) if ruling.outcome == Outcome::Allow => {
-            let shown = court.shown(list.kind, &list.items, case.caller.as_ref());
-            shown.join(" ")
+            court.shown(list.kind, &list.items, case.caller.as_ref())
         }
-        _ => String::new(),
+        _ => Vec::new(),
+    }
+}
+
+fn with_shows(list: &List) -> Option<(&List, &[String])> {
+    Some((list, list.shows.as_deref()?))
+}
+
+/// Whether an item is shown, and how a use of it would go through the rules. A list asks for *some* arguments, so
+/// that an item may be shown although a use without any is refused.
+fn why_shown(court: &Court, case: &Case, kind: ListKind, item: &str, is_shown: bool) -> String {
+    let verb = if is_shown { "is shown" } else { "is not shown" };
+    let mut text = format!("{item:?} {verb}; asked without arguments:");
+    for explanation in court
+        .rule(&use_of(kind, item), case.caller.as_ref())
+        .explanations
+    {
+        let _ = write!(text, "\n{explanation}");
+    }
+    text
+}
+
+/// The message that uses an item of a list.
+fn use_of(kind: ListKind, item: &str) -> String {
+    match kind {
+        ListKind::Tools => operation::call("tools/call", item, None),
+        ListKind::Prompts => operation::call("prompts/get", item, None),
+        ListKind::Resources | ListKind::Templates => operation::reading(item),
     }
 }
 
@@ -148,10 +187,9 @@ fn of_person(results: &[Outcomes<'_>], failed: usize) -> String {
             } = difference;
             let _ = writeln!(text, "  {what}: expected {expected:?}, came {found:?}");
         }
-        for explanation in &result.ruling.explanations {
-            for line in explanation.to_string().lines() {
-                let _ = writeln!(text, "  {line}");
-            }
+        let steps = result.ruling.explanations.iter().map(ToString::to_string);
+        for line in steps.chain(result.items.iter().cloned()).flat_map(lines) {
+            let _ = writeln!(text, "  {line}");
         }
         if let Some((denial, _)) = &result.ruling.refusal {
             let detail = denial.detail().unwrap_or("no detail");
@@ -165,6 +203,10 @@ fn of_person(results: &[Outcomes<'_>], failed: usize) -> String {
         results.len() - failed
     );
     text
+}
+
+fn lines(text: String) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
 }
 
 fn of_machine(results: &[Outcomes<'_>], failed: usize) -> String {
