@@ -18,8 +18,13 @@ impl BearerToken {
     /// `no_credentials`, `malformed_authorization` or `multiple_credentials`; never a reason that
     /// speaks about the token itself.
     pub fn from_request(parts: &Parts) -> Result<Self, Denial> {
+        let is_in_query = has_token_in_query(parts.uri.query().unwrap_or_default());
+        if is_in_query && !parts.headers.contains_key(AUTHORIZATION) {
+            let detail = "a token in the query is not read: it belongs in the Authorization header";
+            return Err(Denial::new(Reason::NoCredentials).with_detail(detail));
+        }
         let token = token_of(the_one_credential(&parts.headers)?)?;
-        if has_token_in_query(parts.uri.query().unwrap_or_default()) {
+        if is_in_query {
             let detail = "a token in the Authorization header and another in the query";
             return Err(Denial::new(Reason::MultipleCredentials).with_detail(detail));
         }

@@ -165,6 +165,14 @@ fn f2_refuses_two_credentials() {
 #[test]
 fn row_16_f3_a_token_in_the_query_alone_counts_as_none() {
     for query in ["access_token=x", "access%5Ftoken=x", "a=b&access_token=x"] {
+        let denial =
+            BearerToken::from_request(&request(&format!("/mcp?{query}"), &[])).unwrap_err();
+        assert!(
+            denial
+                .detail()
+                .is_some_and(|detail| detail.contains("in the query")),
+            "{query}: {denial:?}"
+        );
         assert_eq!(
             outcome(&format!("/mcp?{query}"), &[]),
             Err(Reason::NoCredentials),
