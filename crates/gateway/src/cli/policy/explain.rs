@@ -11,6 +11,7 @@ use super::{
     caller::CallerOptions,
     operation::OperationOptions,
     ruling::{Court, Ruling},
+    words::Outcome,
 };
 use crate::cli::{Failure, output};
 
@@ -50,7 +51,7 @@ impl Options {
 pub(super) fn of_person(resource: &str, caller: Option<&Caller<'_>>, ruling: &Ruling) -> String {
     let mut text = format!("resource  {resource}\ncaller    {}\n", described(caller));
     if ruling.explanations.is_empty() {
-        text.push_str("\nno rule was asked\n");
+        text.push_str(unasked(ruling));
     }
     for explanation in &ruling.explanations {
         let _ = writeln!(text, "\n{explanation}");
@@ -61,6 +62,13 @@ pub(super) fn of_person(resource: &str, caller: Option<&Caller<'_>>, ruling: &Ru
         Some((denial, answer)) => text.push_str(&of_refusal(denial, answer)),
     }
     text
+}
+
+fn unasked(ruling: &Ruling) -> &'static str {
+    match ruling.outcome {
+        Outcome::Login => "\nno rule was asked: none is for callers without a token\n",
+        _ => "\nno rule was asked\n",
+    }
 }
 
 fn of_refusal(denial: &Denial, answer: &Answer) -> String {
