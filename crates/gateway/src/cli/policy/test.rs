@@ -188,7 +188,10 @@ fn of_person(results: &[Outcomes<'_>], failed: usize) -> String {
             let _ = writeln!(text, "  {what}: expected {expected:?}, came {found:?}");
         }
         let steps = result.ruling.explanations.iter().map(ToString::to_string);
-        for line in steps.chain(result.items.iter().cloned()).flat_map(lines) {
+        for line in steps
+            .chain(result.items.iter().cloned())
+            .flat_map(|text| lines(&text))
+        {
             let _ = writeln!(text, "  {line}");
         }
         if let Some((denial, _)) = &result.ruling.refusal {
@@ -205,7 +208,7 @@ fn of_person(results: &[Outcomes<'_>], failed: usize) -> String {
     text
 }
 
-fn lines(text: String) -> Vec<String> {
+fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
