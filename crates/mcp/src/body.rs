@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tokio::time::timeout;
 
 pin_project! {
-    /// The body that the server behind gets: untouched and streaming, or the bytes that were decided on.
+    /// A body as the other side gets it: untouched and streaming, or the bytes that were decided on.
     #[derive(Debug)]
     pub struct InspectedBody<B> {
         #[pin]

@@ -7,10 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 use super::events::SiftedEvents;
+use crate::InspectedBody;
 
 pin_project! {
     /// What the caller gets: the server's bytes as they come, an answer that was read before the caller saw it, or
@@ -26,8 +26,7 @@ pin_project! {
     #[derive(Debug)]
     #[project = SourceProjection]
     enum Source<B> {
-        Untouched { #[pin] body: B },
-        Read { #[pin] body: Full<Bytes> },
+        Whole { #[pin] body: InspectedBody<B> },
         Events { #[pin] events: SiftedEvents<B> },
     }
 }
@@ -35,14 +34,16 @@ pin_project! {
 impl<B> AnswerBody<B> {
     pub(super) fn untouched(body: B) -> Self {
         Self {
-            source: Source::Untouched { body },
+            source: Source::Whole {
+                body: InspectedBody::untouched(body),
+            },
         }
     }
 
     pub(super) fn read(bytes: Bytes) -> Self {
         Self {
-            source: Source::Read {
-                body: Full::new(bytes),
+            source: Source::Whole {
+                body: InspectedBody::read(bytes),
             },
         }
     }
@@ -63,24 +64,21 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().source.project() {
-            SourceProjection::Untouched { body } => body.poll_frame(cx),
-            SourceProjection::Read { body } => body.poll_frame(cx).map_err(|never| match never {}),
+            SourceProjection::Whole { body } => body.poll_frame(cx),
             SourceProjection::Events { events } => events.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Untouched { body } => body.is_end_stream(),
-            Source::Read { body } => body.is_end_stream(),
+            Source::Whole { body } => body.is_end_stream(),
             Source::Events { events } => events.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Untouched { body } => body.size_hint(),
-            Source::Read { body } => body.size_hint(),
+            Source::Whole { body } => body.size_hint(),
             Source::Events { .. } => SizeHint::default(),
         }
     }
