@@ -63,6 +63,8 @@ pub struct Answer {
 impl Answer {
     /// When a client over its limit may come back, unless the limiter knows better: the counting window.
     pub const LIMIT_RETRY_AFTER: Duration = Duration::from_secs(60);
+    /// When to come back while there is too much to do, unless the cause knows better.
+    pub const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
     /// When to come back while keys cannot be fetched, unless the cause knows better: one refetch cooldown.
     pub const OUTAGE_RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -133,6 +135,9 @@ fn status_and_error(reason: Reason) -> (StatusCode, &'static str) {
         Blame::Request if reason == Reason::BodyTooLarge => {
             (StatusCode::PAYLOAD_TOO_LARGE, "content_too_large")
         }
+        Blame::Request if reason == Reason::SlowRequest => {
+            (StatusCode::REQUEST_TIMEOUT, "request_timeout")
+        }
         Blame::NoCredentials => (StatusCode::UNAUTHORIZED, "unauthorized"),
         Blame::Request => (StatusCode::BAD_REQUEST, INVALID_REQUEST),
         Blame::Token => (StatusCode::UNAUTHORIZED, INVALID_TOKEN),
@@ -165,12 +170,18 @@ fn description(reason: Reason) -> &'static str {
         (Reason::UnsupportedRevision, _) => "The protocol version is not supported",
         (Reason::UnknownSession, _) => "The session is not known",
         (Reason::BodyTooLarge, _) => "The request is too long",
+        (Reason::SlowRequest, _) => "The request did not arrive in time",
         (_, Blame::Request) => "The request is malformed",
         (_, Blame::Scope) => "The access token lacks a permission that this operation needs",
         (_, Blame::Rights) => "The operation is not allowed to this caller",
         (_, Blame::Origin) => "The request comes from a place that is not allowed",
         (_, Blame::Route) => "Nothing is served under this address",
-        (_, Blame::Limit) => "Too many refused access tokens from this client",
+        (Reason::TooManyRefusedTokens, _) => "Too many refused access tokens from this client",
+        (Reason::TooManyInFlight, _) => "Too many requests of this caller are under way",
+        (Reason::TooManyStreams, _) => "This caller has too many open streams",
+        (_, Blame::Limit) => "Too many requests from this caller",
+        (Reason::Overloaded, _) => "Too many requests are under way",
+        (Reason::QuotaUnavailable, _) => "Requests cannot be counted at the moment",
         (_, Blame::Surroundings) => "Access tokens cannot be verified at the moment",
         (Reason::UnreadableAnswer, _) => {
             "The service behind this gate gave an answer that cannot be checked"
@@ -221,6 +232,7 @@ fn speaks_of_credentials(reason: Reason) -> bool {
 
 fn retry_after(denial: &Denial) -> Option<Duration> {
     let default = match denial.reason().blame() {
+        _ if denial.reason() == Reason::Overloaded => Answer::OVERLOAD_RETRY_AFTER,
         Blame::Limit => Answer::LIMIT_RETRY_AFTER,
         Blame::Surroundings => Answer::OUTAGE_RETRY_AFTER,
         _ => return None,

@@ -20,9 +20,10 @@ pub enum Blame {
     Origin,
     /// The path or the method is not served here.
     Route,
-    /// The client sent too many refused tokens (429).
+    /// The client asks for more than it may: refused tokens, requests, streams (429).
     Limit,
-    /// Our surroundings: keys, introspection or shared state cannot be reached (503).
+    /// Our surroundings: keys, introspection or shared state cannot be reached, or everybody together asks for
+    /// too much (503).
     Surroundings,
     /// The upstream cannot be reached (502).
     UpstreamUnreachable,
@@ -81,6 +82,10 @@ reasons! {
     UnsupportedRevision, "unsupported_revision", Request;
     /// The body is longer than what a policy may read.
     BodyTooLarge, "body_too_large", Request;
+    /// A trusted proxy tells two stories about the client: its headers disagree with each other, or one says two things.
+    AmbiguousClient, "ambiguous_client", Request;
+    /// The request's body did not arrive in time.
+    SlowRequest, "slow_request", Request;
     /// The token is longer than the limit.
     TokenTooLarge, "token_too_large", Token;
     /// The token is not a well-formed compact JWS (RFC 7515 §3.1, RFC 7519 §7.2).
@@ -149,6 +154,16 @@ reasons! {
     UnknownSession, "unknown_session", Route;
     /// This client sent too many refused tokens.
     TooManyRefusedTokens, "too_many_refused_tokens", Limit;
+    /// The caller used up what a limit grants it for now.
+    QuotaExceeded, "quota_exceeded", Limit;
+    /// The caller has as many requests under way as it may have.
+    TooManyInFlight, "too_many_in_flight", Limit;
+    /// The caller has as many streams open as it may have.
+    TooManyStreams, "too_many_streams", Limit;
+    /// There are as many requests under way as there may be, whoever sent them.
+    Overloaded, "overloaded", Surroundings;
+    /// The count that replicas share cannot be reached, and nothing may pass uncounted.
+    QuotaUnavailable, "quota_unavailable", Surroundings;
     /// No authorization server metadata could be fetched, so no keys are known.
     MetadataUnavailable, "metadata_unavailable", Surroundings;
     /// The authorization server's metadata names another issuer (RFC 8414 §3.3).

@@ -155,6 +155,7 @@ fn row_26_every_reason_has_the_status_of_the_table() {
         let (status, challenged) = match reason.blame() {
             Blame::NoCredentials | Blame::Token => (401, true),
             Blame::Request if *reason == Reason::BodyTooLarge => (413, false),
+            Blame::Request if *reason == Reason::SlowRequest => (408, false),
             Blame::Request => (400, credentials.contains(reason)),
             Blame::Scope => (403, true),
             Blame::Rights | Blame::Origin => (403, false),
