@@ -13,6 +13,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use axum::{Router, serve::ListenerExt};
 use oauthgate_core::{Audience, Issuer, ResourceIdentifier, ScopeSet, SettingError};
 use oauthgate_dev_issuer::{DevIssuer, DevIssuerOptions, Resource, StartError, TokenSpec};
+use oauthgate_mcp::{SessionSecret, policy::ListFilter};
 use oauthgate_remote::{IssuerSettings, ProviderSettings};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -80,6 +81,11 @@ impl Demo {
         let settings = Settings {
             resources,
             accept_dev_issuer: true,
+            // Everything ends with the process here; nobody needs to hear that of the sessions.
+            session_secret: Some(match settings.session_secret {
+                Some(given) => given,
+                None => SessionSecret::generate()?.into(),
+            }),
             ..settings
         };
         let gate = Gate::on(settings, public, admin)?;
@@ -170,6 +176,8 @@ fn notes(base: &str, issuer: &str, upstream: SocketAddr) -> Result<ResourceSetti
         let scopes = ScopeSet::parse(scopes)?;
         resource.tools.scopes.insert((*tool).to_owned(), scopes);
     }
+    // Who may read shall see that it could write, or would never ask for the scope.
+    resource.policy.list_filter = ListFilter::Reachable;
     Ok(resource)
 }
 

@@ -6,7 +6,7 @@ mod session;
 
 use std::time::{Duration, Instant};
 
-use super::Demo;
+use super::{Demo, notebook::TOOLS};
 use client::{Client, Step};
 use login::{Login, Registered};
 use session::Session;
@@ -63,7 +63,8 @@ pub async fn play(demo: &Demo, say: impl FnMut(&str)) -> Result<(), StepError> {
     let session = tour
         .step("the session opens", Session::open(&client, &mcp, &token))
         .await?;
-    tour.step("tools/list", session.list_tools()).await?;
+    tour.step("tools/list", session.list_tools(TOOLS.len()))
+        .await?;
     tour.step(
         "tools/call whoami",
         session.call("whoami", "user-ada (ada@example.com)"),

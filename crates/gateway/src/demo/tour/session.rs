@@ -46,13 +46,17 @@ impl<'tour> Session<'tour> {
         }
     }
 
-    pub(super) async fn list_tools(&self) -> Step<()> {
+    /// Lists the tools; those that more scopes would open must be among them.
+    pub(super) async fn list_tools(&self, expected: usize) -> Step<()> {
         let response = self.send("tools/list", &json!({})).await?;
         expect_status(&response, StatusCode::OK)?;
         let answer = result(&messages(response).await?)?;
         let tools = answer.pointer("/tools").and_then(Value::as_array);
         let tools = tools.ok_or("the answer lists no tools")?;
-        Ok((format!("200, {} tools", tools.len()), ()))
+        if tools.len() != expected {
+            return Err(format!("{} tools of {expected} are listed", tools.len()));
+        }
+        Ok((format!("200, {expected} tools"), ()))
     }
 
     /// Calls a tool; its text must hold `expected`.
