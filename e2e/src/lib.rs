@@ -43,8 +43,8 @@ pub use outlet::{Behaviour, Outlet};
 pub use outlive::{Called, OutliveJob, OutliveReport, outlive_in_python, outlive_in_typescript};
 pub use page::{Example, Page, Promise, SECTIONS};
 pub use parts::{
-    Part, binary, glewlwyd, moto_server, new_key, node, node_script, npm_package, python,
-    workspace_root,
+    Part, binary, glewlwyd, haproxy, moto_server, new_key, nginx, node, node_script, npm_package,
+    python, workspace_root,
 };
 pub use process::{Process, free_port};
 pub use providers::Emulated;

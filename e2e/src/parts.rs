@@ -80,6 +80,18 @@ pub fn glewlwyd() -> Part {
     Part { path: package }
 }
 
+/// Debian's `haproxy`, out of its unpacked package.
+#[must_use]
+pub fn haproxy() -> Part {
+    Part::installed(target_dir().join("parts/haproxy/usr/sbin/haproxy"))
+}
+
+/// Debian's `nginx`, out of its unpacked package.
+#[must_use]
+pub fn nginx() -> Part {
+    Part::installed(target_dir().join("parts/nginx/usr/sbin/nginx"))
+}
+
 /// A new private key as a JWK.
 ///
 /// # Panics

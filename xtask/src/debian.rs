@@ -1,9 +1,6 @@
-//! What comes from Debian: packages that are installed, and one that is only unpacked.
+//! What comes from Debian: packages that are installed, and some that are only unpacked.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use crate::command::{self, Outcome, output, parts, program, works};
 
@@ -53,59 +50,105 @@ pub(crate) fn install_tools() -> Outcome {
     )
 }
 
-/// glewlwyd, an authorization server in C. Its package also sets up a database, an account and a service
-/// that starts at once; the tests need the program alone. So the package is unpacked below the parts, and
-/// of what it depends on only the libraries are installed.
+/// A program whose package also sets up services, accounts or databases that start at once. The tests need the
+/// program alone: so the package is unpacked below the parts, and of what it depends on only the libraries
+/// are installed.
 #[derive(Debug)]
-pub(crate) struct Glewlwyd;
+pub(crate) struct Unpacked {
+    package: &'static str,
+    program: &'static str,
+    /// What makes it say its version.
+    version: &'static str,
+}
 
-impl Glewlwyd {
+/// An authorization server in C.
+pub(crate) const GLEWLWYD: Unpacked = Unpacked {
+    package: "glewlwyd",
+    program: "usr/bin/glewlwyd",
+    version: "--version",
+};
+
+/// What stands before a gate.
+pub(crate) const HAPROXY: Unpacked = Unpacked {
+    package: "haproxy",
+    program: "usr/sbin/haproxy",
+    version: "-v",
+};
+
+/// What stands before a gate, too.
+pub(crate) const NGINX: Unpacked = Unpacked {
+    package: "nginx",
+    program: "usr/sbin/nginx",
+    version: "-v",
+};
+
+/// All of them.
+pub(crate) const UNPACKED: [Unpacked; 3] = [GLEWLWYD, HAPROXY, NGINX];
+
+impl Unpacked {
+    /// The package's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.package
+    }
+
     /// The program, inside of its unpacked package.
-    pub(crate) fn program() -> PathBuf {
-        Self::directory().join("usr/bin/glewlwyd")
+    pub(crate) fn program(&self) -> PathBuf {
+        self.directory().join(self.program)
+    }
+
+    /// What it says of its version, on whatever stream.
+    pub(crate) fn version(&self) -> Option<String> {
+        let path = self.program().to_string_lossy().into_owned();
+        let both = format!("exec \"$0\" {} 2>&1", self.version);
+        let said = output(program("sh", &["-c", &both, &path]))?;
+        said.lines().next().map(str::to_owned)
     }
 
     /// Unpacks it, and installs its libraries, unless it runs.
-    pub(crate) fn unpack() -> Outcome {
-        if runs(&Self::program()) {
+    pub(crate) fn unpack(&self) -> Outcome {
+        if self.version().is_some() {
             return Ok(());
         }
         if !works("apt-get", &["--version"]) {
             anstream::eprintln!(
-                "setup: no glewlwyd, because this system has no apt-get; the tests named `glewlwyd` will fail"
+                "setup: no {}, because this system has no apt-get; the tests that need it will fail",
+                self.package
             );
             return Ok(());
         }
-        let package = Self::download()?;
-        let directory = Self::directory().to_string_lossy().into_owned();
+        let package = self.download()?;
+        let directory = self.directory().to_string_lossy().into_owned();
         command::run(
             program("dpkg-deb", &["--extract", &package, &directory]),
             "Is the disk full? Then run the same command again.",
         )?;
-        if runs(&Self::program()) {
+        if self.version().is_some() {
             return Ok(());
         }
         let libraries = libraries(&package)?;
         let arguments = ["satisfy", "-y", "--no-install-recommends", &libraries];
-        as_root("missing libraries of glewlwyd", &arguments)
+        as_root(
+            &format!("missing libraries of {}", self.package),
+            &arguments,
+        )
     }
 
-    fn directory() -> PathBuf {
-        parts().join("glewlwyd")
+    fn directory(&self) -> PathBuf {
+        parts().join(self.package)
     }
 
     /// The package's file, where apt's lists know it; else they are updated first.
-    fn download() -> Outcome<String> {
+    fn download(&self) -> Outcome<String> {
         let downloads = parts().join("debian");
         let _ = fs::remove_dir_all(&downloads);
         fs::create_dir_all(&downloads)
             .map_err(|error| format!("cannot create {}: {error}", downloads.display()))?;
         let download = || {
-            let mut command = program("apt-get", &["download", "--quiet", "glewlwyd"]);
+            let mut command = program("apt-get", &["download", "--quiet", self.package]);
             command.current_dir(&downloads);
             command::run(
                 command,
-                "Does this release of Debian or Ubuntu have the package `glewlwyd`?",
+                "Does this release of Debian or Ubuntu have this package?",
             )
         };
         if download().is_err() {
@@ -124,10 +167,6 @@ impl Glewlwyd {
             .map(|path| path.to_string_lossy().into_owned())
             .ok_or_else(|| format!("apt-get left no package in {}", downloads.display()))
     }
-}
-
-fn runs(path: &Path) -> bool {
-    works(&path.to_string_lossy(), &["--version"])
 }
 
 /// The libraries among a package's dependencies, with their versions.

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     command::{self, Outcome, parts, program, root},
-    debian::{self, Glewlwyd},
+    debian,
 };
 
 /// What to do when a Python package cannot be installed.
@@ -16,7 +16,9 @@ const PYPI: &str = "Is the PyPI index reachable? Then run the same command again
 /// `cargo xtask setup`: installs whatever is missing.
 pub(crate) fn run() -> Outcome {
     debian::install_tools()?;
-    Glewlwyd::unpack()?;
+    for package in &debian::UNPACKED {
+        package.unpack()?;
+    }
     node_packages().install()?;
     let python = root().join("e2e/python");
     environment().install(&python.join("requirements.lock.txt"))?;

@@ -2,7 +2,7 @@
 
 use crate::{
     command::{Outcome, output, program, root},
-    debian::Glewlwyd,
+    debian::UNPACKED,
     setup,
 };
 
@@ -25,8 +25,9 @@ pub(crate) fn print() -> Outcome {
         .as_deref()
         .and_then(|text| text.split_once(" v=")?.1.split_whitespace().next());
     line("Redis", version);
-    let glewlwyd = output(program(Glewlwyd::program(), &["--version"]));
-    line("glewlwyd", glewlwyd.as_deref());
+    for package in &UNPACKED {
+        line(package.name(), package.version().as_deref());
+    }
     for (name, version) in npm()? {
         line(&format!("npm {name}"), Some(&version));
     }
