@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use oauthgate_core::quota::{Quota, Verdict, decide};
+use oauthgate_core::quota::{Quota, Verdict, decide, microseconds};
 
 /// How many attempts strangers may cause at once, over all issuers.
 pub(super) const BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
@@ -23,7 +23,8 @@ pub(super) const PERIOD: Duration = Duration::from_secs(20);
 pub struct StrangersBudget {
     quota: Quota,
     reserve: u32,
-    arrival: Mutex<Duration>,
+    /// The theoretical arrival time of the next attempt, in microseconds.
+    arrival: Mutex<u64>,
 }
 
 impl Default for StrangersBudget {
@@ -47,15 +48,16 @@ impl StrangersBudget {
     /// that was quiet.
     pub fn take(&self, now: Duration, was_quiet: bool) -> bool {
         let mut arrival = self.arrival.lock().unwrap_or_else(PoisonError::into_inner);
-        if !was_quiet && self.quota.left(*arrival, now) <= self.reserve {
+        let now = microseconds(now);
+        if !was_quiet && self.quota.remaining(*arrival, now) <= self.reserve {
             return false;
         }
-        match decide(self.quota, *arrival, now) {
-            Verdict::Within(next) => {
+        match decide(self.quota, *arrival, now, 1) {
+            Verdict::Within { arrival: next, .. } => {
                 *arrival = next;
                 true
             }
-            Verdict::Over(_) => false,
+            Verdict::Over { .. } => false,
         }
     }
 
@@ -63,7 +65,7 @@ impl StrangersBudget {
     #[must_use]
     pub fn left(&self, now: Duration) -> u32 {
         let arrival = *self.arrival.lock().unwrap_or_else(PoisonError::into_inner);
-        self.quota.left(arrival, now)
+        self.quota.remaining(arrival, microseconds(now))
     }
 }
 

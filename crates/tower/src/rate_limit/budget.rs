@@ -14,7 +14,7 @@ use std::{
 
 use oauthgate_core::{
     Denial, Reason,
-    quota::{Quota, Verdict, decide},
+    quota::{Quota, Verdict, decide, microseconds},
 };
 use quick_cache::sync::Cache;
 
@@ -30,7 +30,7 @@ const CLIENTS: usize = 10_000;
 pub struct RefusedTokenBudget {
     quota: Quota,
     epoch: Instant,
-    /// Theoretical arrival times, in nanoseconds since `epoch`.
+    /// Theoretical arrival times, in microseconds since `epoch`.
     arrivals: Cache<Client, Arc<AtomicU64>>,
 }
 
@@ -79,9 +79,9 @@ impl RefusedTokenBudget {
         let spent = arrival.fetch_update(
             Ordering::Relaxed,
             Ordering::Relaxed,
-            |before| match decide(self.quota, Duration::from_nanos(before), now) {
-                Verdict::Within(next) => Some(u64::try_from(next.as_nanos()).unwrap_or(u64::MAX)),
-                Verdict::Over(wait) => {
+            |before| match decide(self.quota, before, microseconds(now), 1) {
+                Verdict::Within { arrival, .. } => Some(arrival),
+                Verdict::Over { wait, .. } => {
                     waited = Some(wait);
                     None
                 }
