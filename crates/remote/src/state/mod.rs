@@ -1,7 +1,7 @@
 //! State that the replicas of a service hold in common, so that one replica's fetch serves all, and a
 //! withdrawal reaches all.
 //!
-//! [`SharedKeys`] is the seam: key stores put it before every source of keys, and tell it what was
+//! [`quotas`] counts what callers may do. [`SharedKeys`] is the seam for keys: key stores put it before every source of keys, and tell it what was
 //! withdrawn. What stands behind it is not trusted, and nobody waits for it: when it is away, slow or
 //! lying, each replica goes on alone, by the same rules.
 
@@ -11,6 +11,8 @@ use futures_util::future::BoxFuture;
 use oauthgate_core::Issuer;
 
 use crate::jwks::{JwksSource, Withdrawals, schedule::Timing};
+
+pub mod quotas;
 
 #[cfg(feature = "redis")]
 pub mod redis;

@@ -1,0 +1,178 @@
+//! Quotas counted in this process.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
+use oauthgate_core::quota::{Standing, Verdict, decide, microseconds};
+use quick_cache::sync::Cache;
+
+use super::{Charge, QuotaKey, Quotas, Spent, Uncounted};
+use crate::clock::Clock;
+
+/// Counts in memory: one number per key, for so many keys. When more come, those are forgotten that were
+/// asked for least, and begin anew: about a hundred bytes per key. No lock is held while a key is counted.
+pub struct LocalQuotas {
+    clock: Arc<dyn Clock>,
+    /// Theoretical arrival times, in microseconds of the clock's elapsed time.
+    arrivals: Cache<QuotaKey, Arc<AtomicU64>>,
+}
+
+impl LocalQuotas {
+    /// For so many keys at a time.
+    #[must_use]
+    pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            arrivals: Cache::new(capacity),
+        }
+    }
+
+    /// How many keys are remembered.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.arrivals.len()
+    }
+
+    /// As [`Quotas::spend`], which never waits here.
+    #[must_use]
+    pub fn spend_now(&self, charges: &[Charge]) -> Spent {
+        let now = self.now();
+        let mut taken = Vec::with_capacity(charges.len());
+        for (which, charge) in charges.iter().enumerate() {
+            match self.take(charge, now) {
+                Ok(took) => taken.push(took),
+                Err(wait) => {
+                    self.give_back(charges, &taken);
+                    return self.look(charges, now).over(which, wait);
+                }
+            }
+        }
+        Spent::Within(taken.into_iter().map(|took| took.standing).collect())
+    }
+
+    /// Takes the cost of one charge, or tells how long until it is there.
+    fn take(&self, charge: &Charge, now: u64) -> Result<Taken, Duration> {
+        if charge.cost == 0 {
+            let arrival = self.held(&charge.key);
+            let standing = charge.quota.standing(arrival.saturating_sub(now));
+            return Ok(Taken { arrival, standing });
+        }
+        let mut verdict = decide(charge.quota, 0, now, charge.cost);
+        let count = self.count_of(&charge.key);
+        let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+            verdict = decide(charge.quota, before, now, charge.cost);
+            let after = match verdict {
+                Verdict::Within { arrival, .. } => arrival,
+                Verdict::Over { .. } => charge.quota.credible(before, now),
+            };
+            (after != before).then_some(after)
+        });
+        match verdict {
+            Verdict::Within { arrival, standing } => Ok(Taken { arrival, standing }),
+            Verdict::Over { wait, .. } => Err(wait),
+        }
+    }
+
+    /// Gives back what was taken, as far as time has not done it: for others who were charged in the
+    /// meantime that time counts as well.
+    fn give_back(&self, charges: &[Charge], taken: &[Taken]) {
+        let now = self.now();
+        for (charge, taken) in charges.iter().zip(taken) {
+            let price = charge.quota.price(charge.cost);
+            let ahead = taken.arrival.saturating_sub(now).min(price);
+            if let (1.., Some(count)) = (ahead, self.arrivals.get(&charge.key)) {
+                let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |arrival| {
+                    Some(arrival.saturating_sub(ahead))
+                });
+            }
+        }
+    }
+
+    /// How charges stand that are not made.
+    fn look(&self, charges: &[Charge], now: u64) -> Look {
+        let mut look = Look::default();
+        for (which, charge) in charges.iter().enumerate() {
+            let arrival = self.held(&charge.key);
+            if let Verdict::Over { wait, .. } = decide(charge.quota, arrival, now, charge.cost) {
+                look.wait_for(which, wait);
+            }
+            let ahead = arrival.saturating_sub(now);
+            look.standings.push(charge.quota.standing(ahead));
+        }
+        look
+    }
+
+    fn held(&self, key: &QuotaKey) -> u64 {
+        self.arrivals
+            .get(key)
+            .map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    fn count_of(&self, key: &QuotaKey) -> Arc<AtomicU64> {
+        let Ok(count) = self
+            .arrivals
+            .get_or_insert_with(key, || Ok::<_, Infallible>(Arc::default()));
+        count
+    }
+
+    fn now(&self) -> u64 {
+        microseconds(self.clock.elapsed())
+    }
+}
+
+/// What was taken out of a quota.
+struct Taken {
+    arrival: u64,
+    standing: Standing,
+}
+
+/// How charges stand.
+#[derive(Default)]
+struct Look {
+    standings: Vec<Standing>,
+    longest: Option<(usize, Duration)>,
+}
+
+impl Look {
+    fn wait_for(&mut self, which: usize, wait: Duration) {
+        if self.longest.is_none_or(|(_, longest)| wait > longest) {
+            self.longest = Some((which, wait));
+        }
+    }
+
+    /// One of the charges is known to be over its quota; another may take longer.
+    fn over(mut self, which: usize, wait: Duration) -> Spent {
+        self.wait_for(which, wait);
+        let (which, wait) = self.longest.unwrap_or((which, wait));
+        Spent::Over {
+            standings: self.standings,
+            which,
+            wait,
+        }
+    }
+}
+
+impl Quotas for LocalQuotas {
+    fn spend<'a>(&'a self, charges: &'a [Charge]) -> BoxFuture<'a, Result<Spent, Uncounted>> {
+        ready(Ok(self.spend_now(charges))).boxed()
+    }
+}
+
+impl fmt::Debug for LocalQuotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalQuotas")
+            .field("keys", &self.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+//! Quotas: how many events each caller may cause, counted here or by all replicas together.
+//!
+//! [`Quotas`] is the seam. What is charged for one request is charged altogether or not at all: a caller
+//! who is over one of several quotas spends nothing of the others. [`LocalQuotas`] counts in this process.
+
+mod key;
+mod local;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, time::Duration};
+
+use futures_util::future::BoxFuture;
+use oauthgate_core::quota::{Quota, Standing};
+
+pub use self::{key::QuotaKey, local::LocalQuotas};
+
+/// What is counted.
+pub trait Quotas: fmt::Debug + Send + Sync + 'static {
+    /// Charges all of these, or none.
+    ///
+    /// # Errors
+    /// [`Uncounted`], only if whoever set this up would rather have no answer than one that this replica
+    /// gives alone.
+    fn spend<'a>(&'a self, charges: &'a [Charge]) -> BoxFuture<'a, Result<Spent, Uncounted>>;
+}
+
+/// One quota of one caller, and what is to be taken out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// Whose it is.
+    pub key: QuotaKey,
+    /// How much there is.
+    pub quota: Quota,
+    /// How much is taken: 0 only looks. More than the burst is never there.
+    pub cost: u32,
+}
+
+/// What became of charges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spent {
+    /// All were taken; how the caller stands, in the order of the charges.
+    Within(Vec<Standing>),
+    /// None was taken.
+    Over {
+        /// How the caller stands, in the order of the charges.
+        standings: Vec<Standing>,
+        /// The position of the charge that takes longest to be within its quota.
+        which: usize,
+        /// How long until all of them are, if nothing else is charged in the meantime.
+        wait: Duration,
+    },
+}
+
+/// The replicas together cannot be asked, and this one was told not to answer alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nobody counts the quotas of all replicas now")]
+pub struct Uncounted;
