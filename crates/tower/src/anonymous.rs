@@ -87,6 +87,13 @@ impl<A, B, L: DecidesOnAnonymous> DecidesOnAnonymous for (A, B, L) {
     }
 }
 
+/// Of layers in a row the last one decides; those before it hand on what they get.
+impl<A, B, C, L: DecidesOnAnonymous> DecidesOnAnonymous for (A, B, C, L) {
+    fn admits_anonymous(&self) -> bool {
+        self.3.admits_anonymous()
+    }
+}
+
 impl<P: fmt::Debug, L: fmt::Debug> fmt::Debug for OptionalAuthentication<P, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptionalAuthentication")

@@ -35,6 +35,8 @@
 //!    without either nothing is counted, and a warning says so once.
 //! 6. A stream of events ends when its token does ([`stream_expiry`]).
 //!
+//! How much one caller may have under way at a time is a layer of its own: [`concurrency`].
+//!
 //! Where a policy opens something to everybody, [`ResourceServerLayer::optional_authentication`] joins this
 //! layer with one that decides on requests without credentials ([`anonymous`]).
 //!
@@ -51,6 +53,7 @@ pub mod extract;
 pub mod anonymous;
 mod authentication_off;
 mod client_address;
+pub mod concurrency;
 mod future;
 mod guard;
 mod layer;
@@ -66,6 +69,7 @@ pub mod stream_expiry;
 pub use anonymous::{Anonymous, DecidesOnAnonymous, OptionalAuthentication};
 pub use authentication_off::AuthenticationOff;
 pub use client_address::ClientAddress;
+pub use concurrency::{ConcurrencyLayer, HeldPlaces};
 pub use future::ResponseFuture;
 pub use layer::ResourceServerLayer;
 pub use metadata_route::MetadataRoute;
