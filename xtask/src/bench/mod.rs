@@ -1,6 +1,7 @@
 //! Measures in release mode; the figures are read side by side out of one run.
 
 mod keys;
+mod limits;
 mod policy;
 
 use clap::{Args, Subcommand};
@@ -22,6 +23,8 @@ pub(crate) struct Options {
 enum What {
     /// Key caches under attack, outage and rotation: ours beside jose, PyJWT and Envoy
     Keys(keys::Options),
+    /// What limits cost, and the memory that a flood of strangers can take
+    Limits(limits::Options),
     /// What reading bodies and lists costs, beside a gate that reads none
     Policy(policy::Options),
 }
@@ -31,6 +34,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     match &options.what {
         None => validation(options.rounds),
         Some(What::Keys(options)) => keys::run(options),
+        Some(What::Limits(options)) => limits::run(options),
         Some(What::Policy(options)) => policy::run(options),
     }
 }
