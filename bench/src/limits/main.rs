@@ -6,6 +6,7 @@
 mod cost;
 #[path = "../policy/cpu.rs"]
 mod cpu;
+mod decisions;
 mod flood;
 #[path = "../host.rs"]
 mod host;
@@ -33,6 +34,8 @@ enum Part {
     Rooms,
     /// Memory, over HTTP
     Flood,
+    /// One decision, beside `governor`
+    Decisions,
     /// What good callers wait beside an attacker
     Latency,
     /// What a request costs the gate, with limits and without
@@ -92,6 +95,9 @@ fn run(options: &Options) -> Result<bool, String> {
     }
     if options.wants(Part::Latency) {
         latency::run(&stand, options.rounds, &mut report)?;
+    }
+    if options.wants(Part::Decisions) {
+        decisions::run(options.rounds, &mut report);
     }
     if options.wants(Part::Cost) {
         cost::run(&stand, options.rounds, &mut report)?;
