@@ -143,6 +143,14 @@ variables! {
     "addresses or networks, for example 10.0.0.0/8 192.168.1.7",
     "The proxies in front of the gate whose `Forwarded` and `X-Forwarded-For` are believed. Nobody's are by default.";
 
+    "OAUTHGATE_CLIENT_PREFIX_IPV4", "client_prefix_ipv4", Gate, Some("32"),
+    "a number of bits, 8 to 32",
+    "How many leading bits of an IPv4 address tell one client from another, for every limit that goes by address.";
+
+    "OAUTHGATE_CLIENT_PREFIX_IPV6", "client_prefix_ipv6", Gate, Some("64"),
+    "a number of bits, 32 to 128",
+    "The same of an IPv6 address. With more than 64, whoever has a network changes its address at will, and counts as another client each time.";
+
     "OAUTHGATE_STATE_DIRECTORY", "state_directory", Gate, None,
     "the absolute path of a directory that only the gate uses, for example /var/lib/oauthgate",
     "Where the issuers' public keys and the withdrawn ones outlive the process, so that a start while an issuer is away serves at once and a withdrawn key stays withdrawn. Created with mode 0700 if it is missing; it must belong to the gate's user, and nobody else may write to it. Several gates of one machine may share it. Without it nothing is saved.";

@@ -5,6 +5,7 @@ use oauthgate_remote::{
     ProviderSettings,
     env::{issuer_from, values::authorization_server},
 };
+use oauthgate_tower::ClientPrefixes;
 
 use super::{
     effective::Effective,
@@ -84,6 +85,7 @@ fn gate(
     let admin_listen = reader.one("admin_listen", values::listen_address);
     let admin_token = reader.one("admin_token", values::admin_token);
     let trusted_proxies = reader.many("trusted_proxies", values::network);
+    let client_prefixes = client_prefixes(&mut reader);
     let state_directory = reader.one("state_directory", values::absolute_path);
     let outbound = outbound::read(&mut reader, environment);
     let log_format = reader.one("log_format", values::log_format);
@@ -107,6 +109,7 @@ fn gate(
         admin_listen: admin_listen?,
         admin_token,
         trusted_proxies,
+        client_prefixes: client_prefixes?,
         state_directory,
         outbound,
         log_format: log_format?,
@@ -117,6 +120,13 @@ fn gate(
         accept_dev_issuer: accept_dev_issuer?,
         ..Settings::new(Vec::new())
     })
+}
+
+fn client_prefixes(reader: &mut Reader<'_>) -> Option<ClientPrefixes> {
+    let ipv4 = reader.one("client_prefix_ipv4", |text| values::number(text, 8..=32));
+    let ipv6 = reader.one("client_prefix_ipv6", |text| values::number(text, 32..=128));
+    let bits = |number: u64| u8::try_from(number).ok();
+    Some(ClientPrefixes::new(bits(ipv4?)?, bits(ipv6?)?))
 }
 
 struct ResourceReader<'a> {

@@ -11,6 +11,7 @@ use std::{
 use ipnet::IpNet;
 use oauthgate_core::ScopeSet;
 use oauthgate_remote::{Outbound, ProviderSettings};
+use oauthgate_tower::ClientPrefixes;
 use secrecy::SecretString;
 use url::Url;
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub resources: Vec<ResourceSettings>,
     /// The proxies in front of us whose `Forwarded` and `X-Forwarded-*` are believed; empty by default.
     pub trusted_proxies: Vec<IpNet>,
+    /// Which addresses count as one client; `OAUTHGATE_CLIENT_PREFIX_IPV4` and `OAUTHGATE_CLIENT_PREFIX_IPV6`.
+    pub client_prefixes: ClientPrefixes,
     /// Where keys and withdrawals outlive the process; `OAUTHGATE_STATE_DIRECTORY`. Nowhere by default.
     pub state_directory: Option<PathBuf>,
     /// How authorization servers are reached; its certificate authorities are trusted for upstreams too.
@@ -61,6 +64,7 @@ impl Settings {
             admin_token: None,
             resources,
             trusted_proxies: Vec::new(),
+            client_prefixes: ClientPrefixes::default(),
             state_directory: None,
             outbound: Outbound::default(),
             log_format: LogFormat::Json,

@@ -6,6 +6,7 @@ mod outbound;
 mod policy;
 mod rules;
 mod sources;
+mod strangers;
 
 use std::fs;
 
@@ -360,6 +361,7 @@ fn no_variable_is_read_and_forgotten() {
         include_str!("tests/issuer.rs"),
         include_str!("tests/policy.rs"),
         include_str!("tests/sources.rs"),
+        include_str!("tests/strangers.rs"),
         include_str!("shared_state_tests.rs")
     );
     let source: String = source.chars().filter(|c| !c.is_whitespace()).collect();

@@ -18,7 +18,7 @@ use oauthgate_core::{
 };
 use quick_cache::sync::Cache;
 
-use super::Client;
+use crate::{ClientNetwork, ClientPrefixes};
 
 /// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered. The compiler
 /// proves that 60 is not zero.
@@ -31,7 +31,7 @@ pub struct RefusedTokenBudget {
     quota: Quota,
     epoch: Instant,
     /// Theoretical arrival times, in microseconds since `epoch`.
-    arrivals: Cache<Client, Arc<AtomicU64>>,
+    arrivals: Cache<ClientNetwork, Arc<AtomicU64>>,
 }
 
 impl Default for RefusedTokenBudget {
@@ -66,14 +66,17 @@ impl RefusedTokenBudget {
     /// Counts a refused token. The refusal itself while the budget lasts, then `too_many_refused_tokens`.
     #[must_use]
     pub fn spend(&self, client: IpAddr, refusal: Denial) -> Denial {
-        match self.spend_at(client.into(), self.epoch.elapsed()) {
+        match self.spend_at(
+            ClientPrefixes::default().network_of(client),
+            self.epoch.elapsed(),
+        ) {
             Ok(()) => refusal,
             Err(wait) => over_budget(&refusal, wait),
         }
     }
 
     /// Counts at a moment since the epoch; how long to wait when the budget is spent.
-    pub(crate) fn spend_at(&self, client: Client, now: Duration) -> Result<(), Duration> {
+    pub(crate) fn spend_at(&self, client: ClientNetwork, now: Duration) -> Result<(), Duration> {
         let arrival = self.arrival_of(client);
         let mut waited = None;
         let spent = arrival.fetch_update(
@@ -90,7 +93,7 @@ impl RefusedTokenBudget {
         spent.map(|_| ()).map_err(|_| waited.unwrap_or_default())
     }
 
-    fn arrival_of(&self, client: Client) -> Arc<AtomicU64> {
+    fn arrival_of(&self, client: ClientNetwork) -> Arc<AtomicU64> {
         let Ok(arrival) = self
             .arrivals
             .get_or_insert_with(&client, || Ok::<_, Infallible>(Arc::default()));
@@ -121,8 +124,8 @@ mod tests {
 
     use super::*;
 
-    fn client(number: u32) -> Client {
-        Client::from(IpAddr::V4(Ipv4Addr::from_bits(number)))
+    fn client(number: u32) -> ClientNetwork {
+        ClientPrefixes::default().network_of(Ipv4Addr::from_bits(number).into())
     }
 
     #[test]

@@ -10,7 +10,5 @@
 //! clients are forgotten first, which can only make the answer to a stranger 401 again.
 
 mod budget;
-mod client;
 
 pub use budget::RefusedTokenBudget;
-pub use client::Client;
