@@ -5,8 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use http::request::Parts;
+
+use crate::ClientAddress;
+
 /// A network whose addresses count as one client, for every limit that tells strangers apart.
-/// [`ClientPrefixes::network_of`] makes it. `Display` is its CIDR notation (`192.0.2.1/32`).
+/// [`ClientPrefixes::network_of`] makes it, [`Self::of`] finds it. `Display` is its CIDR notation (`192.0.2.1/32`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientNetwork {
     address: IpAddr,
@@ -14,6 +18,14 @@ pub struct ClientNetwork {
 }
 
 impl ClientNetwork {
+    /// The network of this request's client: as a layer further out put it into the request's extensions, or
+    /// else of the [`ClientAddress`], by the default prefixes.
+    #[must_use]
+    pub fn of(parts: &Parts) -> Option<Self> {
+        let worked_out = parts.extensions.get::<Self>().copied();
+        worked_out.or_else(|| ClientAddress::of(parts).map(Self::from))
+    }
+
     /// Its first address.
     #[must_use]
     pub fn address(self) -> IpAddr {
@@ -24,6 +36,13 @@ impl ClientNetwork {
     #[must_use]
     pub fn prefix(self) -> u8 {
         self.prefix
+    }
+}
+
+/// By the default prefixes.
+impl From<IpAddr> for ClientNetwork {
+    fn from(address: IpAddr) -> Self {
+        ClientPrefixes::default().network_of(address)
     }
 }
 
@@ -138,6 +157,19 @@ mod tests {
     ) {
         let network = network(ClientPrefixes::new(ipv4, ipv6), address);
         assert_eq!(network.to_string(), expected);
+    }
+
+    #[test]
+    fn a_layer_further_out_may_say_who_is_one_client() {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        assert_eq!(ClientNetwork::of(&parts), None);
+        let address = Ipv4Addr::new(192, 0, 2, 77).into();
+        parts.extensions.insert(ClientAddress(address));
+        let network = |parts| ClientNetwork::of(parts).map(|network| network.to_string());
+        assert_eq!(network(&parts).as_deref(), Some("192.0.2.77/32"));
+        let wide = ClientPrefixes::new(24, 64).network_of(address);
+        parts.extensions.insert(wide);
+        assert_eq!(network(&parts).as_deref(), Some("192.0.2.0/24"));
     }
 
     proptest! {

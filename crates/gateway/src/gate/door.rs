@@ -11,7 +11,9 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use oauthgate_core::{Denial, ProtectedResource};
-use oauthgate_tower::{ClientAddress, Reference, metadata_route::ROOT_PATH, response::refusal};
+use oauthgate_tower::{
+    ClientAddress, ClientPrefixes, Reference, metadata_route::ROOT_PATH, response::refusal,
+};
 use tower::ServiceExt;
 
 use super::{
@@ -38,6 +40,7 @@ use crate::{
 pub(super) struct Door {
     pub(super) routes: Routes<Site>,
     pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) client_prefixes: ClientPrefixes,
     pub(super) metrics: Arc<Metrics>,
     /// Speaks for the gate where no resource does.
     pub(super) first: ProtectedResource,
@@ -69,7 +72,7 @@ impl Door {
             Arc::clone(&self.metrics),
         );
         let mut answered = self
-            .route(with_extensions(request, client, reference, &passage))
+            .route(self.with_extensions(request, client, reference, &passage))
             .await;
         // Before the rest of the body is awaited: how slow its client is says nothing about us.
         passage.end(answered.site.as_deref(), &answered.response);
@@ -77,6 +80,22 @@ impl Door {
             end_connection(&mut answered.response);
         }
         Ok(counted(answered.response, underway, work, &self.metrics))
+    }
+
+    /// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
+    fn with_extensions(
+        &self,
+        mut request: Request<RequestBody>,
+        client: IpAddr,
+        reference: Reference,
+        passage: &Passage,
+    ) -> Request<RequestBody> {
+        let extensions = request.extensions_mut();
+        extensions.insert(ClientAddress(client));
+        extensions.insert(self.client_prefixes.network_of(client));
+        extensions.insert(reference);
+        extensions.insert(passage.clone());
+        request
     }
 
     /// The order matters: what is ambiguous is refused before anything is looked up; documents are for
@@ -217,18 +236,4 @@ where
 
 fn refuse(parts: &Parts, denial: Denial, resource: &ProtectedResource) -> Response<Full<Bytes>> {
     refusal(&parts.method, denial, resource, Reference::of(parts))
-}
-
-/// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
-fn with_extensions(
-    mut request: Request<RequestBody>,
-    client: IpAddr,
-    reference: Reference,
-    passage: &Passage,
-) -> Request<RequestBody> {
-    let extensions = request.extensions_mut();
-    extensions.insert(ClientAddress(client));
-    extensions.insert(reference);
-    extensions.insert(passage.clone());
-    request
 }

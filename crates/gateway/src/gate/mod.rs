@@ -160,6 +160,7 @@ impl Gate {
         let door = Door {
             routes: Routes::new(paths.zip(sites)),
             trusted_proxies: settings.trusted_proxies,
+            client_prefixes: settings.client_prefixes,
             metrics: Arc::clone(&metrics),
             first,
         };

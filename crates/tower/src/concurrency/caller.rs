@@ -7,7 +7,7 @@ use http::request::Parts;
 use oauthgate_core::{PrincipalKind, UserContext};
 
 use super::{Allowance, Claim, Claims, Ledger};
-use crate::{ClientAddress, rate_limit::Client};
+use crate::ClientNetwork;
 
 /// One caller: a subject of an issuer (and tenant) however many tokens and clients it has, or, where nobody
 /// in particular is calling, the network that the request comes from.
@@ -18,18 +18,18 @@ pub struct Caller(Whose);
 enum Whose {
     /// A digest, so that long names take no memory and nothing is readable.
     Subject([u8; 16]),
-    Network(Client),
+    Network(ClientNetwork),
     /// Nobody said where it comes from: all of those together.
     Nobody,
 }
 
 impl Caller {
-    /// The caller of a request, by the [`UserContext`] or the [`ClientAddress`] in its extensions.
+    /// The caller of a request, by the [`UserContext`] in its extensions, or else its [`ClientNetwork`].
     #[must_use]
     pub fn of(request: &Parts) -> Self {
         match request.extensions.get::<UserContext>() {
             Some(user) => Self::from(user),
-            None => ClientAddress::of(request).map_or(Self(Whose::Nobody), Self::from),
+            None => Self(ClientNetwork::of(request).map_or(Whose::Nobody, Whose::Network)),
         }
     }
 }

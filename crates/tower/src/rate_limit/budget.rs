@@ -18,7 +18,7 @@ use oauthgate_core::{
 };
 use quick_cache::sync::Cache;
 
-use crate::{ClientNetwork, ClientPrefixes};
+use crate::ClientNetwork;
 
 /// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered. The compiler
 /// proves that 60 is not zero.
@@ -66,10 +66,7 @@ impl RefusedTokenBudget {
     /// Counts a refused token. The refusal itself while the budget lasts, then `too_many_refused_tokens`.
     #[must_use]
     pub fn spend(&self, client: IpAddr, refusal: Denial) -> Denial {
-        match self.spend_at(
-            ClientPrefixes::default().network_of(client),
-            self.epoch.elapsed(),
-        ) {
+        match self.spend_at(client.into(), self.epoch.elapsed()) {
             Ok(()) => refusal,
             Err(wait) => over_budget(&refusal, wait),
         }
@@ -125,7 +122,7 @@ mod tests {
     use super::*;
 
     fn client(number: u32) -> ClientNetwork {
-        ClientPrefixes::default().network_of(Ipv4Addr::from_bits(number).into())
+        IpAddr::from(Ipv4Addr::from_bits(number)).into()
     }
 
     #[test]
