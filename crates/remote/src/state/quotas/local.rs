@@ -17,7 +17,7 @@ use futures_util::{
 use oauthgate_core::quota::{Standing, Verdict, decide, microseconds};
 use quick_cache::sync::Cache;
 
-use super::{Charge, QuotaKey, Quotas, Spent, Uncounted};
+use super::{Charge, Decisions, QuotaKey, Quotas, Spent, Uncounted};
 use crate::clock::Clock;
 
 /// Counts in memory: one number per key, for so many keys. When more come, those are forgotten that were
@@ -26,6 +26,7 @@ pub struct LocalQuotas {
     clock: Arc<dyn Clock>,
     /// Theoretical arrival times, in microseconds of the clock's elapsed time.
     arrivals: Cache<QuotaKey, Arc<AtomicU64>>,
+    decisions: AtomicU64,
 }
 
 impl LocalQuotas {
@@ -35,6 +36,7 @@ impl LocalQuotas {
         Self {
             clock,
             arrivals: Cache::new(capacity),
+            decisions: AtomicU64::new(0),
         }
     }
 
@@ -47,6 +49,7 @@ impl LocalQuotas {
     /// As [`Quotas::spend`], which never waits here.
     #[must_use]
     pub fn spend_now(&self, charges: &[Charge]) -> Spent {
+        self.decisions.fetch_add(1, Ordering::Relaxed);
         let now = self.now();
         let mut taken = Vec::with_capacity(charges.len());
         for (which, charge) in charges.iter().enumerate() {
@@ -59,6 +62,34 @@ impl LocalQuotas {
             }
         }
         Spent::Within(taken.into_iter().map(|took| took.standing).collect())
+    }
+
+    /// The refusal, if it is known that some of these are over their quotas. Nothing is charged.
+    #[cfg(feature = "redis")]
+    pub(in crate::state) fn foresee(&self, charges: &[Charge]) -> Option<Spent> {
+        let look = self.look(charges, self.now());
+        let (which, wait) = look.longest?;
+        Some(look.over(which, wait))
+    }
+
+    /// Counts a charge that somebody who counts for all replicas has decided on. `sent` is when he was
+    /// asked, and `ahead` how far ahead of then the arrival time is that he remembers: it may be that of
+    /// others too. Without a cost, nothing of it was ours.
+    #[cfg(feature = "redis")]
+    pub(in crate::state) fn follow(&self, charge: &Charge, sent: u64, ahead: u64) {
+        if ahead == 0 {
+            return;
+        }
+        let price = charge.quota.price(charge.cost);
+        let theirs = sent.saturating_add(ahead);
+        let _ = self.count_of(&charge.key).fetch_update(
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+            |before| {
+                let ours = before.max(sent).saturating_add(price);
+                Some(charge.quota.credible(ours.max(theirs), sent))
+            },
+        );
     }
 
     /// Takes the cost of one charge, or tells how long until it is there.
@@ -126,7 +157,8 @@ impl LocalQuotas {
         count
     }
 
-    fn now(&self) -> u64 {
+    /// In microseconds.
+    pub(in crate::state) fn now(&self) -> u64 {
         microseconds(self.clock.elapsed())
     }
 }
@@ -166,6 +198,13 @@ impl Look {
 impl Quotas for LocalQuotas {
     fn spend<'a>(&'a self, charges: &'a [Charge]) -> BoxFuture<'a, Result<Spent, Uncounted>> {
         ready(Ok(self.spend_now(charges))).boxed()
+    }
+
+    fn decisions(&self) -> Decisions {
+        Decisions {
+            local: self.decisions.load(Ordering::Relaxed),
+            ..Decisions::default()
+        }
     }
 }
 

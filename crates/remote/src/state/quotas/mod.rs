@@ -23,6 +23,25 @@ pub trait Quotas: fmt::Debug + Send + Sync + 'static {
     /// [`Uncounted`], only if whoever set this up would rather have no answer than one that this replica
     /// gives alone.
     fn spend<'a>(&'a self, charges: &'a [Charge]) -> BoxFuture<'a, Result<Spent, Uncounted>>;
+
+    /// How many decisions were made so far, and by whom.
+    fn decisions(&self) -> Decisions {
+        Decisions::default()
+    }
+}
+
+/// How many decisions were made, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Decisions {
+    /// By all replicas together.
+    pub shared: u64,
+    /// By this replica, because it was known here that the caller is over its quota.
+    pub foreseen: u64,
+    /// By this replica alone.
+    pub local: u64,
+    /// None: [`Uncounted`].
+    pub uncounted: u64,
 }
 
 /// One quota of one caller, and what is to be taken out of it.

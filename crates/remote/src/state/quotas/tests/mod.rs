@@ -1,5 +1,8 @@
 //! Quotas in memory, on a clock that tests move.
 
+mod governor;
+pub(crate) mod schedules;
+
 use std::{
     num::NonZeroU32,
     sync::{
