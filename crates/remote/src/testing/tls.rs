@@ -57,6 +57,14 @@ impl TestAuthority {
         })
     }
 
+    /// A certificate for these names and its key, for a server of another make.
+    #[cfg(feature = "redis")]
+    pub(crate) fn certificate_pem(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params(names).signed_by(&key, &self.0).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     fn acceptor_with(
         &self,
         names: &[&str],

@@ -3,21 +3,21 @@
 use std::fmt;
 
 use oauthgate_core::SettingError;
-use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisError,
-    TlsCertificates,
-};
+use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
 use url::Url;
 
-const PEM_HEAD: &[u8] = b"-----BEGIN CERTIFICATE-----";
+use crate::outbound::CertificateAuthorities;
 
 /// `redis://[user:password@]host[:port][/database]`; `rediss://` is the same over TLS. Shown without
 /// user and password.
 #[derive(Clone)]
 pub struct RedisAddress {
-    connection: ConnectionInfo,
-    /// The authorities that the server is checked against instead of the machine's, in PEM.
-    authorities: Option<Vec<u8>>,
+    host: String,
+    port: u16,
+    is_encrypted: bool,
+    login: RedisConnectionInfo,
+    /// What the server is checked against instead of the machine's authorities.
+    authorities: Option<CertificateAuthorities>,
 }
 
 impl RedisAddress {
@@ -26,7 +26,7 @@ impl RedisAddress {
     /// # Errors
     /// No such URL. The message holds nothing of it.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
-        let url = Url::parse(text).map_err(|error| mistake(format!("no URL: {error}")))?;
+        let mut url = Url::parse(text).map_err(|error| mistake(format!("no URL: {error}")))?;
         if !matches!(url.scheme(), "redis" | "rediss") {
             return Err(mistake("the URL is not redis or rediss"));
         }
@@ -36,11 +36,19 @@ impl RedisAddress {
         if !is_database(url.path()) {
             return Err(mistake("the path is not the number of a database"));
         }
-        let connection = url
-            .into_connection_info()
-            .map_err(|_| mistake("the URL names no server"))?;
+        let nameless = || mistake("the URL names no server");
+        let is_encrypted = url.scheme() == "rediss";
+        // The library reads the rest; TLS is ours.
+        url.set_scheme("redis").map_err(|()| nameless())?;
+        let connection = url.into_connection_info().map_err(|_| nameless())?;
+        let ConnectionAddr::Tcp(host, port) = connection.addr() else {
+            return Err(nameless());
+        };
         Ok(Self {
-            connection,
+            host: host.clone(),
+            port: *port,
+            is_encrypted,
+            login: connection.redis_settings().clone(),
             authorities: None,
         })
     }
@@ -48,22 +56,25 @@ impl RedisAddress {
     /// Whether everything is encrypted on its way, the password included.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        matches!(self.connection.addr(), ConnectionAddr::TcpTls { .. })
+        self.is_encrypted
     }
 
     /// Whether the server is asked for by name and password, or password.
     #[must_use]
     pub fn has_password(&self) -> bool {
-        self.connection.redis_settings().password().is_some()
+        self.login.password().is_some()
     }
 
     /// The host, without a port.
     #[must_use]
     pub fn host(&self) -> &str {
-        match self.connection.addr() {
-            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
-            _ => "",
-        }
+        &self.host
+    }
+
+    /// The number of the database.
+    #[must_use]
+    pub fn database(&self) -> i64 {
+        self.login.db()
     }
 
     /// Checks the server's certificate against these certificate authorities (PEM) and no others.
@@ -71,48 +82,44 @@ impl RedisAddress {
     /// # Errors
     /// No certificate in the text, or an address without TLS.
     pub fn with_authorities(mut self, pem: Vec<u8>) -> Result<Self, SettingError> {
-        if !self.is_encrypted() {
+        if !self.is_encrypted {
             return Err(SettingError::new(
                 "the address is not encrypted, so there is no certificate to check",
                 "rediss:// instead of redis://",
             ));
         }
-        let has_certificate = pem.windows(PEM_HEAD.len()).any(|text| text == PEM_HEAD);
-        self.authorities = Some(pem);
-        match self.client() {
-            Ok(_) if has_certificate => Ok(self),
-            _ => Err(SettingError::new(
-                "no certificates in PEM form",
-                "a file with `-----BEGIN CERTIFICATE-----`",
-            )),
+        self.authorities = Some(CertificateAuthorities::from_pem(&pem)?);
+        Ok(self)
+    }
+
+    /// Another server, reached in the same way.
+    pub(super) fn at(&self, host: &str, port: u16) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            ..self.clone()
         }
     }
 
-    /// Host and port, if nothing is encrypted.
-    pub(super) fn in_the_clear(&self) -> Option<(&str, u16)> {
-        match self.connection.addr() {
-            ConnectionAddr::Tcp(host, port) => Some((host, *port)),
-            _ => None,
-        }
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn authorities(&self) -> Option<&CertificateAuthorities> {
+        self.authorities.as_ref()
     }
 
     /// Who we are to the server, and which database we mean.
     pub(super) fn redis_settings(&self) -> &RedisConnectionInfo {
-        self.connection.redis_settings()
+        &self.login
     }
 
-    pub(super) fn client(&self) -> Result<Client, RedisError> {
-        let connection = self.connection.clone();
-        match &self.authorities {
-            None => Client::open(connection),
-            Some(pem) => Client::build_with_tls(
-                connection,
-                TlsCertificates {
-                    client_tls: None,
-                    root_cert: Some(pem.clone()),
-                },
-            ),
-        }
+    /// Whether two servers are logged in at in the same way, and are as well encrypted.
+    pub(super) fn is_reached_like(&self, other: &Self) -> bool {
+        self.is_encrypted == other.is_encrypted
+            && self.login.username() == other.login.username()
+            && self.login.password() == other.login.password()
+            && self.login.db() == other.login.db()
     }
 }
 
@@ -135,11 +142,7 @@ impl fmt::Display for RedisAddress {
         } else {
             "redis"
         };
-        let port = match self.connection.addr() {
-            ConnectionAddr::Tcp(_, port) | ConnectionAddr::TcpTls { port, .. } => *port,
-            _ => 0,
-        };
-        let database = self.connection.redis_settings().db();
+        let (port, database) = (self.port, self.database());
         if self.host().contains(':') {
             write!(f, "{scheme}://[{}]:{port}/{database}", self.host())
         } else {

@@ -7,6 +7,7 @@ use redis::{Cmd, Value};
 use super::{
     link::{Link, NoAnswer},
     script,
+    wire::Question,
 };
 
 /// Enough for the first line of a snapshot, which holds its seal.
@@ -70,10 +71,9 @@ impl Link {
         value: &[u8],
         life: Option<Duration>,
     ) -> Result<(), NoAnswer> {
-        match self.ask(&script::put(key, value, life)).await? {
-            Value::Okay => Ok(()),
-            _ => Err(self.distrust()),
-        }
+        let done = |answer| matches!(answer, Value::Okay).then_some(());
+        self.ask(key, &short(script::put(key, value, life)), done)
+            .await
     }
 
     /// Sets a value if the key holds `held` (nothing: the empty text). Returns whether it did.
@@ -84,7 +84,8 @@ impl Link {
         value: &[u8],
         life: Option<Duration>,
     ) -> Result<bool, NoAnswer> {
-        self.flag(&script::replace(key, held, value, life)).await
+        let command = script::replace(key, held, value, life);
+        self.ask(key, &short(command), flag).await
     }
 
     /// Sets a value where there is none, and else returns what is there, up to this length: in one step,
@@ -96,15 +97,20 @@ impl Link {
         life: Duration,
         most: usize,
     ) -> Result<Claim, NoAnswer> {
-        match self.ask(&script::claim(key, value, life, most + 1)).await? {
-            Value::Int(1) => Ok(Claim::Ours),
-            Value::Int(0) => Ok(Claim::Held(Entry::WrongType)),
-            Value::BulkString(text) if text.len() == most + 1 => Ok(Claim::Held(Entry::Oversize)),
+        let question = Question {
+            command: script::claim(key, value, life, most + 1),
+            longest: most + 1,
+        };
+        let whose = |answer| match answer {
+            Value::Int(1) => Some(Claim::Ours),
+            Value::Int(0) => Some(Claim::Held(Entry::WrongType)),
+            Value::BulkString(text) if text.len() == most + 1 => Some(Claim::Held(Entry::Oversize)),
             Value::BulkString(text) if (1..=most).contains(&text.len()) => {
-                Ok(Claim::Held(Entry::Text(text)))
+                Some(Claim::Held(Entry::Text(text)))
             }
-            _ => Err(self.distrust()),
-        }
+            _ => None,
+        };
+        self.ask(key, &question, whose).await
     }
 
     /// Deletes a key that still holds this value.
@@ -113,22 +119,36 @@ impl Link {
         key: &str,
         value: &[u8],
     ) -> Result<bool, NoAnswer> {
-        self.flag(&script::give_back(key, value)).await
+        self.ask(key, &short(script::give_back(key, value)), flag)
+            .await
     }
 
     /// What begins a key, up to this length: no Redis brings more than it was asked for.
     async fn text(self: &Arc<Self>, key: &str, most: usize) -> Result<Vec<u8>, NoAnswer> {
-        match self.ask(&script::read(key, most)).await? {
-            Value::BulkString(text) if text.len() <= most => Ok(text),
-            _ => Err(self.distrust()),
-        }
+        let question = Question {
+            command: script::read(key, most),
+            longest: most,
+        };
+        let text = |answer| match answer {
+            Value::BulkString(text) if text.len() <= most => Some(text),
+            _ => None,
+        };
+        self.ask(key, &question, text).await
     }
+}
 
-    async fn flag(self: &Arc<Self>, command: &Cmd) -> Result<bool, NoAnswer> {
-        match self.ask(command).await? {
-            Value::Int(0) => Ok(false),
-            Value::Int(1) => Ok(true),
-            _ => Err(self.distrust()),
-        }
+/// A question whose answer is a word or a number.
+pub(super) fn short(command: Cmd) -> Question {
+    Question {
+        command,
+        longest: 0,
+    }
+}
+
+fn flag(answer: Value) -> Option<bool> {
+    match answer {
+        Value::Int(0) => Some(false),
+        Value::Int(1) => Some(true),
+        _ => None,
     }
 }

@@ -14,18 +14,25 @@
 
 mod address;
 mod claim;
+mod cluster;
 mod commands;
 mod exchange;
 mod link;
 mod memory;
 mod names;
+mod node;
+mod place;
 mod ration;
 mod script;
+mod sentinel;
+mod servers;
 mod shared;
+mod slots;
 mod source;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod wire;
 
 use std::{
     collections::BTreeMap,
@@ -37,7 +44,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::{Issuer, SettingError};
 
-pub use self::address::RedisAddress;
+pub use self::{address::RedisAddress, servers::RedisServers};
 use self::{
     exchange::Exchange,
     link::{Limits, Link},
@@ -63,13 +70,13 @@ impl RedisKeys {
     ///
     /// # Errors
     /// A secret that is too short, and authorities that are no certificates.
-    pub fn new(address: RedisAddress, secret: &[u8]) -> Result<Self, SettingError> {
+    pub fn new(servers: impl Into<RedisServers>, secret: &[u8]) -> Result<Self, SettingError> {
         let clock = Arc::new(SystemClock::new());
-        Self::with(address, secret, clock, Limits::default(), Pace::default())
+        Self::with(servers, secret, clock, Limits::default(), Pace::default())
     }
 
     fn with(
-        address: RedisAddress,
+        servers: impl Into<RedisServers>,
         secret: &[u8],
         clock: Arc<dyn Clock>,
         limits: Limits,
@@ -77,12 +84,7 @@ impl RedisKeys {
     ) -> Result<Self, SettingError> {
         let seal = Seal::secret(secret)?;
         let probe = names::probe(RandomState::new().hash_one(0));
-        let link = Link::new(address, probe, limits, Arc::clone(&clock)).map_err(|error| {
-            SettingError::new(
-                format!("no Redis can be asked there: {}", error.category()),
-                "another address",
-            )
-        })?;
+        let link = Link::new(servers, probe, limits, Arc::clone(&clock))?;
         Ok(Self {
             shared: Arc::new(Shared::new(link, seal, clock, pace)),
             exchanges: Mutex::default(),

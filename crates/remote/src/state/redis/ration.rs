@@ -20,10 +20,10 @@ use crate::jwks::KeySnapshot;
 
 /// What greetings and refusals need.
 const AT_FIRST: usize = 64 * 1024;
-/// The longest answer, and some.
-const FOR_EACH: usize = KeySnapshot::MAX_LENGTH + AT_FIRST;
+/// What the protocol puts around an answer, and refusals in its place.
+const FOR_EACH: usize = 4 * 1024;
 /// What is not used up is not saved for ever.
-const AT_MOST: usize = 32 * FOR_EACH;
+const AT_MOST: usize = 32 * (KeySnapshot::MAX_LENGTH + AT_FIRST);
 
 /// The bytes that a server may still say.
 #[derive(Debug, Clone)]
@@ -34,9 +34,10 @@ impl Ration {
         Self(Arc::new(AtomicUsize::new(AT_FIRST)))
     }
 
-    /// A question was asked.
-    pub(super) fn add(&self) {
-        self.change(|left| Some(left.saturating_add(FOR_EACH).min(AT_MOST)));
+    /// A question was asked whose answer may be this long.
+    pub(super) fn add(&self, longest: usize) {
+        let more = longest.saturating_add(FOR_EACH);
+        self.change(|left| Some(left.saturating_add(more).min(AT_MOST)));
     }
 
     fn spend(&self, bytes: usize) -> io::Result<()> {

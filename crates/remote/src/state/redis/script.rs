@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use redis::{Cmd, cmd};
 
 /// Does, on a key of its own, all that the other commands do, so that a server which lacks a right or
@@ -32,6 +33,66 @@ return 1";
 const GIVE_BACK: &str = "\
 if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0";
+
+/// A script that Redis keeps, so that its name is enough to run it.
+#[derive(Debug, Clone)]
+pub(super) struct Script {
+    text: &'static str,
+    /// Redis names scripts by their SHA-1. Nothing depends on it that an attacker could gain by.
+    name: String,
+}
+
+/// One run of a script, on one key: a cluster runs it wherever that key is.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) key: String,
+    pub(super) arguments: Vec<String>,
+}
+
+impl Script {
+    pub(super) fn new(text: &'static str) -> Self {
+        let name = digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+        let name = name.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        Self {
+            text,
+            name: name.collect(),
+        }
+    }
+
+    /// For a server that knows the script.
+    pub(super) fn by_name(&self, call: &Call) -> Cmd {
+        Self::run("EVALSHA", &self.name, call)
+    }
+
+    /// For a server that does not know it, and knows it then.
+    pub(super) fn by_text(&self, call: &Call) -> Cmd {
+        Self::run("EVAL", self.text, call)
+    }
+
+    fn run(how: &str, script: &str, call: &Call) -> Cmd {
+        let mut command = cmd(how);
+        command
+            .arg(script)
+            .arg(1)
+            .arg(&call.key)
+            .arg(&call.arguments);
+        command
+    }
+}
+
+/// The servers of a cluster, and who has which slots.
+pub(super) fn cluster_slots() -> Cmd {
+    let mut command = cmd("CLUSTER");
+    command.arg("SLOTS");
+    command
+}
+
+/// Where the master of this name is.
+pub(super) fn master_address(name: &str) -> Cmd {
+    let mut command = cmd("SENTINEL");
+    command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+    command
+}
 
 fn eval(script: &str, key: &str) -> Cmd {
     let mut command = cmd("EVAL");

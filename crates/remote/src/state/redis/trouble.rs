@@ -36,6 +36,13 @@ impl Trouble {
         }
     }
 
+    pub(super) fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+
     pub(super) fn slow(limit: Duration) -> Self {
         Self {
             code: "too_slow",
@@ -48,6 +55,14 @@ impl Trouble {
             code: "nonsense",
             detail: "it answered what no Redis would".into(),
         }
+    }
+
+    /// The server is one of a cluster, and we were not told.
+    pub(super) fn in_a_cluster() -> Self {
+        Self::new(
+            "cluster",
+            "it is part of a cluster: say so with OAUTHGATE_REDIS_CLUSTER=true",
+        )
     }
 
     pub(super) fn aborted() -> Self {

@@ -16,7 +16,7 @@ use crate::{
     jwks::{JwksSource, Seal},
     state::{
         SharedStatus,
-        redis::{Limits, Pace, RedisAddress, RedisKeys, claim},
+        redis::{Limits, Pace, RedisAddress, RedisKeys, RedisServers, claim},
     },
     testing::{AUDIENCE, ScriptedSource, TestKey, document, jwks, token_for, unix_now},
 };
@@ -43,14 +43,17 @@ pub(super) fn pace() -> Pace {
 }
 
 pub(super) fn redis(url: &str, secret: &[u8], pace: Pace) -> Arc<RedisKeys> {
+    redis_at(RedisAddress::parse(url).unwrap().into(), secret, pace)
+}
+
+pub(super) fn redis_at(servers: RedisServers, secret: &[u8], pace: Pace) -> Arc<RedisKeys> {
     let limits = Limits {
         first_pause: Duration::from_millis(50),
         longest_pause: Duration::from_millis(200),
         ..patient()
     };
-    let address = RedisAddress::parse(url).unwrap();
     let clock = Arc::new(SystemClock::new());
-    Arc::new(RedisKeys::with(address, secret, clock, limits, pace).unwrap())
+    Arc::new(RedisKeys::with(servers, secret, clock, limits, pace).unwrap())
 }
 
 /// For those who wait for the end of a lease.

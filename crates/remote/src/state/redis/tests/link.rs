@@ -14,9 +14,10 @@ use super::{PATIENCE, patient, server::RedisServer};
 use crate::{
     clock::SystemClock,
     state::redis::{
-        RedisAddress,
+        RedisAddress, RedisServers,
         commands::{Claim, Entry},
         link::{Limits, Link, NoAnswer},
+        script::{Call, Script},
     },
     testing::FakeClock,
 };
@@ -30,18 +31,47 @@ fn lively_link(url: &str) -> Arc<Link> {
     link_with(RedisAddress::parse(url).unwrap(), Limits::default())
 }
 
-fn link_with(address: RedisAddress, limits: Limits) -> Arc<Link> {
+pub(super) fn link_to(servers: impl Into<RedisServers>) -> Arc<Link> {
+    link_with(servers, patient())
+}
+
+pub(super) fn link_with(servers: impl Into<RedisServers>, limits: Limits) -> Arc<Link> {
     let limits = Limits {
         first_pause: Duration::from_millis(20),
         longest_pause: Duration::from_millis(100),
         ..limits
     };
     let clock = Arc::new(SystemClock::new());
-    Arc::new(Link::new(address, "oauthgate:1:probe:test".into(), limits, clock).unwrap())
+    Arc::new(Link::new(servers, "oauthgate:1:probe:test".into(), limits, clock).unwrap())
 }
 
-fn trouble(link: &Link) -> &'static str {
+pub(super) fn trouble(link: &Link) -> &'static str {
     link.status().trouble.map_or("none", |trouble| trouble.code)
+}
+
+/// Counts up under these keys, each by itself, and patiently.
+pub(super) async fn counted(link: &Arc<Link>, keys: &[&str]) -> Vec<Result<i64, NoAnswer>> {
+    counted_within(link, keys, PATIENCE).await
+}
+
+pub(super) async fn counted_within(
+    link: &Arc<Link>,
+    keys: &[&str],
+    limit: Duration,
+) -> Vec<Result<i64, NoAnswer>> {
+    let script = Script::new("return redis.call('INCRBY', KEYS[1], ARGV[1])");
+    let calls: Vec<_> = keys
+        .iter()
+        .map(|key| Call {
+            key: (*key).to_owned(),
+            arguments: vec!["1".to_owned()],
+        })
+        .collect();
+    let number = |answer| match answer {
+        redis::Value::Int(number) => Some(number),
+        _ => None,
+    };
+    link.run(&script, &calls, limit, number).await
 }
 
 /// Timers are rounded up to whole milliseconds.
@@ -50,9 +80,14 @@ fn is_about(waited: Duration, expected: Duration) -> bool {
 }
 
 /// Asks until there is an answer.
-async fn answered(link: &Arc<Link>) {
+pub(super) async fn answered(link: &Arc<Link>) {
+    answered_at(link, "key").await;
+}
+
+/// Asks about this key until there is an answer.
+pub(super) async fn answered_at(link: &Arc<Link>, key: &str) {
     let begun = std::time::Instant::now();
-    while link.read("key", 10).await.is_err() {
+    while link.read(key, 10).await.is_err() {
         assert!(begun.elapsed() < PATIENCE, "{:?}", link.status());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -2,11 +2,15 @@
 //!
 //! The machine may be busy: what has to happen is waited for, with far more patience than in life.
 
+mod breaker;
 mod clocks;
+mod cluster;
 mod day;
+mod fleet;
 mod hostile;
 mod keys;
 mod link;
+mod sentinel;
 pub(crate) mod server;
 mod tls;
 mod withdrawals;

@@ -2,12 +2,13 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 /// Ends with the value.
 #[derive(Debug)]
@@ -15,7 +16,15 @@ pub(crate) struct RedisServer {
     process: Child,
     port: u16,
     arguments: Vec<String>,
+    /// Where the servers of a cluster talk to each other.
+    pub(crate) bus: u16,
+    /// Where it speaks TLS, if it was told to.
+    pub(crate) tls: u16,
+    _directory: TempDir,
 }
+
+/// What a server does without, and a sentinel cannot be told.
+const FORGETFUL: [&str; 6] = ["--save", "", "--appendonly", "no", "--loglevel", "warning"];
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
@@ -23,7 +32,21 @@ impl RedisServer {
     }
 
     pub(crate) fn with(arguments: &[&str]) -> Self {
-        let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        Self::run(FORGETFUL.iter().chain(arguments))
+    }
+
+    /// A sentinel with this configuration.
+    pub(crate) fn sentinel(configuration: &str) -> Self {
+        Self::run([&configuration, &"--sentinel"])
+    }
+
+    fn run<'a>(arguments: impl IntoIterator<Item = &'a &'a str>) -> Self {
+        let arguments = arguments.into_iter().map(|word| (*word).to_owned());
+        let mut arguments: Vec<_> = arguments.collect();
+        // What a replica is sent lies in a file for a moment.
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().to_str().unwrap().to_owned();
+        arguments.extend(["--dir".to_owned(), path]);
         // The port may be taken between its choice and the start.
         for _ in 0..10 {
             let port = free_port();
@@ -32,6 +55,9 @@ impl RedisServer {
                     process,
                     port,
                     arguments,
+                    bus: 0,
+                    tls: 0,
+                    _directory: directory,
                 };
             }
         }
@@ -80,12 +106,24 @@ impl RedisServer {
             request.extend_from_slice(word);
             request.extend_from_slice(b"\r\n");
         }
-        request.extend_from_slice(b"*1\r\n$4\r\nQUIT\r\n");
         stream.write_all(&request).unwrap();
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        answer.truncate(answer.len() - b"+OK\r\n".len());
+        if self.arguments.iter().any(|word| word == "--sentinel") {
+            // It knows no `QUIT`.
+            stream.shutdown(Shutdown::Write).unwrap();
+            stream.read_to_end(&mut answer).unwrap();
+        } else {
+            stream.write_all(b"*1\r\n$4\r\nQUIT\r\n").unwrap();
+            stream.read_to_end(&mut answer).unwrap();
+            answer.truncate(answer.len() - b"+OK\r\n".len());
+        }
         answer
+    }
+
+    /// As [`Self::command`], in text.
+    pub(crate) fn say(&self, words: &[&str]) -> String {
+        let words: Vec<_> = words.iter().map(|word| word.as_bytes()).collect();
+        String::from_utf8(self.command(&words)).unwrap()
     }
 
     /// Every key there is.
@@ -121,7 +159,7 @@ impl Drop for RedisServer {
 }
 
 /// A port that nobody listened on a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -133,10 +171,15 @@ fn nap() {
 
 /// `None` when the process ended, because somebody else has the port.
 fn launch(port: u16, arguments: &[String]) -> Option<Child> {
+    // The file of a configuration comes first.
+    let (file, options) = match arguments {
+        [file, options @ ..] if !file.starts_with("--") => (Some(file), options),
+        options => (None, options),
+    };
     let mut process = Command::new("redis-server")
+        .args(file)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
-        .args(arguments)
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,7 +1,8 @@
 //! `rediss://`: the server is checked, and there is no switch for it.
 
-use std::{sync::Arc, time::Instant};
+use std::{fs, path::PathBuf, sync::Arc, time::Instant};
 
+use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -14,6 +15,45 @@ use crate::{
     },
     testing::{TestAuthority, self_signed},
 };
+
+/// What a server needs to speak TLS by itself.
+pub(super) struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    authority: PathBuf,
+    _directory: TempDir,
+}
+
+impl Files {
+    pub(super) fn of(authority: &TestAuthority, names: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let (certificate, key) = authority.certificate_pem(names);
+        let write = |name: &str, pem: String| {
+            let path = directory.path().join(name);
+            fs::write(&path, pem).unwrap();
+            path
+        };
+        Self {
+            certificate: write("certificate.pem", certificate),
+            key: write("key.pem", key),
+            authority: write("authority.pem", authority.pem()),
+            _directory: directory,
+        }
+    }
+
+    pub(super) fn arguments(&self) -> Vec<&str> {
+        vec![
+            "--tls-cert-file",
+            self.certificate.to_str().unwrap(),
+            "--tls-key-file",
+            self.key.to_str().unwrap(),
+            "--tls-ca-cert-file",
+            self.authority.to_str().unwrap(),
+            "--tls-auth-clients",
+            "no",
+        ]
+    }
+}
 
 /// TLS in front of a server; returns the port.
 async fn in_front_of(server: &RedisServer, acceptor: TlsAcceptor) -> u16 {

@@ -10,13 +10,13 @@ use rstest::rstest;
 
 use super::{
     PATIENCE,
-    keys::{ISSUER, Replica, SECRET, pace, redis, serving},
+    keys::{ISSUER, Replica, SECRET, pace, redis, redis_at, serving},
     patient,
     server::RedisServer,
 };
 use crate::{
     jwks::{KeySnapshot, Seal, Withdrawals, WithdrawnName},
-    state::redis::Pace,
+    state::redis::{Pace, RedisServers},
     testing::{ScriptedSource, TestKey, jwks},
 };
 
@@ -48,6 +48,21 @@ async fn until(replica: &Replica, key: &TestKey, accepted: bool) {
         assert!(begun.elapsed() < PATIENCE, "never");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// One fetch serves two replicas, and what one withdraws the other refuses.
+pub(super) async fn replicas_share_all_through(servers: &RedisServers) {
+    let key = TestKey::new("1");
+    let source = serving(&key);
+    let replica = || Replica::with(redis_at(servers.clone(), SECRET, real_pace()), &source);
+    let (one, two) = (replica(), replica());
+    until(&one, &key, true).await;
+    until(&two, &key, true).await;
+    assert_eq!(source.fetches(), 1);
+    withdraw(&one, &name("1")).await;
+    until(&two, &key, false).await;
+    assert!(!one.accepts(&key).await);
+    super::until("all is connected", || one.status().connected).await;
 }
 
 #[rstest]

@@ -1,0 +1,193 @@
+//! A cluster of real servers: keys are found wherever they are, and wherever they go.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    PATIENCE,
+    fleet::Fleet,
+    link::{answered_at, counted, link_to, trouble},
+    server::RedisServer,
+    tls::Files,
+    until,
+    withdrawals::replicas_share_all_through,
+};
+use crate::{
+    state::redis::{
+        RedisAddress, RedisServers,
+        commands::Entry,
+        link::{Link, NoAnswer},
+        slots::slot_of,
+    },
+    testing::TestAuthority,
+};
+
+fn cluster(urls: &[String]) -> RedisServers {
+    let addresses = urls.iter().map(|url| RedisAddress::parse(url).unwrap());
+    RedisServers::cluster(addresses.collect()).unwrap()
+}
+
+/// A key that is this server's at the start.
+fn key_of(server: usize) -> String {
+    named("key", server)
+}
+
+fn named(name: &str, server: usize) -> String {
+    let mut keys = (0..1_000).map(|number| format!("{name}-{number}"));
+    keys.find(|key| Fleet::owner_of(slot_of(key)) == server)
+        .unwrap()
+}
+
+async fn put(link: &Arc<Link>, key: &str) {
+    answered_at(link, key).await;
+    assert_eq!(link.put(key, b"v", None).await, Ok(()), "{link:?}");
+}
+
+#[tokio::test]
+async fn every_key_is_where_the_cluster_looks_for_it() {
+    let fleet = Fleet::start().await;
+    let link = link_to(cluster(&fleet.urls(&[1])));
+    for server in 0..3 {
+        let key = key_of(server);
+        put(&link, &key).await;
+        assert_eq!(fleet.servers[server].key("key"), key);
+        assert_eq!(link.read(&key, 9).await, Ok(Entry::Text(b"v".to_vec())));
+    }
+    until("all are connected", || link.status().connected).await;
+    let keys = [0, 1, 2].map(|server| named("count", server));
+    let keys = keys.each_ref().map(String::as_str);
+    assert_eq!(counted(&link, &keys).await, [Ok(1), Ok(1), Ok(1)]);
+    assert_eq!(counted(&link, &keys).await, [Ok(2), Ok(2), Ok(2)]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_named_and_away_is_no_obstacle() {
+    let fleet = Fleet::start().await;
+    let mut urls = fleet.urls(&[2]);
+    urls.insert(0, "redis://127.0.0.1:9".to_owned());
+    let link = link_to(cluster(&urls));
+    put(&link, &key_of(0)).await;
+    until("all are connected", || link.status().connected).await;
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_is_followed_all_the_way() {
+    let fleet = Fleet::start().await;
+    let link = link_to(cluster(&fleet.urls(&[0])));
+    let key = key_of(0);
+    put(&link, &key).await;
+    answered_at(&link, &key_of(1)).await;
+    let (from, to) = (&fleet.servers[0], &fleet.servers[1]);
+    let (from_id, to_id) = (fleet.id(0), fleet.id(1));
+    let slot = slot_of(&key).to_string();
+    let set_slot = |server: &RedisServer, what: &str, id: &str| {
+        let answer = server.say(&["CLUSTER", "SETSLOT", &slot, what, id]);
+        assert_eq!(answer, "+OK\r\n", "{what}");
+    };
+    set_slot(to, "IMPORTING", &from_id);
+    set_slot(from, "MIGRATING", &to_id);
+    let read = || link.read(&key, 9);
+    assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "not yet");
+    let port = to.port().to_string();
+    let moved = from.say(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]);
+    assert_eq!(moved, "+OK\r\n");
+    assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "ASK");
+    set_slot(to, "NODE", &to_id);
+    set_slot(from, "NODE", &to_id);
+    assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "MOVED");
+    assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "known");
+    assert_eq!(link.put(&key, b"w", None).await, Ok(()));
+    assert_eq!(to.text(&key), b"w");
+    assert!(link.status().connected, "{:?}", link.status());
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_takes_its_own_keys_and_no_others() {
+    let mut fleet = Fleet::with(&["--cluster-require-full-coverage", "no"]).await;
+    let link = link_to(cluster(&fleet.urls(&[0, 1, 2])));
+    for server in 0..3 {
+        put(&link, &key_of(server)).await;
+    }
+    fleet.servers[1].kill();
+    until("it is missed", || !link.status().connected).await;
+    assert_eq!(trouble(&link), "unreachable");
+    assert_eq!(link.read(&key_of(1), 9).await, Err(NoAnswer::Away));
+    for server in [0, 2] {
+        let found = link.read(&key_of(server), 9).await;
+        assert_eq!(found, Ok(Entry::Text(b"v".to_vec())));
+    }
+    let keys = [0, 1, 2].map(|server| named("count", server));
+    let keys = keys.each_ref().map(String::as_str);
+    let counts = counted(&link, &keys).await;
+    assert_eq!(counts, [Ok(1), Err(NoAnswer::Away), Ok(1)]);
+    fleet.servers[1].restart();
+    answered_at(&link, &key_of(1)).await;
+    until("it is back", || link.status().connected).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_takes_over_is_followed() {
+    let mut fleet = Fleet::start().await;
+    let replica = fleet.add_replica_of(1).await;
+    let link = link_to(cluster(&fleet.urls(&[0])));
+    let key = key_of(1);
+    put(&link, &key).await;
+    fleet.servers[1].kill();
+    answered_at(&link, &key).await;
+    until("all are connected", || link.status().connected).await;
+    assert_eq!(link.put(&key, b"w", None).await, Ok(()));
+    assert_eq!(fleet.servers[replica].text(&key), b"w");
+}
+
+#[tokio::test]
+async fn replicas_share_keys_and_withdrawals_through_a_cluster() {
+    let fleet = Fleet::start().await;
+    replicas_share_all_through(&cluster(&fleet.urls(&[0, 2]))).await;
+}
+
+#[tokio::test]
+async fn one_server_of_a_cluster_alone_says_what_is_wrong() {
+    let fleet = Fleet::start().await;
+    let alone = link_to(RedisAddress::parse(&fleet.urls(&[0])[0]).unwrap());
+    let begun = std::time::Instant::now();
+    while trouble(&alone) != "cluster" {
+        let keys = (0..3).map(key_of).collect::<Vec<_>>();
+        for key in keys {
+            let _ = alone.put(&key, b"v", None).await;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{:?}", alone.status());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let server = RedisServer::start();
+    let lonely = link_to(cluster(&[server.url()]));
+    assert_eq!(lonely.read("key", 9).await, Err(NoAnswer::Away));
+    until("the trouble is told", || trouble(&lonely) != "none").await;
+}
+
+#[tokio::test]
+async fn all_servers_of_a_cluster_are_as_well_encrypted_and_logged_in_at_as_the_first() {
+    let authority = TestAuthority::new("redis authority");
+    let files = Files::of(&authority, &["127.0.0.1", "localhost"]);
+    let mut arguments = files.arguments();
+    arguments.extend(["--tls-cluster", "yes"]);
+    let fleet = Fleet::with(&arguments).await;
+    for server in &fleet.servers {
+        let user = ["ACL", "SETUSER", "gate", "on", ">s3cret", "~*", "+@all"];
+        assert_eq!(server.say(&user), "+OK\r\n");
+    }
+    let first = fleet.servers[0].tls;
+    let address = |login: &str| {
+        let url = format!("rediss://{login}@localhost:{first}");
+        let address = RedisAddress::parse(&url).unwrap();
+        address.with_authorities(authority.pem().into_bytes())
+    };
+    let servers = |login: &str| RedisServers::cluster(vec![address(login).unwrap()]).unwrap();
+    let link = link_to(servers("gate:s3cret"));
+    for server in 0..3 {
+        put(&link, &key_of(server)).await;
+    }
+    until("all are connected", || link.status().connected).await;
+    let stranger = link_to(servers("gate:wrong"));
+    assert_eq!(stranger.read("key", 9).await, Err(NoAnswer::Away));
+    let refused = || trouble(&stranger) == "authentication_failed";
+    until("the trouble is told", refused).await;
+}
