@@ -67,3 +67,13 @@ pub fn claiming(user: UserContext, claims: Map<String, Value>) -> UserContext {
         ..user
     }
 }
+
+/// The same made-up person, vouched for by this issuer, through this client.
+#[must_use]
+pub fn issued(user: UserContext, issuer: Issuer, client_id: Option<String>) -> UserContext {
+    UserContext {
+        issuer,
+        client_id,
+        ..user
+    }
+}

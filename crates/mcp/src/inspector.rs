@@ -8,15 +8,16 @@ use http_body::Body;
 use http_body_util::Full;
 use oauthgate_core::{Denial, Permit, ProtectedResource, Reason, Requirement, UserContext};
 use oauthgate_tower::{
-    Anonymous, AuthenticationOff, ForwardedPreflight, Reference, response::log_refusal,
+    Anonymous, AuthenticationOff, ForwardedPreflight, Reference, quota::Operations,
+    response::log_refusal,
 };
 
 use crate::{
-    Decided, InspectedBody, Message, ParameterHeaders, Payload, Policy,
+    Costs, Decided, InspectedBody, Message, ParameterHeaders, Payload, Policy,
     answer::{AnswerPlan, Asked},
     body,
     farewell::Farewell,
-    headers, media,
+    headers, limits, media,
     policy::{AnonymousPermit, Passage, RuleName},
     refusal::{Refusal, misplaced},
     sessions::AnonymousSession,
@@ -34,6 +35,8 @@ pub(crate) struct Inspector {
     /// What every request needs beside what rules ask of its operations.
     pub(crate) requirement: Requirement,
     pub(crate) parameters: ParameterHeaders,
+    /// What calls cost, where somebody behind counts them.
+    pub(crate) costs: Option<Costs>,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_list_bytes: usize,
     pub(crate) body_read_timeout: Duration,
@@ -66,8 +69,13 @@ impl Inspector {
     }
 
     fn is_idle<B: Body>(&self, parts: &Parts, body: &B) -> bool {
-        let demands_nothing = !self.policy.has_rules() && self.requirement.demands_nothing();
+        let demands_nothing = !self.reads_messages() && self.requirement.demands_nothing();
         demands_nothing || has_nothing_to_decide(parts, body)
+    }
+
+    /// Whether anybody asks what messages say.
+    fn reads_messages(&self) -> bool {
+        self.policy.has_rules() || self.costs.is_some()
     }
 
     fn refuse(&self, refusal: Refusal, parts: &Parts) -> Response<Full<Bytes>> {
@@ -86,7 +94,7 @@ impl Inspector {
         body: B,
         visitor: &Visitor,
     ) -> Result<(InspectedBody<B>, Asked), Refusal> {
-        if !self.policy.has_rules() {
+        if !self.reads_messages() {
             let passage = self.without_operation(parts, visitor)?;
             let_pass(passage, &mut parts.extensions);
             return Ok((InspectedBody::untouched(body), Asked::NoList));
@@ -138,6 +146,10 @@ impl Inspector {
         parts.extensions.insert(decided);
         let passage = passage.map_err(|denial| Refusal::of_message(denial, payload.id()))?;
         let_pass(passage, &mut parts.extensions);
+        if let Some(costs) = &self.costs {
+            let operations = limits::operations_of(&payload, costs);
+            parts.extensions.insert(operations);
+        }
         if let Some(farewell) = Farewell::to_sender_of(&payload, parts) {
             parts.extensions.insert(farewell);
         }
@@ -158,6 +170,10 @@ impl Inspector {
         }
         if visitor.is_nobody() && payload.operations().next().is_none() {
             return (self.in_anonymous_session(parts, visitor), Vec::new());
+        }
+        if !self.policy.has_rules() {
+            let passage = self.without_operation(parts, visitor);
+            return (passage, Vec::new());
         }
         let (operations, user) = (payload.operations(), visitor.user());
         match self
@@ -258,6 +274,7 @@ fn forget_outer_policies(extensions: &mut Extensions) {
     extensions.remove::<Decided>();
     extensions.remove::<AnonymousPermit>();
     extensions.remove::<Farewell>();
+    extensions.remove::<Operations>();
 }
 
 fn let_pass(passage: Passage, extensions: &mut Extensions) {

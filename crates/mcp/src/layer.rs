@@ -6,7 +6,7 @@ use oauthgate_core::{ProtectedResource, Requirement};
 use oauthgate_tower::DecidesOnAnonymous;
 use tower_layer::Layer;
 
-use crate::{ParameterHeaders, Policy, PolicyService, inspector::Inspector};
+use crate::{Costs, ParameterHeaders, Policy, PolicyService, inspector::Inspector};
 
 /// How long a message may be, unless told otherwise: 4 MiB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -31,6 +31,7 @@ impl PolicyLayer {
             resource,
             requirement: Requirement::authenticated(),
             parameters: ParameterHeaders::new(),
+            costs: None,
             max_body_bytes: MAX_BODY_BYTES,
             max_list_bytes: MAX_LIST_BYTES,
             body_read_timeout: BODY_READ_TIMEOUT,
@@ -49,6 +50,14 @@ impl PolicyLayer {
             let hierarchy = inspector.policy.hierarchy().clone();
             inspector.requirement = requirement.under(hierarchy);
         })
+    }
+
+    /// Tells a [`QuotaLayer`](oauthgate_tower::QuotaLayer) behind which tools a message calls, and what the
+    /// calls cost. For that messages are read also where no rule is, as strictly as for a rule: a call that two
+    /// readers understand differently would be counted as one tool and run as another. No call is refused for
+    /// its tool then.
+    pub fn count_tools(self, costs: Costs) -> Self {
+        self.with(|inspector| inspector.costs = Some(costs))
     }
 
     /// How many bytes a message may have, 4 MiB by default; a longer one is answered 413. Every request in

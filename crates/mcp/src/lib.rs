@@ -81,6 +81,7 @@ mod headers;
 mod inspector;
 pub mod jsonrpc;
 mod layer;
+pub mod limits;
 mod lists;
 mod media;
 pub mod policy;
@@ -98,6 +99,7 @@ pub use jsonrpc::{
     Argument, Arguments, Message, Object, ObjectKind, Operation, Payload, Scalar, Wanted,
 };
 pub use layer::PolicyLayer;
+pub use limits::Costs;
 pub use oauthgate_tower::sse;
 pub use policy::{Policy, Unlisted};
 pub use revision::Revision;

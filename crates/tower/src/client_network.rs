@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(ClientNetwork::of(&parts), None);
         let address = Ipv4Addr::new(192, 0, 2, 77).into();
         parts.extensions.insert(ClientAddress(address));
-        let network = |parts| ClientNetwork::of(parts).map(|network| network.to_string());
+        let network = |parts: &Parts| ClientNetwork::of(parts).map(|network| network.to_string());
         assert_eq!(network(&parts).as_deref(), Some("192.0.2.77/32"));
         let wide = ClientPrefixes::new(24, 64).network_of(address);
         parts.extensions.insert(wide);

@@ -118,6 +118,14 @@ variables! {
     "a number of bytes, 1024 to 268435456",
     "How long a list may be when rules make the gate filter it; a longer one is answered 502, because an unfiltered one would show what it must not.";
 
+    "OAUTHGATE_RATE_LIMIT", "rate_limit", Resource, None,
+    "a rate, for example 60/min, or one for each tier: free=60/min pro=600/min other=30/min",
+    "How much each caller may do: requests in a second (`s`), minute (`min`), hour (`h`) or day (`day`), counted by subject behind authentication and policy. A request over it gets 429 with `Retry-After`. Callers whose tier is not named have the rate of `other`, and without it none. Limits by client, tenant, tool and more stand in `oauthgate.toml`: [their keys](limits.md). Nothing is limited by default.";
+
+    "OAUTHGATE_RATE_LIMIT_BURST", "rate_limit_burst", Resource, None,
+    "a whole number, 1 to 1000000",
+    "How much of `OAUTHGATE_RATE_LIMIT` may come at once; the number of the rate unless set.";
+
     "OAUTHGATE_STREAM_EXPIRY", "stream_expiry", Resource, Some("close"),
     "close or keep",
     "What becomes of a stream (server-sent events, WebSocket) whose token expires: it ends, or it goes on.";

@@ -12,6 +12,7 @@ use super::{
     document::Document,
     env::{Level, VARIABLES, variable},
     given::{Given, Mistakes, Words, nearest, shown},
+    limits::{self, LimitsGiven},
     policy::{self, TablesGiven},
     secret,
     section::{Section, Sections},
@@ -88,6 +89,26 @@ pub(super) static FILE_ONLY: &[(Level, Setting)] = &[
             ("unlisted_tools", "unlisted_tools"),
             None,
             "refuse or allow: what becomes of tools without a rule, once one tool has one; refuse unless set",
+            "",
+            None,
+        ),
+    ),
+    (
+        Level::Resource,
+        Setting::new(
+            ("limit", "limit"),
+            None,
+            "one `[[resource.limit]]` for each limit of how much callers may do; [their keys](limits.md)",
+            "",
+            None,
+        ),
+    ),
+    (
+        Level::Resource,
+        Setting::new(
+            ("costs", "costs"),
+            None,
+            "a table `[resource.costs]` of MCP tool names, each with what a call costs where limits count it: \"export_*\" = 10",
             "",
             None,
         ),
@@ -206,6 +227,9 @@ impl Reader<'_> {
                 key if policy::TABLES.contains(&key) => {
                     self.policy_table(entry, &mut section.tables, mistakes);
                 }
+                key if limits::TABLES.contains(&key) => {
+                    self.limit_table(entry, &mut section.limits, mistakes);
+                }
                 "issuer" => {
                     section.issuers =
                         self.tables("resource.issuer", entry.1, mistakes, |table, mistakes| {
@@ -240,6 +264,28 @@ impl Reader<'_> {
         }
         let written = policy::TABLES.iter().find(|table| *table == key.get_ref());
         tables.written.extend(written.map(|table| (*table, origin)));
+    }
+
+    /// One of the tables that say how much callers may do.
+    fn limit_table(
+        &self,
+        (key, value): Entry<'_, '_>,
+        given: &mut LimitsGiven,
+        mistakes: &mut Mistakes,
+    ) {
+        let is_whole = match key.get_ref().as_ref() {
+            "limit" => {
+                let (limits, is_whole) = limits::limits(self.document, value, mistakes);
+                given.limits = limits;
+                is_whole
+            }
+            _ => {
+                let (costs, is_whole) = limits::costs(self.document, value, mistakes);
+                given.costs = costs;
+                is_whole
+            }
+        };
+        given.is_broken |= !is_whole;
     }
 
     fn issuer(&self, table: &DeTable<'_>, mistakes: &mut Mistakes) -> Section {

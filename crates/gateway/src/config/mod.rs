@@ -12,6 +12,7 @@ pub(crate) mod fields;
 pub mod file;
 pub(crate) mod given;
 mod issuer;
+pub mod limits;
 mod load;
 mod outbound;
 pub mod policy;
@@ -33,6 +34,7 @@ pub use effective::{Effective, json, table};
 pub use env::Environment;
 pub use given::Origin;
 pub(crate) use given::nearest;
+pub use limits::QuotaSettings;
 pub use load::{Loaded, Sources};
 pub use policy::{PolicySettings, StreamExpiry};
 pub use settings::{

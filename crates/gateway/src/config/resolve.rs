@@ -11,7 +11,7 @@ use super::{
     effective::Effective,
     env::Environment,
     given::Mistakes,
-    issuer, outbound,
+    issuer, limits, outbound,
     policy::{self, StreamExpiry},
     reader::Reader,
     section::{Section, Sections},
@@ -220,6 +220,7 @@ impl ResourceReader<'_> {
         let allowed_origins = reader.many("allowed_origins", values::web_origin);
         let allowed_hosts = reader.many("allowed_hosts", values::host);
         let policy = policy::read(reader);
+        let quotas = limits::read(reader);
         let stream_expiry = policy::stream_expiry(reader);
         let identity_headers = reader.one("identity_headers", values::identity_headers);
         let connect = reader.one("connect_timeout", |text| values::seconds(text, 1..=300));
@@ -231,6 +232,7 @@ impl ResourceReader<'_> {
             allowed_origins,
             allowed_hosts,
             policy: policy?,
+            quotas: quotas?,
             stream_expiry: stream_expiry?,
             identity_headers: identity_headers?,
             timeouts: UpstreamTimeouts {
@@ -256,6 +258,7 @@ struct Dressing {
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
     policy: policy::Read,
+    quotas: limits::QuotaSettings,
     stream_expiry: StreamExpiry,
     identity_headers: super::IdentityHeaders,
     timeouts: UpstreamTimeouts,
@@ -270,6 +273,7 @@ impl Dressing {
         resource.allowed_hosts.extend(self.allowed_hosts);
         resource.tools = self.policy.tools;
         resource.policy = self.policy.settings;
+        resource.quotas = self.quotas;
         resource.stream_expiry = self.stream_expiry;
         resource.identity_headers = self.identity_headers;
         resource.timeouts = self.timeouts;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{given::Given, policy::TablesGiven};
+use super::{given::Given, limits::LimitsGiven, policy::TablesGiven};
 
 /// What was given for the gate, for one resource or for one issuer.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,8 @@ pub(super) struct Section {
     pub(super) values: BTreeMap<&'static str, Given>,
     /// Who may do what; a resource's only.
     pub(super) tables: TablesGiven,
+    /// How much callers may do; a resource's only.
+    pub(super) limits: LimitsGiven,
     /// The issuers given one by one; a resource's only.
     pub(super) issuers: Vec<Section>,
 }

@@ -15,8 +15,11 @@ use oauthgate_tower::ClientPrefixes;
 use secrecy::SecretString;
 use url::Url;
 
-use super::policy::{PolicySettings, StreamExpiry};
 pub use super::shared_state::SharedState;
+use super::{
+    limits::QuotaSettings,
+    policy::{PolicySettings, StreamExpiry},
+};
 
 /// Everything `serve` needs.
 #[derive(Debug, Clone)]
@@ -104,6 +107,8 @@ pub struct ResourceSettings {
     pub tools: Tools,
     /// How the policy works, beside its rules.
     pub policy: PolicySettings,
+    /// How much callers may do.
+    pub quotas: QuotaSettings,
     /// What becomes of a stream whose token expires.
     pub stream_expiry: StreamExpiry,
     /// Under which names the upstream learns who is calling.
@@ -131,6 +136,7 @@ impl ResourceSettings {
             allowed_origins: Vec::new(),
             tools: Tools::default(),
             policy: PolicySettings::default(),
+            quotas: QuotaSettings::default(),
             stream_expiry: StreamExpiry::default(),
             identity_headers: IdentityHeaders::default(),
             timeouts: UpstreamTimeouts::default(),

@@ -2,6 +2,7 @@
 
 mod introspection;
 mod issuer;
+mod limits;
 mod outbound;
 mod policy;
 mod rules;
@@ -359,6 +360,7 @@ fn no_variable_is_read_and_forgotten() {
         include_str!("tests.rs"),
         include_str!("tests/introspection.rs"),
         include_str!("tests/issuer.rs"),
+        include_str!("tests/limits.rs"),
         include_str!("tests/policy.rs"),
         include_str!("tests/sources.rs"),
         include_str!("tests/strangers.rs"),

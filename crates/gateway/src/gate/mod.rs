@@ -24,8 +24,10 @@ use std::{fmt, future::pending, io, net::SocketAddr, path::Path, sync::Arc};
 use oauthgate_core::SettingError;
 use oauthgate_remote::{
     ConfigurationError, KeyStores, OAuth21Provider,
+    clock::SystemClock,
     error::Mistake,
     jwks::{SnapshotDirectory, SnapshotError},
+    state::quotas::{LocalQuotas, Quotas},
 };
 use oauthgate_tower::RefusedTokenBudget;
 use secrecy::SecretString;
@@ -134,6 +136,10 @@ impl Gate {
         let parts = SiteParts {
             keys: &keys,
             sessions: &sessions,
+            quotas: Arc::new(LocalQuotas::new(
+                QUOTA_KEYS,
+                Arc::new(SystemClock::default()),
+            )),
             expired_streams: &expired_streams,
             listens_on_loopback: public_addr.ip().is_loopback(),
         };
@@ -233,10 +239,14 @@ impl Gate {
     }
 }
 
+/// How many counts are kept: every caller has one for each limit. Some 10 MiB at the most.
+const QUOTA_KEYS: usize = 100_000;
+
 /// What all resources are built with.
 struct SiteParts<'a> {
     keys: &'a KeyStores,
     sessions: &'a Sessions,
+    quotas: Arc<dyn Quotas>,
     expired_streams: &'a ExpiredStreams,
     listens_on_loopback: bool,
 }
@@ -253,6 +263,7 @@ fn sites(
         let shared = Shared {
             budget: Arc::clone(&budget),
             sessions: parts.sessions.layer(provider.resource()),
+            quotas: Arc::clone(&parts.quotas),
             expired_streams: parts.expired_streams.clone(),
             listens_on_loopback: parts.listens_on_loopback,
         };

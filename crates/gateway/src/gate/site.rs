@@ -7,8 +7,11 @@ use http::{Request, Response};
 use http_body::Body;
 use oauthgate_core::{SettingError, UserContext};
 use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
-use oauthgate_remote::OAuth21Provider;
-use oauthgate_tower::{Anonymous, MetadataRoute, RefusedTokenBudget, ResourceServerLayer};
+use oauthgate_remote::{OAuth21Provider, state::quotas::Quotas};
+use oauthgate_tower::{
+    Anonymous, MetadataRoute, QuotaLayer, RefusedTokenBudget, ResourceServerLayer,
+    concurrency::ConcurrencyLayer, quota::LimitPlan,
+};
 use tower::{
     Layer, Service, ServiceExt,
     util::{BoxCloneSyncService, MapRequestLayer},
@@ -56,6 +59,7 @@ pub(super) type Handler = BoxCloneSyncService<Request<RequestBody>, Response<Gat
 pub(super) struct Shared {
     pub(super) budget: Arc<RefusedTokenBudget>,
     pub(super) sessions: SessionBindingLayer,
+    pub(super) quotas: Arc<dyn Quotas>,
     pub(super) expired_streams: ExpiredStreams,
     pub(super) listens_on_loopback: bool,
 }
@@ -89,25 +93,33 @@ impl Site {
             metadata: MetadataRoute::new(provider.resource()),
             hosts: HostRules::new(hosts, shared.listens_on_loopback)?,
             origins: OriginRules::new(settings.provider.resource.origin(), origins)?,
-            handler: handler(settings, provider.clone(), shared, upstream),
+            handler: handler(settings, provider.clone(), shared, upstream)?,
             provider,
         })
     }
 }
 
-/// Authentication, then the session, then the tools, then whatever stands behind. The access log writes the refusals.
+/// Authentication, then the session, then the tools, then the quotas, then whatever stands behind: what is refused
+/// costs nobody's quota. The access log writes the refusals.
 fn handler(
     settings: &ResourceSettings,
     provider: OAuth21Provider,
     shared: Shared,
     upstream: Upstream,
-) -> Handler {
+) -> Result<Handler, SettingError> {
     // What the resource needs is asked for together with what an operation needs, in one challenge.
-    let policy = PolicyLayer::new(settings.policy(), provider.resource())
+    let mut policy = PolicyLayer::new(settings.policy(), provider.resource())
         .require(settings.requirement())
         .max_body_bytes(settings.policy.max_message_bytes)
         .max_list_bytes(settings.policy.max_list_bytes)
         .without_refusal_log();
+    if settings.quotas.ask_for_tools() {
+        policy = policy.count_tools(settings.quotas.costs.clone());
+    }
+    let plan = LimitPlan::new(provider.resource(), settings.quotas.limits.clone())?;
+    let places = ConcurrencyLayer::new(provider.resource(), plan.places()).without_refusal_log();
+    let quotas = QuotaLayer::new(plan, shared.quotas).without_refusal_log();
+    let limits = (places, quotas);
     let behind = (MapRequestLayer::new(note_caller), shared.sessions, policy);
     let service = ResourceServerLayer::new(provider)
         .without_metadata_route()
@@ -117,8 +129,10 @@ fn handler(
         .on_stream_expiry(shared.expired_streams.of(&settings.name))
         .without_refusal_log()
         .optional_authentication(behind)
-        .layer(upstream.0);
-    BoxCloneSyncService::new(service.map_response(|response| response.map(boxed)))
+        .layer(limits.layer(upstream.0));
+    Ok(BoxCloneSyncService::new(
+        service.map_response(|response| response.map(boxed)),
+    ))
 }
 
 /// Authentication is over when a request comes by here: the access log learns when, and who.

@@ -22,7 +22,8 @@ const REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol
                                mcp-session-id, mcp-method, mcp-name, last-event-id";
 
 /// Response headers that a page may read.
-const EXPOSED_HEADERS: &str = "WWW-Authenticate, MCP-Protocol-Version, Mcp-Session-Id, Retry-After";
+const EXPOSED_HEADERS: &str = "WWW-Authenticate, MCP-Protocol-Version, Mcp-Session-Id, Retry-After, \
+                               RateLimit, RateLimit-Policy";
 
 /// How long a browser may remember a preflight, in seconds: the most that Chromium honours.
 const MAX_AGE: &str = "7200";

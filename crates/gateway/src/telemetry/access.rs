@@ -10,7 +10,7 @@ use std::{
 use http::{Method, Response};
 use oauthgate_core::{Blame, Denial, UserContext};
 use oauthgate_mcp::Decided;
-use oauthgate_tower::Reference;
+use oauthgate_tower::{Reference, quota::Counted};
 
 use super::{
     metrics::{RequestLabels, SharedMetrics, observe},
@@ -89,6 +89,11 @@ impl Passage {
         if let Some(decided) = decided {
             self.metrics.count_decision(resource, decided, denial);
         }
+        let counted = response.extensions().get::<Counted>();
+        if let Some(counted) = counted {
+            self.metrics.count_limits(resource, counted);
+        }
+        let over = counted.and_then(Counted::refused_by);
         self.metrics
             .requests
             .get_or_create(&RequestLabels {
@@ -112,6 +117,9 @@ impl Passage {
             rule = decided.and_then(|decided| rules_if_any(decided.rules())),
             mcp_method = decided.and_then(|decided| listed_if_any(decided.methods())),
             mcp_name = decided.and_then(|decided| listed_if_any(decided.objects())),
+            limit = over.map(|limit| &*limit.name),
+            limit_by = over.map(|limit| limit.by.iter().map(|by| by.as_str()).collect::<Vec<_>>().join(" ")),
+            retry_after_s = counted.and_then(Counted::wait).map(whole_seconds),
             client = %self.client,
             duration_ms = milliseconds(duration),
         );
@@ -218,6 +226,12 @@ fn listed(actors: &[String]) -> String {
     };
     let names = actors.iter().map(|name| name.chars().map(blank).collect());
     escaped(&names.collect::<Vec<String>>().join(" "))
+}
+
+/// As `Retry-After` says it.
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
 }
 
 /// To the microsecond: more is noise, and rounding errors of more are ugly.

@@ -16,6 +16,7 @@ use super::{
 use crate::issuers::Issuers;
 use oauthgate_core::{Blame, Denial};
 use oauthgate_mcp::Decided;
+use oauthgate_tower::quota::Counted;
 
 /// How a request ended, for whom, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,6 +37,17 @@ pub struct DecisionLabels {
     /// The rule, as the configuration names it.
     pub rule: String,
     /// `allowed`, `challenged` (for a scope), `login` (nobody was calling) or `refused`.
+    pub decision: &'static str,
+}
+
+/// What a limit decided.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabels {
+    /// The resource's name.
+    pub resource: String,
+    /// The limit, as the configuration names it.
+    pub limit: String,
+    /// `within`, `over` (it refused the request) or `spared` (another one did, so it was charged nothing).
     pub decision: &'static str,
 }
 
@@ -65,6 +77,7 @@ pub struct Metrics {
     pub(crate) verification: Durations,
     pub(crate) upstream: Durations,
     decisions: Family<DecisionLabels, Counter>,
+    limit_decisions: Family<LimitLabels, Counter>,
     pub(crate) step_up: StepUpWatch,
     pub(crate) in_flight: Gauge,
     pub(crate) open_streams: Gauge,
@@ -86,6 +99,7 @@ impl Metrics {
             verification: Family::new_with_constructor(verification_histogram),
             upstream: Family::new_with_constructor(upstream_histogram),
             decisions: Family::default(),
+            limit_decisions: Family::default(),
             step_up: StepUpWatch::default(),
             in_flight: Gauge::default(),
             open_streams: Gauge::default(),
@@ -145,6 +159,11 @@ impl Metrics {
             "Requests by the rules that decided on them",
             self.decisions.clone(),
         );
+        registry.register(
+            "limit_decisions",
+            "Counted requests by the limits that they were charged to or refused by",
+            self.limit_decisions.clone(),
+        );
         self.step_up.register(registry);
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
@@ -168,6 +187,24 @@ impl Metrics {
         decided.rules().iter().for_each(|rule| count(rule));
         if decided.rules().is_empty() {
             count(NO_RULE);
+        }
+    }
+
+    /// Counts what the limits decided, each once a request.
+    pub(crate) fn count_limits(&self, resource: &str, counted: &Counted) {
+        let over = counted.refused_by();
+        for limit in counted.limits() {
+            let decision = match over {
+                None => "within",
+                Some(over) if over.name == limit.name => "over",
+                Some(_) => "spared",
+            };
+            let labels = LimitLabels {
+                resource: resource.to_owned(),
+                limit: limit.name.to_string(),
+                decision,
+            };
+            self.limit_decisions.get_or_create(&labels).inc();
         }
     }
 

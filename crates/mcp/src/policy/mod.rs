@@ -107,6 +107,11 @@ struct Listed {
     requirement: Requirement,
 }
 
+/// The name that a tool is counted under: the same for all that a careless reader takes for one.
+pub(crate) fn counted_name(tool: &str) -> String {
+    lookalike::of_name(tool).into_owned()
+}
+
 impl Policy {
     /// A policy without rules.
     pub fn new() -> Self {

@@ -2,7 +2,10 @@
 
 use oauthgate_core::SettingError;
 
-use super::{lookalike, template::Part};
+use super::{
+    lookalike,
+    template::{self, Part},
+};
 
 /// A name, or many: `*` is any run of characters, also none and also with `/` in it; `\*` is a star.
 /// Nothing else is special, and letters compare byte for byte.
@@ -90,6 +93,21 @@ impl Pattern {
     /// [`lookalike::folded`].
     pub(super) fn matches_folded(&self, name: &str) -> bool {
         self.folded.matches(name)
+    }
+
+    /// Whether a reader that ignores case and blanks would take this for one of the names.
+    pub(crate) fn is_alike(&self, name: &str) -> bool {
+        self.matches_folded(&lookalike::of_name(name))
+    }
+
+    /// Whether it is more than one name.
+    pub(crate) fn has_stars(&self) -> bool {
+        matches!(self.exact, Shape::Stars { .. })
+    }
+
+    /// Whether there is a name that both match.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        template::common(&self.parts(), other).is_some()
     }
 
     /// The pattern as it was written.

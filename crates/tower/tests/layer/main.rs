@@ -13,6 +13,7 @@ mod log;
 mod metadata;
 mod methods;
 mod properties;
+mod quotas;
 mod real_provider;
 mod refusals;
 mod signatures;
