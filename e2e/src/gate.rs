@@ -196,6 +196,12 @@ impl GateBuilder {
         }
     }
 
+    /// Where it will listen on loopback, for whatever stands before it.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The canonical URI of the protected resource.
     #[must_use]
     pub fn resource(&self) -> &str {

@@ -22,17 +22,27 @@ impl RedisServer {
     /// # Panics
     /// When it is not installed (`cargo xtask setup` does it), or does not start.
     pub async fn start() -> Self {
-        let port = free_port();
+        let mut server = Self {
+            port: free_port(),
+            process: None,
+        };
+        server.restart().await;
+        server
+    }
+
+    /// Starts it anew where it was, empty: nothing was saved.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.kill();
         let mut command = Command::new("redis-server");
         command
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no"]);
         let mut process = Process::start("redis-server", command);
-        process.until_listening(port).await;
-        Self {
-            port,
-            process: Some(process),
-        }
+        process.until_listening(self.port).await;
+        self.process = Some(process);
     }
 
     /// Where it is.
@@ -44,6 +54,22 @@ impl RedisServer {
     /// Ends it.
     pub fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// Makes it hang: the system still takes connections and commands for it, and nothing is answered.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on, with all that came meanwhile.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        if let Some(process) = &self.process {
+            process.signal(signal);
+        }
     }
 
     /// The names of all values.
