@@ -51,6 +51,13 @@ impl LocalQuotas {
     pub fn spend_now(&self, charges: &[Charge]) -> Spent {
         self.decisions.fetch_add(1, Ordering::Relaxed);
         let now = self.now();
+        // Where one charge alone is over, nothing is taken of the others, not even for a moment: a key that
+        // somebody invented would stay, and push out what others spent.
+        if charges.len() > 1
+            && let Some(over) = self.look(charges, now).foreseen()
+        {
+            return over;
+        }
         let mut taken = Vec::with_capacity(charges.len());
         for (which, charge) in charges.iter().enumerate() {
             match self.take(charge, now) {
@@ -100,6 +107,9 @@ impl LocalQuotas {
             return Ok(Taken { arrival, standing });
         }
         let mut verdict = decide(charge.quota, 0, now, charge.cost);
+        if let Verdict::Over { wait, .. } = verdict {
+            return Err(wait);
+        }
         let count = self.count_of(&charge.key);
         let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
             verdict = decide(charge.quota, before, now, charge.cost);
@@ -181,6 +191,16 @@ impl Look {
         if self.longest.is_none_or(|(_, longest)| wait > longest) {
             self.longest = Some((which, wait));
         }
+    }
+
+    /// The refusal, if there is a reason for one.
+    fn foreseen(self) -> Option<Spent> {
+        let (which, wait) = self.longest?;
+        Some(Spent::Over {
+            standings: self.standings,
+            which,
+            wait,
+        })
     }
 
     /// One of the charges is known to be over its quota; another may take longer.

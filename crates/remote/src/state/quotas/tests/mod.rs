@@ -277,3 +277,22 @@ proptest! {
         }
     }
 }
+
+/// Whoever is over a quota may go on to invent what else is counted (tools, addresses): none of that is kept, or
+/// it would push out what others spent.
+#[test]
+fn h4_a_caller_over_a_quota_leaves_nothing_behind() {
+    let (quotas, _) = quotas(1_000);
+    let alice = charge("alice", "1/day", 6, 1);
+    while is_within(&quotas.spend_now(&[alice])) {}
+    let mallory = charge("mallory", "1/day", 6, 1);
+    while is_within(&quotas.spend_now(&[mallory])) {}
+    for number in 0..100_000 {
+        let invented = charge(&format!("tool-{number}"), "60/min", 6, 1);
+        for charges in [[invented, mallory], [mallory, invented]] {
+            assert!(!is_within(&quotas.spend_now(&charges)));
+        }
+    }
+    assert!(!is_within(&quotas.spend_now(&[alice])), "pushed out");
+    assert_eq!(quotas.keys(), 2);
+}
