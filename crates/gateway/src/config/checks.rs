@@ -10,6 +10,7 @@ use url::{Host, Url};
 
 use super::{
     given::Mistakes,
+    proxies,
     settings::{ResourceSettings, Settings, SharedState},
     trust,
 };
@@ -22,6 +23,7 @@ pub(super) fn check(
     mistakes: &mut Mistakes,
 ) -> Vec<String> {
     listeners(settings, mistakes);
+    proxies::check(settings, mistakes);
     for resource in &settings.resources {
         refuse_loop(settings, resource, mistakes);
     }
@@ -181,6 +183,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
                 .to_owned(),
         );
     }
+    warnings.extend(proxies::warnings(settings));
     warnings.extend(trust::warnings(&settings.resources));
     warnings.extend(
         settings

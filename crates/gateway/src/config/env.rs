@@ -149,7 +149,15 @@ variables! {
 
     "OAUTHGATE_TRUSTED_PROXIES", "trusted_proxies", Gate, None,
     "addresses or networks, for example 10.0.0.0/8 192.168.1.7",
-    "The proxies in front of the gate whose `Forwarded` and `X-Forwarded-For` are believed. Nobody's are by default.";
+    "The proxies in front of the gate that are believed about who the client is, and by which scheme and host it came: `Forwarded` (RFC 7239) and `X-Forwarded-For`, `-Proto` and `-Host` from them. Nobody is by default.";
+
+    "OAUTHGATE_FORWARDED_HEADER", "forwarded_header", Gate, Some("auto"),
+    "auto, forwarded, x-forwarded or none",
+    "In which spelling trusted proxies are believed. `auto`: in both; a request with both gets 400 unless they agree, because a proxy that writes the one lets a client's own words in the other pass. With `forwarded` or `x-forwarded` the other is ignored.";
+
+    "OAUTHGATE_PROXY_PROTOCOL", "proxy_protocol", Gate, Some("off"),
+    "off or on",
+    "Whether connections from trusted proxies begin with a header of the PROXY protocol, version 1 or 2. With `on` they must, all others must not, and the address in the header stands for the connection's: if it is a trusted proxy's too, `Forwarded` and `X-Forwarded-For` are read. The admin listener never expects one.";
 
     "OAUTHGATE_CLIENT_PREFIX_IPV4", "client_prefix_ipv4", Gate, Some("32"),
     "a number of bits, 8 to 32",

@@ -16,6 +16,7 @@ pub mod limits;
 mod load;
 mod outbound;
 pub mod policy;
+mod proxies;
 mod reader;
 pub mod reference;
 mod resolve;
@@ -38,6 +39,6 @@ pub use limits::QuotaSettings;
 pub use load::{Loaded, Sources};
 pub use policy::{PolicySettings, StreamExpiry};
 pub use settings::{
-    IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, SharedState, Tools,
-    UnlistedTools, UpstreamTimeouts,
+    ForwardedHeader, IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, SharedState,
+    Tools, UnlistedTools, UpstreamTimeouts,
 };

@@ -13,6 +13,7 @@ use super::{
     given::Mistakes,
     issuer, limits, outbound,
     policy::{self, StreamExpiry},
+    proxies,
     reader::Reader,
     section::{Section, Sections},
     settings::{Limits, ResourceSettings, Settings, UpstreamTimeouts},
@@ -86,6 +87,8 @@ fn gate(
     let admin_token = reader.one("admin_token", values::admin_token);
     let trusted_proxies = reader.many("trusted_proxies", values::network);
     let client_prefixes = client_prefixes(&mut reader);
+    let forwarded_header = reader.one("forwarded_header", proxies::forwarded_header);
+    let proxy_protocol = reader.one("proxy_protocol", proxies::proxy_protocol);
     let state_directory = reader.one("state_directory", values::absolute_path);
     let outbound = outbound::read(&mut reader, environment);
     let log_format = reader.one("log_format", values::log_format);
@@ -110,6 +113,8 @@ fn gate(
         admin_token,
         trusted_proxies,
         client_prefixes: client_prefixes?,
+        forwarded_header: forwarded_header?,
+        proxy_protocol: proxy_protocol?,
         state_directory,
         outbound,
         log_format: log_format?,

@@ -20,6 +20,7 @@ use super::{
     limits::QuotaSettings,
     policy::{PolicySettings, StreamExpiry},
 };
+pub use crate::proxy::forwarded::ForwardedHeader;
 
 /// Everything `serve` needs.
 #[derive(Debug, Clone)]
@@ -38,6 +39,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Which addresses count as one client; `OAUTHGATE_CLIENT_PREFIX_IPV4` and `OAUTHGATE_CLIENT_PREFIX_IPV6`.
     pub client_prefixes: ClientPrefixes,
+    /// In which spelling they are believed; `OAUTHGATE_FORWARDED_HEADER`.
+    pub forwarded_header: ForwardedHeader,
+    /// Whether connections from them begin with a header of the PROXY protocol; `OAUTHGATE_PROXY_PROTOCOL`.
+    pub proxy_protocol: bool,
     /// Where keys and withdrawals outlive the process; `OAUTHGATE_STATE_DIRECTORY`. Nowhere by default.
     pub state_directory: Option<PathBuf>,
     /// How authorization servers are reached; its certificate authorities are trusted for upstreams too.
@@ -68,6 +73,8 @@ impl Settings {
             resources,
             trusted_proxies: Vec::new(),
             client_prefixes: ClientPrefixes::default(),
+            forwarded_header: ForwardedHeader::default(),
+            proxy_protocol: false,
             state_directory: None,
             outbound: Outbound::default(),
             log_format: LogFormat::Json,

@@ -5,6 +5,7 @@ mod issuer;
 mod limits;
 mod outbound;
 mod policy;
+mod proxies;
 mod rules;
 mod sources;
 mod strangers;
@@ -362,6 +363,7 @@ fn no_variable_is_read_and_forgotten() {
         include_str!("tests/issuer.rs"),
         include_str!("tests/limits.rs"),
         include_str!("tests/policy.rs"),
+        include_str!("tests/proxies.rs"),
         include_str!("tests/sources.rs"),
         include_str!("tests/strangers.rs"),
         include_str!("shared_state_tests.rs")

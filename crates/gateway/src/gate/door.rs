@@ -9,7 +9,6 @@ use http::{
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use ipnet::IpNet;
 use oauthgate_core::{Denial, ProtectedResource};
 use oauthgate_tower::{
     ClientAddress, ClientPrefixes, Reference, metadata_route::ROOT_PATH, response::refusal,
@@ -26,8 +25,8 @@ use super::{
 use crate::{
     proxy::{
         admission::{Authority, RequestPath, RequestTarget},
-        client_address::client_address,
         cors,
+        forwarded::{Reported, TrustedProxies},
         routes::Routes,
     },
     telemetry::{
@@ -39,8 +38,8 @@ use crate::{
 /// What all connections share.
 pub(super) struct Door {
     pub(super) routes: Routes<Site>,
-    pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) client_prefixes: ClientPrefixes,
+    pub(super) proxies: Arc<TrustedProxies>,
     pub(super) metrics: Arc<Metrics>,
     /// Speaks for the gate where no resource does.
     pub(super) first: ProtectedResource,
@@ -61,7 +60,9 @@ impl Door {
         work: Work,
     ) -> Result<Response<CountedBody>, Infallible> {
         let underway = Underway::of(&self.metrics.in_flight);
-        let client = client_address(request.headers(), peer, &self.trusted_proxies);
+        let reported = self.proxies.reported(request.headers(), peer);
+        // Where a trusted proxy contradicts itself, it is the one to be named.
+        let client = reported.as_ref().map_or(peer, |reported| reported.client);
         let reference = Reference::random();
         let ends_connection = is_chunked(&request);
         let (request, unread) = request_body::watched(request);
@@ -72,7 +73,10 @@ impl Door {
             Arc::clone(&self.metrics),
         );
         let mut answered = self
-            .route(self.with_extensions(request, client, reference, &passage))
+            .route(
+                self.with_extensions(request, client, reference, &passage),
+                reported,
+            )
             .await;
         // Before the rest of the body is awaited: how slow its client is says nothing about us.
         passage.end(answered.site.as_deref(), &answered.response);
@@ -99,8 +103,12 @@ impl Door {
     }
 
     /// The order matters: what is ambiguous is refused before anything is looked up; documents are for
-    /// everybody; a foreign host or origin is refused before its token is looked at.
-    async fn route(&self, request: Request<RequestBody>) -> Answered {
+    /// everybody, whoever they are; a foreign host or origin is refused before its token is looked at.
+    async fn route(
+        &self,
+        request: Request<RequestBody>,
+        reported: Result<Reported, Denial>,
+    ) -> Answered {
         let (parts, body) = request.into_parts();
         let target = match RequestTarget::read(&parts) {
             Ok(target) => target,
@@ -112,6 +120,10 @@ impl Door {
         if let Some(response) = document {
             return Answered::plain(response);
         }
+        let target = match reported {
+            Ok(reported) => target.before_proxies(reported),
+            Err(denial) => return Answered::plain(refuse(&parts, denial, &self.first)),
+        };
         match target.path().and_then(|path| self.routes.find(path)) {
             Some(site) => {
                 let response = site.serve(target, parts, body).await;

@@ -1,7 +1,13 @@
 //! Accepts connections, serves them, and brings them to an end.
 
 use std::{
-    convert::Infallible, fmt::Display, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+    convert::Infallible,
+    fmt::Display,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
 };
 
 use http::Request;
@@ -20,7 +26,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{activity::Activity, descriptors, door::Door, patience::Patience, place::Place};
+use super::{
+    activity::Activity, descriptors, door::Door, introduction::Introductions, opening::Opening,
+    patience::Patience, place::Place,
+};
 use crate::{config::Limits, telemetry::metrics::Underway};
 
 /// How long accepting pauses when the system has no more descriptors.
@@ -32,6 +41,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct Public {
     pub(super) listener: TcpListener,
     pub(super) door: Arc<Door>,
+    pub(super) introductions: Arc<Introductions>,
     pub(super) limits: Limits,
 }
 
@@ -42,7 +52,7 @@ impl Public {
             connections: descriptors::affordable(self.limits.connections),
             ..self.limits
         };
-        let connections = Connections::new(self.door, limits);
+        let connections = Connections::new(self.door, self.introductions, limits);
         tokio::select! {
             never = connections.accept(&self.listener) => match never {},
             () = drain => {}
@@ -54,24 +64,34 @@ impl Public {
 
 /// The connections that are open.
 struct Connections {
-    door: Arc<Door>,
-    limits: Limits,
-    builder: Builder<TokioExecutor>,
+    shared: Arc<Shared>,
     places: Arc<Semaphore>,
     graceful: GracefulShutdown,
-    draining: CancellationToken,
     cut: CancellationToken,
 }
 
+/// What every connection is served with.
+struct Shared {
+    door: Arc<Door>,
+    introductions: Arc<Introductions>,
+    limits: Limits,
+    builder: Builder<TokioExecutor>,
+    draining: CancellationToken,
+}
+
 impl Connections {
-    fn new(door: Arc<Door>, limits: Limits) -> Self {
-        Self {
+    fn new(door: Arc<Door>, introductions: Arc<Introductions>, limits: Limits) -> Self {
+        let shared = Shared {
             door,
+            introductions,
             limits,
             builder: builder(&limits),
+            draining: CancellationToken::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
             places: Arc::new(Semaphore::new(limits.connections)),
             graceful: GracefulShutdown::new(),
-            draining: CancellationToken::new(),
             cut: CancellationToken::new(),
         }
     }
@@ -90,30 +110,12 @@ impl Connections {
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let _ = stream.set_nodelay(true);
-        let counted = Underway::of(&self.door.metrics.connections);
+        let shared = Arc::clone(&self.shared);
+        let counted = Underway::of(&shared.door.metrics.connections);
         let place = Place::new(permit, counted, self.graceful.watcher(), self.cut.clone());
-        let (door, held) = (Arc::clone(&self.door), place.clone());
-        let activity = Activity::default();
-        let busy = activity.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(held.clone());
-            let (door, work) = (Arc::clone(&door), busy.begin());
-            async move { door.answer(request, peer.ip(), work).await }
-        });
-        let io = TokioIo::new(Patience::new(
-            stream,
-            self.limits.header_read,
-            activity.clone(),
-        ));
-        let connection = self
-            .builder
-            .serve_connection_with_upgrades(io, service)
-            .into_owned();
-        let (draining, idle) = (self.draining.clone(), self.limits.header_read);
-        let connection = lasting(connection, activity, idle, draining);
         tokio::spawn(async move {
             tokio::select! {
-                () = connection => {}
+                () = shared.serve(stream, peer, &place) => {}
                 () = place.cut() => {}
             }
         });
@@ -124,7 +126,7 @@ impl Connections {
             seconds = patience.as_secs(),
             "draining: no new connections, requests in flight may end"
         );
-        self.draining.cancel();
+        self.shared.draining.cancel();
         tokio::select! {
             ended = timeout(patience, self.graceful.shutdown()) => match ended {
                 Ok(()) => tracing::info!("drained"),
@@ -133,6 +135,41 @@ impl Connections {
             () = cut => tracing::warn!("a second signal: what is left is cut"),
         }
         self.cut.cancel();
+    }
+}
+
+impl Shared {
+    /// From the first byte of a connection to its end.
+    async fn serve(&self, stream: TcpStream, socket_peer: SocketAddr, place: &Place) {
+        let patience = self.limits.header_read;
+        let introduced = tokio::select! {
+            introduced = self.introductions.receive(stream, socket_peer, patience) => introduced,
+            // Nobody was asked for anything yet.
+            () = self.draining.cancelled() => None,
+        };
+        // The peer is the client or the proxy nearest to it, whoever passed its bytes on.
+        if let Some((stream, peer)) = introduced {
+            self.converse(stream, peer.ip(), place).await;
+        }
+    }
+
+    /// Answers request after request.
+    async fn converse(&self, stream: Opening<TcpStream>, peer: IpAddr, place: &Place) {
+        let (door, held) = (Arc::clone(&self.door), place.clone());
+        let activity = Activity::default();
+        let busy = activity.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(held.clone());
+            let (door, work) = (Arc::clone(&door), busy.begin());
+            async move { door.answer(request, peer, work).await }
+        });
+        let idle = self.limits.header_read;
+        let io = TokioIo::new(Patience::new(stream, idle, activity.clone()));
+        let connection = self
+            .builder
+            .serve_connection_with_upgrades(io, service)
+            .into_owned();
+        lasting(connection, activity, idle, self.draining.clone()).await;
     }
 }
 

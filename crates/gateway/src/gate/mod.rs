@@ -10,7 +10,9 @@ mod body;
 mod descriptors;
 mod door;
 mod hints;
+mod introduction;
 mod listener;
+mod opening;
 mod patience;
 mod place;
 mod request_body;
@@ -41,6 +43,7 @@ pub use self::{
 };
 use self::{
     door::Door,
+    introduction::Introductions,
     listener::Public,
     sessions::Sessions,
     site::{Shared, Site},
@@ -49,7 +52,7 @@ use crate::{
     admin::{Admin, Health},
     config::{ResourceSettings, Settings},
     issuers::Issuers,
-    proxy::routes::Routes,
+    proxy::{forwarded::TrustedProxies, routes::Routes},
     telemetry::{expired_streams::ExpiredStreams, metrics::Metrics},
     upstream::ReverseProxy,
 };
@@ -163,10 +166,14 @@ impl Gate {
             .resources
             .iter()
             .map(|resource| resource.path.clone());
+        let proxies = Arc::new(TrustedProxies::new(
+            settings.trusted_proxies,
+            settings.forwarded_header,
+        ));
         let door = Door {
             routes: Routes::new(paths.zip(sites)),
-            trusted_proxies: settings.trusted_proxies,
             client_prefixes: settings.client_prefixes,
+            proxies: Arc::clone(&proxies),
             metrics: Arc::clone(&metrics),
             first,
         };
@@ -174,6 +181,11 @@ impl Gate {
             public: Public {
                 listener: public,
                 door: Arc::new(door),
+                introductions: Arc::new(Introductions::new(
+                    proxies,
+                    settings.proxy_protocol,
+                    &metrics,
+                )),
                 limits: settings.limits,
             },
             admin,

@@ -5,9 +5,11 @@
 //!    refused, never repaired.
 //! 2. [`routes`] finds the resource that the path belongs to.
 //! 3. [`cors`] answers preflights and puts the CORS headers on every answer, refusals included.
-//! 4. [`client_address`] says who is at the other end, believing nobody but listed proxies.
+//! 4. [`forwarded`] says who is at the other end and what was asked of whom, believing nobody but listed
+//!    proxies; [`proxy_protocol`] reads what those say that pass bytes on.
 
 pub mod admission;
-pub mod client_address;
 pub mod cors;
+pub mod forwarded;
+pub mod proxy_protocol;
 pub mod routes;

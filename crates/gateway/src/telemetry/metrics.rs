@@ -51,6 +51,13 @@ pub struct LimitLabels {
     pub decision: &'static str,
 }
 
+/// Why a connection was closed before its first request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct IntroductionLabels {
+    /// What was wrong with its beginning.
+    pub fault: &'static str,
+}
+
 /// For whom something took how long.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ResourceLabels {
@@ -78,6 +85,7 @@ pub struct Metrics {
     pub(crate) upstream: Durations,
     decisions: Family<DecisionLabels, Counter>,
     limit_decisions: Family<LimitLabels, Counter>,
+    bad_introductions: Family<IntroductionLabels, Counter>,
     pub(crate) step_up: StepUpWatch,
     pub(crate) in_flight: Gauge,
     pub(crate) open_streams: Gauge,
@@ -100,6 +108,7 @@ impl Metrics {
             upstream: Family::new_with_constructor(upstream_histogram),
             decisions: Family::default(),
             limit_decisions: Family::default(),
+            bad_introductions: Family::default(),
             step_up: StepUpWatch::default(),
             in_flight: Gauge::default(),
             open_streams: Gauge::default(),
@@ -164,6 +173,11 @@ impl Metrics {
             "Counted requests by the limits that they were charged to or refused by",
             self.limit_decisions.clone(),
         );
+        registry.register(
+            "proxy_headers_refused",
+            "Connections that were closed for a PROXY header: missing, broken or not expected",
+            self.bad_introductions.clone(),
+        );
         self.step_up.register(registry);
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
@@ -206,6 +220,12 @@ impl Metrics {
             };
             self.limit_decisions.get_or_create(&labels).inc();
         }
+    }
+
+    /// Counts the connections that were closed before their first request for one fault.
+    pub(crate) fn bad_introductions(&self, fault: &'static str) -> Counter {
+        self.bad_introductions
+            .get_or_create_owned(&IntroductionLabels { fault })
     }
 
     /// The text that Prometheus reads.

@@ -27,9 +27,9 @@ const MAX_VALUE: usize = 4 * 1024;
 pub struct Provenance<'a> {
     /// The client's address.
     pub client: IpAddr,
-    /// The host the client named, admitted.
+    /// The host the client named, admitted; what a trusted proxy says it was before it rewrote `Host`.
     pub host: &'a Authority,
-    /// `https` or `http`, as the resource's canonical URI says.
+    /// `https` or `http`: what a trusted proxy says the client used, else what the resource's canonical URI says.
     pub scheme: &'a str,
 }
 
@@ -250,6 +250,8 @@ fn write_remote(headers: &mut HeaderMap, identity: &Identity) -> Result<(), Deni
     Ok(())
 }
 
+/// One value each, whatever stood there: the upstream need not know how many proxies there are, nor which to
+/// believe. `Forwarded` is not written, because an upstream that reads both would have to ask which counts.
 fn write_provenance(headers: &mut HeaderMap, provenance: Provenance<'_>) {
     let client = provenance.client.to_string();
     write(headers, "x-forwarded-for", optional(&client));

@@ -46,7 +46,7 @@ struct Shared {
     client: UpstreamClient,
     destination: Destination,
     identity_headers: IdentityHeaders,
-    /// The scheme that the resource's clients use.
+    /// The scheme that the resource's clients use, unless a trusted proxy says otherwise.
     scheme: String,
     response_timeout: Duration,
     resource: ProtectedResource,
@@ -149,7 +149,9 @@ impl Shared {
         let provenance = Provenance {
             client,
             host: target.host(),
-            scheme: &self.scheme,
+            scheme: target
+                .scheme()
+                .map_or(&*self.scheme, |scheme| scheme.as_str()),
         };
         let headers = &mut parts.headers;
         match (

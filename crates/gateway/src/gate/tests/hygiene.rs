@@ -84,7 +84,7 @@ async fn f4_the_case_of_a_header_name_does_not_matter(#[case] name: &str) {
     assert_eq!(gate.ask("GET /mcp HTTP/1.1", &twice).await.status, 400);
 }
 
-const FAMILY: [&str; 14] = [
+const FAMILY: [&str; 19] = [
     "X-Forwarded-Proto: evil",
     "X-Forwarded-Host: evil",
     "X-Forwarded-Port: evil",
@@ -96,7 +96,12 @@ const FAMILY: [&str; 14] = [
     "X-Original-Host: evil",
     "X-Rewrite-Url: evil",
     "X-Real-Ip: evil",
+    "X-Client-Ip: evil",
     "True-Client-Ip: evil",
+    "CF-Connecting-IP: evil",
+    "Fastly-Client-IP: evil",
+    "X-Cluster-Client-Ip: evil",
+    "X-Original-For: evil",
     "X-Http-Method-Override: evil",
     "Proxy: evil",
 ];
@@ -120,17 +125,30 @@ async fn f6_a_stranger_cannot_say_where_a_request_came_from() {
 }
 
 #[tokio::test]
-async fn f6_a_trusted_proxy_says_the_address_and_nothing_else() {
+async fn f6_a_trusted_proxy_says_address_scheme_and_host_and_nothing_else() {
     let mut recorder = Recorder::answering(NOTHING).await;
     let gate = Running::before(&recorder.url(), |settings| {
         settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        let hosts = &mut settings.resources[0].allowed_hosts;
+        hosts.push("other.example.com".to_owned());
     })
     .await;
-    let lines = [&FAMILY[..], &["X-Forwarded-For: 203.0.113.9"]].concat();
-    let head = forwarded(&gate, &mut recorder, &lines).await;
+    let others: Vec<_> = FAMILY
+        .into_iter()
+        .filter(|line| {
+            !line.starts_with("X-Forwarded-Proto") && !line.starts_with("X-Forwarded-Host")
+        })
+        .collect();
+    let said = [
+        "X-Forwarded-For: 203.0.113.9",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Host: other.example.com",
+    ];
+    let head = forwarded(&gate, &mut recorder, &[&others[..], &said].concat()).await;
     assert!(!head.contains("evil"), "{head}");
     assert_eq!(values(&head, "x-forwarded-for"), ["203.0.113.9"]);
-    assert_eq!(values(&head, "x-forwarded-host"), ["mcp.example.com"]);
+    assert_eq!(values(&head, "x-forwarded-proto"), ["http"]);
+    assert_eq!(values(&head, "x-forwarded-host"), ["other.example.com"]);
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ configuration or from a closed list: no stranger can make a new series. What to 
 | `issuer` | the issuer as it is configured; with a template, `OAUTH_ISSUER_URL` |
 | `store` | `1`; further numbers where resources hold the keys of one issuer under different settings |
 | `outcome` of a fetch | `none` before the first, `ok`, or why it failed: `metadata_unavailable`, `metadata_issuer_mismatch`, `jwks_unavailable`, `no_usable_keys` |
+| `fault` | what was wrong with the beginning of a connection: `missing`, `malformed`, `too_long`, `other_transport`, `checksum`, `slow`, `ended` (a trusted proxy's PROXY header) or `unexpected` (anybody else's) |
 | `version` | the version of the gate |
 
 | Metric | Type | Labels | What it says |

@@ -12,6 +12,7 @@ mod lists;
 mod metrics_page;
 mod operator;
 mod pages;
+mod proxies;
 mod recorder;
 #[cfg(feature = "redis")]
 mod replicas;

@@ -46,6 +46,12 @@ impl Authority {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// Whether both name the same host, a default port written or not.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.without_default_port() == other.without_default_port()
+    }
+
     /// The same host without a port that its scheme implies. `Host` does not tell the scheme, so both
     /// default ports count: behind a TLS terminator either may be written.
     fn without_default_port(&self) -> Self {

@@ -4,11 +4,13 @@ use http::{Method, header, request::Parts};
 use oauthgate_core::Denial;
 
 use super::{Authority, RequestPath, malformed};
+use crate::proxy::forwarded::{Reported, Scheme};
 
 /// Where a request wants to go: one path on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestTarget {
     host: Authority,
+    scheme: Option<Scheme>,
     path: Option<RequestPath>,
 }
 
@@ -25,14 +27,31 @@ impl RequestTarget {
         }
         Ok(Self {
             host: host(parts)?,
+            scheme: None,
             path: path(parts)?,
         })
+    }
+
+    /// The same path on the host, and by the scheme, that the client used before trusted proxies.
+    #[must_use]
+    pub fn before_proxies(self, reported: Reported) -> Self {
+        Self {
+            host: reported.host.unwrap_or(self.host),
+            scheme: reported.scheme,
+            path: self.path,
+        }
     }
 
     /// The host.
     #[must_use]
     pub fn host(&self) -> &Authority {
         &self.host
+    }
+
+    /// The scheme that the client used, if a trusted proxy says so.
+    #[must_use]
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.scheme
     }
 
     /// The path; `None` for `OPTIONS *`, which is about no resource.
