@@ -19,6 +19,7 @@ mod login;
 mod opaque_login;
 mod policy;
 mod providers;
+mod proxies;
 mod readers;
 mod rmcp_client;
 mod rotation;
