@@ -12,9 +12,10 @@ use oauthgate_core::{BearerToken, Blame, Denial, Permit, Reason, Requirement, Us
 use oauthgate_remote::AuthProvider;
 
 use crate::{
-    Anonymous, AuthenticationOff, ClientAddress, ForwardedPreflight, MetadataRoute, Reference,
-    RefusedTokenBudget,
+    Anonymous, AuthenticationOff, ClientAddress, ClientNetwork, ForwardedPreflight, MetadataRoute,
+    Reference, RefusedTokenBudget,
     preflight::{grants_nothing, is_preflight},
+    rate_limit::Look,
     response::{log_refusal, refusal},
     stream_expiry::{Observer, StreamDeadline, StreamExpiry, Terms},
 };
@@ -88,19 +89,45 @@ impl<P: AuthProvider> Guard<P> {
     }
 
     async fn authorize(&self, parts: &mut Parts) -> Result<(), Denial> {
+        let look = self.look(parts)?;
         let peer = ClientAddress::of(parts);
         match self.provider.user_context(parts, peer).await {
-            Ok(user) => self.permit(parts, user)?,
+            Ok(user) => {
+                if let Some(look) = look {
+                    look.found_good(parts);
+                }
+                self.permit(parts, user)?;
+            }
             Err(denial) if self.is_anonymous(parts, &denial) => {
                 let anonymous = Anonymous::who_would_need(self.requirement.clone());
                 parts.extensions.insert(anonymous);
             }
-            Err(denial) => return Err(denial),
+            Err(denial) => return Err(self.found_bad(look, parts, denial)),
         }
         if self.strips_authorization {
             parts.headers.remove(header::AUTHORIZATION);
         }
         Ok(())
+    }
+
+    /// The leave to look at the request's token, where tokens are counted.
+    fn look(&self, parts: &Parts) -> Result<Option<Look<'_>>, Denial> {
+        match (&self.budget, ClientNetwork::of(parts)) {
+            (Some(budget), Some(client)) if self.provider.is_enabled() => {
+                budget.look(client, parts).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn found_bad(&self, look: Option<Look<'_>>, parts: &Parts, denial: Denial) -> Denial {
+        if let Some(look) = look {
+            return look.found_bad(parts, denial);
+        }
+        if self.budget.is_some() && denial.reason().blame() == Blame::Token {
+            warn_of_no_address();
+        }
+        denial
     }
 
     /// The caller stays in the extensions when refused: those who log and count want to know whom.
@@ -161,7 +188,6 @@ impl<P: AuthProvider> Guard<P> {
     }
 
     fn refuse(&self, parts: &Parts, denial: Denial) -> Response<Full<Bytes>> {
-        let denial = self.spend_budget(parts, denial);
         let reference = parts
             .extensions
             .get::<Reference>()
@@ -175,23 +201,6 @@ impl<P: AuthProvider> Guard<P> {
             response.extensions_mut().insert(user.clone());
         }
         response
-    }
-
-    /// Only a refused *token* costs anything, and only one that a stranger could make up: whoever holds
-    /// an expired one must hear 401 and its challenge, or would never fetch another.
-    fn spend_budget(&self, parts: &Parts, denial: Denial) -> Denial {
-        let reason = denial.reason();
-        if reason.blame() != Blame::Token || reason.follows_a_verified_signature() {
-            return denial;
-        }
-        match (&self.budget, ClientAddress::of(parts)) {
-            (Some(budget), Some(client)) => budget.spend(client, denial),
-            (Some(_), None) => {
-                warn_of_no_address();
-                denial
-            }
-            (None, _) => denial,
-        }
     }
 }
 

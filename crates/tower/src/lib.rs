@@ -29,10 +29,10 @@
 //!    of [`oauthgate_core::Answer`], with a [`Reference`] that the log line carries too. The
 //!    [`Denial`] and the [`Reference`] ride in the response's extensions, and the [`UserContext`] where the
 //!    token was good.
-//! 5. An address that sends too many *refused* tokens hears 429 instead of 401 for further bad ones
-//!    ([`rate_limit`]). Good tokens are never counted and never held up. The address comes from axum's
-//!    `into_make_service_with_connect_info::<SocketAddr>()` or from a [`ClientAddress`] that you insert;
-//!    without either nothing is counted, and a warning says so once.
+//! 5. A client that sends too many *refused* tokens hears 429 for further ones, most of which are not looked at
+//!    any more ([`rate_limit`]). Good tokens are never counted, and those that were good lately never held up.
+//!    The address comes from axum's `into_make_service_with_connect_info::<SocketAddr>()` or from a
+//!    [`ClientAddress`] that you insert; without either nothing is counted, and a warning says so once.
 //! 6. A stream of events ends when its token does ([`stream_expiry`]).
 //!
 //! How much one caller may have under way at a time is a layer of its own: [`concurrency`].
@@ -79,7 +79,7 @@ pub use metadata_route::MetadataRoute;
 pub use oauthgate_core::{Denial, Permit, Requirement, UserContext};
 pub use preflight::ForwardedPreflight;
 pub use quota::QuotaLayer;
-pub use rate_limit::RefusedTokenBudget;
+pub use rate_limit::{RefusedTokenBudget, RefusedTokens};
 pub use reference::Reference;
 pub use response::ResponseBody;
 pub use service::ResourceServer;

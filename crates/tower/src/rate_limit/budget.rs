@@ -1,23 +1,26 @@
-//! The counts of all clients.
+//! The budget that strangers spend.
 
 use std::{
-    convert::Infallible,
     fmt,
-    net::IpAddr,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
+use http::request::Parts;
 use oauthgate_core::{
-    Denial, Reason,
+    BearerToken, Blame, Denial, Reason,
     quota::{Quota, Verdict, decide, microseconds},
 };
-use quick_cache::sync::Cache;
+use tokio::time::Instant;
 
+use super::{
+    accounts::{Account, Accounts},
+    announcements::{Announcements, spend},
+    doorstep::{Doorstep, Visit},
+    known::{KnownTokens, TokenDigest, token_of},
+    look::{Lane, Look},
+};
 use crate::ClientNetwork;
 
 /// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered. The compiler
@@ -25,13 +28,52 @@ use crate::ClientNetwork;
 const REFUSALS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 const CLIENTS: usize = 10_000;
 
-/// How many refused tokens each client may send, and how many it sent. Share it in an [`Arc`] among
-/// all that listen to the same strangers.
+/// How many unknown tokens of one client over budget are looked at in a second, of those that come for the
+/// first time and of those that come back alike: some 1 ms of work at 60 µs for a signature.
+const LOOKS_PER_CLIENT: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// How many of all clients together: 3 % of a core.
+const LOOKS: NonZeroU32 = NonZeroU32::new(500).unwrap();
+
+/// How many refused tokens each client may send, and how many it sent. Share it in an
+/// [`Arc`](std::sync::Arc) among all that listen to the same strangers.
 pub struct RefusedTokenBudget {
     quota: Quota,
+    looks_per_client: Quota,
+    looks: Quota,
     epoch: Instant,
-    /// Theoretical arrival times, in microseconds since `epoch`.
-    arrivals: Cache<ClientNetwork, Arc<AtomicU64>>,
+    accounts: Accounts,
+    /// Theoretical arrival time of looks at tokens of all clients over budget.
+    all_looks: AtomicU64,
+    /// When the last of the clients over budget will be within it again, so that nobody is looked up while
+    /// there is none. Zero as long as there never was one.
+    over_until: AtomicU64,
+    known: KnownTokens,
+    doorstep: Doorstep,
+    announcements: Announcements,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    challenged: AtomicU64,
+    limited: AtomicU64,
+    unverified: AtomicU64,
+}
+
+/// How refused tokens and those who sent them are doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedTokens {
+    /// Refused tokens that were counted, of clients within their budget.
+    pub challenged: u64,
+    /// Refused tokens of clients over budget, verified at the bounded rate.
+    pub limited: u64,
+    /// Tokens of clients over budget that nobody looked at.
+    pub unverified: u64,
+    /// Clients that are over budget now.
+    pub clients_over_budget: usize,
+    /// Tokens that were good lately.
+    pub known_tokens: usize,
 }
 
 impl Default for RefusedTokenBudget {
@@ -47,63 +89,231 @@ impl RefusedTokenBudget {
         Self::new(Quota::new(refusals, Duration::from_secs(60)), CLIENTS)
     }
 
+    /// This quota for each client, over 10,000 clients.
+    #[must_use]
+    pub fn of(quota: Quota) -> Self {
+        Self::new(quota, CLIENTS)
+    }
+
     /// This quota, for so many clients at a time.
     #[must_use]
     pub fn new(quota: Quota, clients: usize) -> Self {
+        let second = Duration::from_secs(1);
         Self {
             quota,
+            looks_per_client: Quota::new(LOOKS_PER_CLIENT, second),
+            looks: Quota::new(LOOKS, second),
             epoch: Instant::now(),
-            arrivals: Cache::new(clients),
+            accounts: Accounts::new(clients),
+            all_looks: AtomicU64::default(),
+            over_until: AtomicU64::default(),
+            known: KnownTokens::default(),
+            doorstep: Doorstep::default(),
+            announcements: Announcements::default(),
+            counts: Counts::default(),
         }
     }
 
     /// How many clients are remembered.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.arrivals.len()
+        self.accounts.count(|_| true)
     }
 
-    /// Counts a refused token. The refusal itself while the budget lasts, then `too_many_refused_tokens`.
+    /// What was counted, and who is over budget now.
     #[must_use]
-    pub fn spend(&self, client: IpAddr, refusal: Denial) -> Denial {
-        match self.spend_at(client.into(), self.epoch.elapsed()) {
-            Ok(()) => refusal,
-            Err(wait) => over_budget(&refusal, wait),
+    pub fn status(&self) -> RefusedTokens {
+        let now = self.now();
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        RefusedTokens {
+            challenged: count(&self.counts.challenged),
+            limited: count(&self.counts.limited),
+            unverified: count(&self.counts.unverified),
+            clients_over_budget: self.accounts.count(|account| self.owes_all(account, now)),
+            known_tokens: self.known.len(),
         }
     }
 
-    /// Counts at a moment since the epoch; how long to wait when the budget is spent.
-    pub(crate) fn spend_at(&self, client: ClientNetwork, now: Duration) -> Result<(), Duration> {
-        let arrival = self.arrival_of(client);
-        let mut waited = None;
-        let spent = arrival.fetch_update(
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-            |before| match decide(self.quota, before, microseconds(now), 1) {
-                Verdict::Within { arrival, .. } => Some(arrival),
-                Verdict::Over { wait, .. } => {
-                    waited = Some(wait);
-                    None
-                }
-            },
-        );
-        spent.map(|_| ()).map_err(|_| waited.unwrap_or_default())
+    /// Whether anybody may look at the token of a request from this client.
+    ///
+    /// # Errors
+    /// `too_many_refused_tokens`, when nobody may.
+    pub(crate) fn look(&self, client: ClientNetwork, parts: &Parts) -> Result<Look<'_>, Denial> {
+        let free = Look::free(self, client);
+        if !self.is_over(client) {
+            return Ok(free);
+        }
+        // Credentials that are no token cost no work, and are refused for what they are.
+        let Ok(token) = BearerToken::from_request(parts) else {
+            return Ok(free);
+        };
+        let (token, now) = (self.known.digest(token.expose().as_bytes()), self.now());
+        if self.known.holds(token, now) {
+            return Ok(free);
+        }
+        self.look_at_unknown(client, token, now)
+            .map(|lane| lane.map_or(free, |lane| Look::through(self, client, lane)))
+            .map_err(|wait| self.turn_away(token, wait, now))
     }
 
-    fn arrival_of(&self, client: ClientNetwork) -> Arc<AtomicU64> {
-        let Ok(arrival) = self
-            .arrivals
-            .get_or_insert_with(&client, || Ok::<_, Infallible>(Arc::default()));
-        arrival
+    fn now(&self) -> u64 {
+        microseconds(self.epoch.elapsed())
+    }
+
+    /// Quiet most of the time: then nothing is looked up, and at first not even the clock.
+    fn is_over(&self, client: ClientNetwork) -> bool {
+        let over_until = self.over_until.load(Ordering::Relaxed);
+        if over_until == 0 {
+            return false;
+        }
+        let now = self.now();
+        now < over_until
+            && self
+                .accounts
+                .with(client, |account| self.owes_all(account, now))
+                .unwrap_or(false)
+    }
+
+    fn owes_all(&self, account: &Account, now: u64) -> bool {
+        self.quota.remaining(account.refused, now) == 0
+    }
+
+    /// The lane that the token may be looked at through, and none if the client was forgotten meanwhile;
+    /// how long to wait if it may not.
+    fn look_at_unknown(
+        &self,
+        client: ClientNetwork,
+        token: TokenDigest,
+        now: u64,
+    ) -> Result<Option<Lane>, Duration> {
+        let first_choice = match self.doorstep.visit(token, now) {
+            Visit::InVain(wait) => return Err(wait),
+            Visit::First => Lane::First,
+            Visit::Second => Lane::Second,
+        };
+        let taken = self.accounts.with(client, |account| {
+            self.take(account, first_choice, now)
+                .or_else(|wait| match first_choice {
+                    Lane::Second => self.take(account, Lane::First, now),
+                    Lane::First => Err(wait),
+                })
+        });
+        taken.transpose()
+    }
+
+    /// Takes a look of the client and one of all, or none.
+    fn take(&self, account: &mut Account, lane: Lane, now: u64) -> Result<Lane, Duration> {
+        let before = lane.of(account);
+        match decide(self.looks_per_client, *before, now, 1) {
+            Verdict::Over { wait, .. } => Err(wait),
+            Verdict::Within { arrival, .. } if spend(&self.all_looks, self.looks, now) => {
+                *before = arrival;
+                Ok(lane)
+            }
+            Verdict::Within { .. } => Err(Duration::ZERO),
+        }
+    }
+
+    /// Whatever was looked at was worth it.
+    pub(super) fn give_back(&self, client: ClientNetwork, lane: Lane) {
+        self.accounts.with(client, |account| {
+            let arrival = lane.of(account);
+            *arrival = arrival.saturating_sub(self.looks_per_client.price(1));
+        });
+        let price = self.looks.price(1);
+        let refund = |arrival: u64| Some(arrival.saturating_sub(price));
+        // Never refused: the closure always answers.
+        let _ = self
+            .all_looks
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, refund);
+    }
+
+    fn turn_away(&self, token: TokenDigest, wait: Duration, now: u64) -> Denial {
+        if !matches!(self.doorstep.visit(token, now), Visit::InVain(_)) {
+            self.doorstep.turn_away(token, now);
+        }
+        self.counts.unverified.fetch_add(1, Ordering::Relaxed);
+        too_many(wait, "the token was not looked at".to_owned())
+    }
+
+    /// The token of this request is good.
+    pub(super) fn remember(&self, parts: &Parts) {
+        if let Some(token) = token_of(parts) {
+            self.known.remember(self.known.digest(token), self.now());
+        }
+    }
+
+    /// Counts a token that a stranger could have made up. The refusal itself while the budget lasts, and for
+    /// whoever had a good token; `too_many_refused_tokens` for all others.
+    pub(super) fn charge(&self, client: ClientNetwork, parts: &Parts, refusal: Denial) -> Denial {
+        let (token, now) = (token_of(parts), self.now());
+        if let Some(token) = token.map(|token| self.known.digest(token)) {
+            if self.known.holds(token, now) {
+                return refusal;
+            }
+            self.doorstep.looked_at(token, now);
+        }
+        let Err(wait) = self.spend_at(client, now) else {
+            self.counts.challenged.fetch_add(1, Ordering::Relaxed);
+            return refusal;
+        };
+        self.counts.limited.fetch_add(1, Ordering::Relaxed);
+        if may_have_been_good(refusal.reason()) {
+            return refusal;
+        }
+        let detail = format!("the last token was refused as {}", refusal.code());
+        too_many(wait, detail)
+    }
+
+    /// Counts at a moment; how long to wait when the budget is spent.
+    pub(super) fn spend_at(&self, client: ClientNetwork, now: u64) -> Result<(), Duration> {
+        let spent = self.accounts.open(client, |account| {
+            match decide(self.quota, account.refused, now, 1) {
+                Verdict::Over { wait, .. } => Err(wait),
+                Verdict::Within { arrival, standing } => {
+                    account.is_announced &= account.refused > now;
+                    account.refused = arrival;
+                    let is_spent = standing.remaining == 0;
+                    let is_news = is_spent && !account.is_announced;
+                    account.is_announced |= is_spent;
+                    Ok((is_spent.then_some(arrival), is_news))
+                }
+            }
+        });
+        let (spent, is_news) = spent.unwrap_or(Ok((None, false)))?;
+        if let Some(arrival) = spent {
+            let within_again = arrival
+                .saturating_add(self.quota.price(1))
+                .saturating_sub(self.quota.depth());
+            self.over_until.fetch_max(within_again, Ordering::Relaxed);
+        }
+        if is_news {
+            self.announcements.say(client, self.quota, now);
+        }
+        Ok(())
     }
 }
 
-/// Keeps the reason of the token for the operator; `Retry-After` counts whole seconds, so it rounds up.
-fn over_budget(refusal: &Denial, wait: Duration) -> Denial {
+/// Whether the budget is spent on refusals for this reason: only on a *token*, and only on one that a
+/// stranger could make up.
+pub(super) fn is_charged(reason: Reason) -> bool {
+    reason.blame() == Blame::Token && !reason.follows_a_verified_signature()
+}
+
+/// The issuer may have made such a token, and its holder must hear that it needs another.
+fn may_have_been_good(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::InactiveToken | Reason::UnknownKeyId | Reason::KeyWithdrawn
+    )
+}
+
+/// `Retry-After` counts whole seconds, so it rounds up. The detail is the operator's.
+fn too_many(wait: Duration, detail: String) -> Denial {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     Denial::new(Reason::TooManyRefusedTokens)
         .with_retry_after(Duration::from_secs(seconds.max(1)))
-        .with_detail(format!("the last token was refused as {}", refusal.code()))
+        .with_detail(detail)
 }
 
 impl fmt::Debug for RefusedTokenBudget {
@@ -111,84 +321,6 @@ impl fmt::Debug for RefusedTokenBudget {
         f.debug_struct("RefusedTokenBudget")
             .field("quota", &self.quota)
             .field("clients", &self.clients())
-            .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    fn client(number: u32) -> ClientNetwork {
-        IpAddr::from(Ipv4Addr::from_bits(number)).into()
-    }
-
-    #[test]
-    fn tells_the_sixty_first_bad_token_of_a_minute_when_to_come_back() {
-        let budget = RefusedTokenBudget::default();
-        for _ in 0..60 {
-            assert_eq!(budget.spend_at(client(1), Duration::ZERO), Ok(()));
-        }
-        assert_eq!(
-            budget.spend_at(client(1), Duration::ZERO),
-            Err(Duration::from_secs(1))
-        );
-    }
-
-    #[test]
-    fn counts_each_client_alone() {
-        let budget = RefusedTokenBudget::per_minute(NonZeroU32::MIN);
-        assert!(budget.spend_at(client(1), Duration::ZERO).is_ok());
-        assert!(budget.spend_at(client(1), Duration::ZERO).is_err());
-        assert!(budget.spend_at(client(2), Duration::ZERO).is_ok());
-    }
-
-    #[test]
-    fn keeps_the_reason_of_the_token_for_the_operator() {
-        let denial = over_budget(&Denial::new(Reason::Expired), Duration::from_millis(1_200));
-        assert_eq!(denial.reason(), Reason::TooManyRefusedTokens);
-        assert_eq!(denial.retry_after(), Some(Duration::from_secs(2)));
-        assert!(denial.detail().unwrap().contains("expired"));
-    }
-
-    #[test]
-    fn h3_remembers_ten_thousand_clients_and_no_more() {
-        let budget = RefusedTokenBudget::default();
-        for number in 0..200_000 {
-            let _ = budget.spend_at(client(number), Duration::ZERO);
-        }
-        assert!(budget.clients() <= CLIENTS, "{} clients", budget.clients());
-    }
-
-    #[test]
-    fn h4_does_not_forget_an_attacker_in_a_flood_of_other_addresses() {
-        let budget = RefusedTokenBudget::per_minute(NonZeroU32::new(10).unwrap());
-        let mut passed = 0;
-        for number in 0..100_000 {
-            let _ = budget.spend_at(client(number + 10), Duration::ZERO);
-            passed +=
-                u32::from(number % 10 == 0 && budget.spend_at(client(1), Duration::ZERO).is_ok());
-        }
-        assert_eq!(passed, 10);
-    }
-
-    #[test]
-    fn concurrent_refusals_are_all_counted() {
-        let budget = RefusedTokenBudget::default();
-        let passed: usize = std::thread::scope(|scope| {
-            let spend = || {
-                (0..50)
-                    .filter(|_| budget.spend_at(client(1), Duration::ZERO).is_ok())
-                    .count()
-            };
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(spend)).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .sum()
-        });
-        assert_eq!(passed, 60);
+            .finish_non_exhaustive()
     }
 }
