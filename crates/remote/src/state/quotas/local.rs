@@ -100,7 +100,7 @@ impl LocalQuotas {
     }
 
     /// Takes the cost of one charge, or tells how long until it is there.
-    fn take(&self, charge: &Charge, now: u64) -> Result<Taken, Duration> {
+    pub(in crate::state) fn take(&self, charge: &Charge, now: u64) -> Result<Taken, Duration> {
         if charge.cost == 0 {
             let arrival = self.held(&charge.key);
             let standing = charge.quota.standing(arrival.saturating_sub(now));
@@ -127,7 +127,7 @@ impl LocalQuotas {
 
     /// Gives back what was taken, as far as time has not done it: for others who were charged in the
     /// meantime that time counts as well.
-    fn give_back(&self, charges: &[Charge], taken: &[Taken]) {
+    pub(in crate::state) fn give_back(&self, charges: &[Charge], taken: &[Taken]) {
         let now = self.now();
         for (charge, taken) in charges.iter().zip(taken) {
             let price = charge.quota.price(charge.cost);
@@ -154,7 +154,7 @@ impl LocalQuotas {
         look
     }
 
-    fn held(&self, key: &QuotaKey) -> u64 {
+    pub(in crate::state) fn held(&self, key: &QuotaKey) -> u64 {
         self.arrivals
             .get(key)
             .map_or(0, |count| count.load(Ordering::Relaxed))
@@ -174,7 +174,7 @@ impl LocalQuotas {
 }
 
 /// What was taken out of a quota.
-struct Taken {
+pub(in crate::state) struct Taken {
     arrival: u64,
     standing: Standing,
 }

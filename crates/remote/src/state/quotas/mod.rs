@@ -1,12 +1,13 @@
 //! Quotas: how many events each caller may cause, counted here or by all replicas together.
 //!
 //! [`Quotas`] is the seam. What is charged for one request is charged altogether or not at all: a caller
-//! who is over one of several quotas spends nothing of the others. [`LocalQuotas`] counts in this process.
+//! who is over one of several quotas spends nothing of the others. [`LocalQuotas`] counts in this process;
+//! `redis::RedisQuotas` counts with the other replicas.
 
 mod key;
 mod local;
 #[cfg(test)]
-mod tests;
+pub(in crate::state) mod tests;
 
 use std::{fmt, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Keys and withdrawals that replicas hold in common, in Redis or Valkey.
+//! Keys, withdrawals and quotas that replicas hold in common, in Redis or Valkey.
 //!
 //! | Key | Holds | Life |
 //! |---|---|---|
@@ -6,11 +6,13 @@
 //! | `oauthgate:1:lease:…` | who asks the issuer now | 2 s |
 //! | `oauthgate:1:strangers:…` | that strangers caused a fetch | 10 s |
 //! | `oauthgate:1:withdrawn:…` | which keys the operator took away, sealed | without end |
+//! | `oauthgate:1:quota:…` | when a caller has all of a quota again | until then |
 //!
-//! The names end in a SHA-256 of issuer and place. Redis is not trusted: everything is sealed with a
-//! secret that only the replicas know, and an old set never takes the place of a newer one. Whoever can
-//! write to Redis can delay a fetch by two seconds, and can delete; nobody can plant a key, or give a
-//! withdrawn one back to a replica that knows of the withdrawal.
+//! The names end in a SHA-256 of issuer and place, or in an HMAC of a quota's key. Redis is not trusted:
+//! keys and withdrawals are sealed with a secret that only the replicas know, and an old set never takes
+//! the place of a newer one. Whoever can write to Redis can delay a fetch by two seconds, can make callers
+//! wait as if they had spent their quotas, and can delete; nobody can plant a key, give a withdrawn one
+//! back to a replica that knows of the withdrawal, or get more through a replica than its quota.
 
 mod address;
 mod claim;
@@ -22,6 +24,7 @@ mod memory;
 mod names;
 mod node;
 mod place;
+mod quotas;
 mod ration;
 mod script;
 mod sentinel;
@@ -44,7 +47,11 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use oauthgate_core::{Issuer, SettingError};
 
-pub use self::{address::RedisAddress, servers::RedisServers};
+pub use self::{
+    address::RedisAddress,
+    quotas::{QuotaSettings, RedisQuotas, WhenAway},
+    servers::RedisServers,
+};
 use self::{
     exchange::Exchange,
     link::{Limits, Link},
@@ -52,7 +59,7 @@ use self::{
     shared::{Pace, Shared},
     source::SharedSource,
 };
-use super::{SharedKeys, SharedSet, SharedStatus};
+use super::{SharedKeys, SharedSet, SharedStatus, quotas::LocalQuotas};
 use crate::{
     clock::{Clock, SystemClock},
     jwks::{JwksSource, Seal, Withdrawals},
@@ -89,6 +96,14 @@ impl RedisKeys {
             shared: Arc::new(Shared::new(link, seal, clock, pace)),
             exchanges: Mutex::default(),
         })
+    }
+
+    /// Quotas that are counted over the same connection. `local` counts along, and alone when Redis is
+    /// away. Within a runtime this connects, so that the first requests are counted there already.
+    #[must_use]
+    pub fn quotas(&self, local: Arc<LocalQuotas>, settings: QuotaSettings) -> RedisQuotas {
+        self.shared.link.begin();
+        RedisQuotas::new(Arc::clone(&self.shared), local, settings)
     }
 
     /// As many as there are issuers in the configuration.

@@ -3,7 +3,7 @@
 
 use oauthgate_core::Issuer;
 
-use crate::jwks::Seal;
+use crate::{jwks::Seal, state::quotas::QuotaKey};
 
 /// Everything of ours begins with it; the number is that of the layout.
 const PREFIX: &str = "oauthgate:1";
@@ -33,6 +33,13 @@ impl Names {
 /// The sealed withdrawals, which hold for an issuer wherever its keys come from.
 pub(super) fn withdrawn(issuer: &Issuer) -> String {
     called("withdrawn", &digest_of(issuer, ""))
+}
+
+/// The count of one quota. What it belongs to is hidden from Redis by the replicas' secret: the texts behind
+/// a [`QuotaKey`] may be few enough to be guessed.
+pub(super) fn quota(seal: &Seal, key: &QuotaKey) -> String {
+    let mark = seal.mark("oauthgate name of a quota", key.as_bytes());
+    called("quota", mark.get(..32).unwrap_or(&mark))
 }
 
 /// A key that only this replica writes.
@@ -85,6 +92,19 @@ mod tests {
                 assert!(digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
             }
         }
+    }
+
+    #[test]
+    fn e8_a_quota_has_a_name_that_only_replicas_can_tell() {
+        let seal = |byte| Seal::secret(&[byte; 32]).unwrap();
+        let key = QuotaKey::of(&["subject", "anna"]);
+        let name = quota(&seal(1), &key);
+        let digits = name.strip_prefix("oauthgate:1:quota:").unwrap();
+        assert_eq!(digits.len(), 32);
+        assert!(digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(name, quota(&seal(1), &key));
+        assert_ne!(name, quota(&seal(2), &key));
+        assert_ne!(name, quota(&seal(1), &QuotaKey::of(&["subject", "ben"])));
     }
 
     #[test]

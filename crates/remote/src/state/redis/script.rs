@@ -11,6 +11,7 @@ const PROBE: &str = "\
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', 1000)
 redis.call('GET', KEYS[1])
 redis.call('GETRANGE', KEYS[1], 0, 1)
+redis.call('TIME')
 return redis.call('DEL', KEYS[1])";
 
 /// Sets a value if the key holds what it is thought to hold (nothing: the empty text).

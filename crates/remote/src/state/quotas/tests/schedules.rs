@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use oauthgate_core::quota::Quota;
 
 /// SplitMix64 (Steele, Lea and Flood 2014): small, and good enough to mix schedules.
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     pub(crate) fn below(&mut self, end: u64) -> u64 {

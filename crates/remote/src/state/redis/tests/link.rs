@@ -279,7 +279,7 @@ async fn the_rights_that_the_guide_names_are_enough() {
 }
 
 /// A server that pretends to be Redis.
-async fn pretending(
+pub(super) async fn pretending(
     answer: impl Fn(&[u8]) -> Vec<u8> + Clone + Send + 'static,
 ) -> (String, tokio::task::JoinHandle<()>) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

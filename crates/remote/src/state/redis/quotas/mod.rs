@@ -1,0 +1,272 @@
+//! Quotas that all replicas count together, in Redis or Valkey.
+//!
+//! Each charge is one run of a script on one key, so that the keys may lie on different servers of a
+//! cluster; all charges of a request go out together and take one round trip. When one of them is over its
+//! quota, the others are given back.
+//!
+//! This replica counts along: what Redis takes for us, and what it remembers of others. That count is
+//! never ahead of Redis, so a caller who is over his quota by it need not be asked about, and a flood of
+//! his requests does not reach Redis. When Redis is away, slow or lying, or forgets everything, it goes on
+//! from there; whoever can write to Redis can make callers wait, and nobody gets more through than this
+//! replica would let through alone.
+
+mod answer;
+pub(super) mod script;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
+use tokio::time::Instant;
+
+use self::answer::{Answer, given_back};
+use super::{
+    link::{Link, NoAnswer},
+    names,
+    script::{Call, Script},
+    shared::Shared,
+};
+use crate::state::quotas::{Charge, Decisions, LocalQuotas, Quotas, Spent, Uncounted};
+
+/// How quotas are counted in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaSettings {
+    /// How long a request waits for the count at most.
+    pub timeout: Duration,
+    /// What happens when there is no count in that time.
+    pub when_away: WhenAway,
+}
+
+/// Who decides when Redis is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenAway {
+    /// This replica alone.
+    Fallback {
+        /// Percent of each quota that it gives, from 1 to 100: what costs more than is left of the burst
+        /// then costs all of it.
+        share: u8,
+    },
+    /// Nobody: the answer is [`Uncounted`].
+    Require,
+}
+
+impl Default for QuotaSettings {
+    /// Twenty milliseconds, and then all of each quota.
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_millis(20),
+            when_away: WhenAway::Fallback { share: 100 },
+        }
+    }
+}
+
+/// Counts with the other replicas.
+pub struct RedisQuotas {
+    shared: Arc<Shared>,
+    local: Arc<LocalQuotas>,
+    settings: QuotaSettings,
+    spend: Script,
+    give_back: Arc<Script>,
+    counted: AtomicU64,
+    foreseen: AtomicU64,
+    uncounted: AtomicU64,
+}
+
+impl RedisQuotas {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        local: Arc<LocalQuotas>,
+        settings: QuotaSettings,
+    ) -> Self {
+        Self {
+            shared,
+            local,
+            settings,
+            spend: Script::new(script::SPEND),
+            give_back: Arc::new(Script::new(script::GIVE_BACK)),
+            counted: AtomicU64::new(0),
+            foreseen: AtomicU64::new(0),
+            uncounted: AtomicU64::new(0),
+        }
+    }
+
+    async fn spend(&self, charges: &[Charge]) -> Result<Spent, Uncounted> {
+        if charges.is_empty() {
+            return Ok(Spent::Within(Vec::new()));
+        }
+        if let Some(over) = self.local.foresee(charges) {
+            self.foreseen.fetch_add(1, Ordering::Relaxed);
+            return Ok(over);
+        }
+        let until = Instant::now() + self.settings.timeout;
+        let sent = self.local.now();
+        match self.ask(charges).await {
+            Ok(answers) => {
+                self.counted.fetch_add(1, Ordering::Relaxed);
+                Ok(self.judge(charges, &answers, sent, until).await)
+            }
+            Err(_) => self.spend_alone(charges),
+        }
+    }
+
+    /// Asks about all charges in one round trip.
+    async fn ask(&self, charges: &[Charge]) -> Result<Vec<Answer>, NoAnswer> {
+        let answers = join_all(charges.iter().map(|charge| self.ask_about(charge))).await;
+        answers.into_iter().collect()
+    }
+
+    async fn ask_about(&self, charge: &Charge) -> Result<Answer, NoAnswer> {
+        let price = charge.quota.price(charge.cost);
+        let call = self.call(charge, [price, charge.quota.depth()]);
+        let read = |value| Answer::to(charge, value);
+        run(
+            &self.shared.link,
+            &self.spend,
+            call,
+            self.settings.timeout,
+            read,
+        )
+        .await
+    }
+
+    fn call(&self, charge: &Charge, arguments: [u64; 2]) -> Call {
+        Call {
+            key: names::quota(&self.shared.seal, &charge.key),
+            arguments: arguments.map(|number| number.to_string()).to_vec(),
+        }
+    }
+
+    /// All or nothing.
+    async fn judge(
+        &self,
+        charges: &[Charge],
+        answers: &[Answer],
+        sent: u64,
+        until: Instant,
+    ) -> Spent {
+        let pairs = || charges.iter().zip(answers);
+        let waits = pairs().map(|(charge, answer)| answer.wait(charge));
+        let longest = waits.enumerate().max_by_key(|(_, wait)| *wait);
+        let Some((which, Some(wait))) = longest else {
+            for (charge, answer) in pairs() {
+                self.local.follow(charge, sent, answer.ahead);
+            }
+            let standings = pairs().map(|(charge, answer)| answer.standing(charge));
+            return Spent::Within(standings.collect());
+        };
+        for (charge, answer) in pairs().filter(|(_, answer)| !answer.fits) {
+            let not_ours = Charge { cost: 0, ..*charge };
+            self.local.follow(&not_ours, sent, answer.ahead);
+        }
+        self.return_taken(charges, answers, until).await;
+        let standings = pairs().map(|(charge, answer)| answer.standing_before(charge));
+        Spent::Over {
+            standings: standings.collect(),
+            which,
+            wait,
+        }
+    }
+
+    /// Gives back what was taken, also if the caller goes away meanwhile.
+    async fn return_taken(&self, charges: &[Charge], answers: &[Answer], until: Instant) {
+        let taken = charges.iter().zip(answers);
+        let calls: Vec<_> = taken
+            .filter(|(charge, answer)| answer.fits && charge.cost > 0)
+            .map(|(charge, answer)| {
+                let price = charge.quota.price(charge.cost);
+                self.call(charge, [price, answer.arrival])
+            })
+            .collect();
+        if calls.is_empty() {
+            return;
+        }
+        let (link, script) = (Arc::clone(&self.shared.link), Arc::clone(&self.give_back));
+        let limit = self.settings.timeout;
+        let returning = tokio::spawn(async move {
+            let read = |value| given_back(&value);
+            let runs = calls
+                .into_iter()
+                .map(|call| run(&link, &script, call, limit, read));
+            join_all(runs).await;
+        });
+        // What nobody gives back comes back with time.
+        let _ = tokio::time::timeout_at(until, returning).await;
+    }
+
+    fn spend_alone(&self, charges: &[Charge]) -> Result<Spent, Uncounted> {
+        match self.settings.when_away {
+            WhenAway::Require => {
+                self.uncounted.fetch_add(1, Ordering::Relaxed);
+                Err(Uncounted)
+            }
+            WhenAway::Fallback { share } => {
+                let charges: Vec<_> = charges
+                    .iter()
+                    .map(|charge| part_of(charge, share))
+                    .collect();
+                Ok(self.local.spend_now(&charges))
+            }
+        }
+    }
+}
+
+/// Runs a script once.
+async fn run<T>(
+    link: &Arc<Link>,
+    script: &Script,
+    call: Call,
+    limit: Duration,
+    read: impl Fn(redis::Value) -> Option<T>,
+) -> Result<T, NoAnswer> {
+    let answers = link.run(script, &[call], limit, read).await;
+    answers.into_iter().next().unwrap_or(Err(NoAnswer::Away))
+}
+
+/// The charge to this replica's share of a quota. What the whole quota has room for is not refused for
+/// ever by a part of it.
+fn part_of(charge: &Charge, share: u8) -> Charge {
+    let quota = charge.quota.share(share);
+    let cost = if charge.cost <= charge.quota.burst().get() {
+        charge.cost.min(quota.burst().get())
+    } else {
+        charge.cost
+    };
+    Charge {
+        quota,
+        cost,
+        ..*charge
+    }
+}
+
+impl Quotas for RedisQuotas {
+    fn spend<'a>(&'a self, charges: &'a [Charge]) -> BoxFuture<'a, Result<Spent, Uncounted>> {
+        self.spend(charges).boxed()
+    }
+
+    fn decisions(&self) -> Decisions {
+        Decisions {
+            shared: self.counted.load(Ordering::Relaxed),
+            foreseen: self.foreseen.load(Ordering::Relaxed),
+            local: self.local.decisions().local,
+            uncounted: self.uncounted.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl fmt::Debug for RedisQuotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisQuotas")
+            .field("settings", &self.settings)
+            .field("decisions", &self.decisions())
+            .finish_non_exhaustive()
+    }
+}
