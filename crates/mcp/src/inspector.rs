@@ -8,14 +8,14 @@ use http_body::Body;
 use http_body_util::Full;
 use oauthgate_core::{Denial, Permit, ProtectedResource, Reason, Requirement, UserContext};
 use oauthgate_tower::{
-    Anonymous, AuthenticationOff, ForwardedPreflight, Reference, quota::Operations,
+    Anonymous, AuthenticationOff, ForwardedPreflight, Reference, StoppedBody, quota::Operations,
     response::log_refusal,
 };
 
 use crate::{
     Costs, Decided, InspectedBody, Message, ParameterHeaders, Payload, Policy,
     answer::{AnswerPlan, Asked},
-    body,
+    body::{self, ReadError},
     farewell::Farewell,
     headers, limits, media,
     policy::{AnonymousPermit, Passage, RuleName},
@@ -106,7 +106,8 @@ impl Inspector {
             return Ok((InspectedBody::untouched(body), asked));
         }
         refuse_other_protocols(parts)?;
-        let bytes = body::read_within(body, self.max_body_bytes, self.body_read_timeout).await?;
+        let bytes = body::read_within(body, self.max_body_bytes, self.body_read_timeout).await;
+        let bytes = bytes.map_err(|error| unread(error, &parts.extensions))?;
         let asked = if bytes.is_empty() {
             self.without_message(parts, visitor)?;
             Asked::without_message(&self.policy)
@@ -266,6 +267,15 @@ impl Visitor {
             Self::Caller(user) => Some(user),
             Self::Nobody(_) => None,
         }
+    }
+}
+
+/// Whoever watches over the body may know better why it broke off.
+fn unread(error: ReadError, extensions: &Extensions) -> Refusal {
+    let stopped = extensions.get::<StoppedBody>();
+    match stopped.and_then(StoppedBody::reason) {
+        Some(reason) if error == ReadError::Interrupted => Denial::new(reason).into(),
+        _ => error.into(),
     }
 }
 

@@ -73,8 +73,9 @@ impl PolicyLayer {
         self.with(|inspector| inspector.max_list_bytes = bytes)
     }
 
-    /// How long a message may take to arrive, 30 seconds by default; a slower one is refused. Nobody else
-    /// limits it: a body that no policy reads may stream as long as it likes.
+    /// How long a message may take to arrive, 30 seconds by default; a slower one is answered 408. A body that no
+    /// policy reads is not limited here. Who limits the pauses within bodies leaves an
+    /// [`oauthgate_tower::StoppedBody`] in the request's extensions, so that the answer says so.
     pub fn body_read_timeout(self, time: Duration) -> Self {
         self.with(|inspector| inspector.body_read_timeout = time)
     }

@@ -148,7 +148,7 @@ impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::TooLarge => Denial::new(Reason::BodyTooLarge).into(),
-            ReadError::TooSlow => Self::unreadable("the body came too slowly"),
+            ReadError::TooSlow => Denial::new(Reason::SlowRequest).into(),
             ReadError::Interrupted => Self::unreadable("the client broke off"),
         }
     }

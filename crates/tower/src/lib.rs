@@ -66,6 +66,7 @@ mod reference;
 pub mod response;
 mod service;
 pub mod sse;
+mod stopped_body;
 pub mod stream_expiry;
 
 pub use anonymous::{Anonymous, DecidesOnAnonymous, OptionalAuthentication};
@@ -83,6 +84,7 @@ pub use rate_limit::{RefusedTokenBudget, RefusedTokens};
 pub use reference::Reference;
 pub use response::ResponseBody;
 pub use service::ResourceServer;
+pub use stopped_body::StoppedBody;
 pub use stream_expiry::{StreamDeadline, StreamExpiry, StreamFarewell};
 
 /// The README's examples compile, or the tests fail.

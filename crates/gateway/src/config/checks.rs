@@ -184,6 +184,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
         );
     }
     warnings.extend(proxies::warnings(settings));
+    warnings.extend(hasty_rate(settings));
     warnings.extend(trust::warnings(&settings.resources));
     warnings.extend(
         settings
@@ -196,6 +197,16 @@ fn warnings(settings: &Settings) -> Vec<String> {
         warnings.extend(open_rules(resource));
     }
     warnings
+}
+
+/// A phone at the edge of its network sends about so many bytes a second.
+const HASTY: u32 = 2_000;
+
+fn hasty_rate(settings: &Settings) -> Option<String> {
+    let rate = settings.limits.rate.filter(|rate| rate.get() > HASTY)?;
+    Some(format!(
+        "OAUTHGATE_MIN_RATE: clients that are slower than {rate} bytes a second are cut, and honest ones on a bad network are among them"
+    ))
 }
 
 /// Nobody should find out from the access log that everybody is let in.

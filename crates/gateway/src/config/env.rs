@@ -96,7 +96,23 @@ variables! {
 
     "OAUTHGATE_RESPONSE_TIMEOUT", "response_timeout", Resource, Some("60"),
     "seconds, 1 to 3600",
-    "How long the upstream may take to begin its answer, in seconds. A stream that has begun is not limited.";
+    "How long the upstream may take to begin its answer, in seconds, from the last piece of the request's body on.";
+
+    "OAUTHGATE_RESPONSE_IDLE_TIMEOUT", "response_idle_timeout", Resource, Some("300"),
+    "seconds, 1 to 86400",
+    "How long the upstream may pause within an answer, in seconds; then the answer breaks off. Streams (`text/event-stream`, lines of JSON, gRPC, `multipart/x-mixed-replace`) may pause for as long as they like.";
+
+    "OAUTHGATE_TUNNEL_IDLE_TIMEOUT", "tunnel_idle_timeout", Resource, Some("0"),
+    "seconds, 1 to 604800, or 0 for no limit",
+    "How long both sides of a WebSocket may be silent, in seconds; then it is closed. Peers that vanished are found out within two minutes without it.";
+
+    "OAUTHGATE_MAX_BODY_BYTES", "max_body_bytes", Resource, Some("1073741824"),
+    "a number of bytes, 1024 to 1125899906842624",
+    "How long a request's body may be on its way to the upstream; a longer one is answered 413: by its `Content-Length` before the upstream hears of it, otherwise as soon as it is too long. Bodies are passed on as they come and take no memory. Where rules make the gate read them, `OAUTHGATE_MAX_MESSAGE_BYTES` holds as well.";
+
+    "OAUTHGATE_MAX_RESPONSE_HEADER_BYTES", "max_response_header_bytes", Resource, Some("65536"),
+    "a number of bytes, 8192 to 1048576",
+    "How long the head of the upstream's answer may be; a longer one is answered 502.";
 
     "OAUTHGATE_POLICY_FILE", "policy_file", Resource, None,
     "the path of a TOML file with `[[rule]]`, `[scope_hierarchy]` and `[tools]`, for example /etc/oauthgate/policy.toml",
@@ -113,6 +129,10 @@ variables! {
     "OAUTHGATE_MAX_MESSAGE_BYTES", "max_message_bytes", Resource, Some("4194304"),
     "a number of bytes, 1024 to 268435456",
     "How long a request's body may be when rules make the gate read it; a longer one is answered 413. Every such request may hold as much memory while it arrives.";
+
+    "OAUTHGATE_MESSAGE_TIMEOUT", "message_timeout", Resource, Some("120"),
+    "seconds, 1 to 3600",
+    "How long a request's body may take in all when rules make the gate read it, in seconds; a slower one is answered 408. `OAUTHGATE_BODY_TIMEOUT` holds as well.";
 
     "OAUTHGATE_MAX_LIST_BYTES", "max_list_bytes", Resource, Some("4194304"),
     "a number of bytes, 1024 to 268435456",
@@ -186,7 +206,31 @@ variables! {
 
     "OAUTHGATE_IDLE_TIMEOUT", "idle_timeout", Gate, Some("75"),
     "seconds, 1 to 3600",
-    "How long a client may take to send the head of its next request, in seconds; then its connection is closed. A load balancer in front must let go earlier (AWS: 60 s; Google Cloud: 600 s, so more is needed here).";
+    "How long a connection may be idle, in seconds: from its begin or its last answer to the first byte of its next request; then it is closed. A load balancer in front must let go earlier (AWS: 60 s; Google Cloud: 600 s, so more is needed here).";
+
+    "OAUTHGATE_HEADER_TIMEOUT", "header_timeout", Gate, Some("30"),
+    "seconds, 1 to 3600",
+    "How long the head of a request may take from its first byte to its last, in seconds; then the connection is closed.";
+
+    "OAUTHGATE_BODY_TIMEOUT", "body_timeout", Gate, Some("60"),
+    "seconds, 1 to 3600",
+    "How long a client may pause within the body of a request, in seconds; then the request is answered 408, or cut if its answer has begun, and never looks whole to the upstream. How long a body takes in all is not limited.";
+
+    "OAUTHGATE_SEND_TIMEOUT", "send_timeout", Gate, Some("60"),
+    "seconds, 1 to 3600",
+    "How long a client may take nothing of an answer that is there for it, in seconds; then its connection is closed, or its HTTP/2 stream is reset, and the upstream is let go. A stream on which there is nothing to take may be silent for as long as it likes.";
+
+    "OAUTHGATE_MIN_RATE", "min_rate", Gate, Some("100"),
+    "bytes a second, 1 to 1000000, or 0 for no such limit",
+    "How fast a client must send a body or take an answer, on the average: each byte lets it pause for so much longer, but never for longer than `OAUTHGATE_BODY_TIMEOUT` or `OAUTHGATE_SEND_TIMEOUT`. Without it one byte a minute would hold a connection for ever. Time in which the client is not waited for does not count.";
+
+    "OAUTHGATE_MAX_HEADER_BYTES", "max_header_bytes", Gate, Some("65536"),
+    "a number of bytes, 8192 to 1048576",
+    "How long the head of a request may be; a longer one is answered 431. HTTP/2 counts 32 bytes more for each header.";
+
+    "OAUTHGATE_MAX_HEADERS", "max_headers", Gate, Some("100"),
+    "a number of header lines, 10 to 10000",
+    "How many header lines a request may have; one with more is answered 431 on HTTP/1.1 and 400 on HTTP/2.";
 
     "OAUTHGATE_MAX_CONNECTIONS", "max_connections", Gate, Some("10000"),
     "a number of connections, 1 to 1000000",

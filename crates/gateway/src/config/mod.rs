@@ -26,6 +26,7 @@ pub mod settings;
 mod shared_state;
 mod trust;
 mod values;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -40,5 +41,5 @@ pub use load::{Loaded, Sources};
 pub use policy::{PolicySettings, StreamExpiry};
 pub use settings::{
     ForwardedHeader, IdentityHeaders, Limits, LogFormat, ResourceSettings, Settings, SharedState,
-    Tools, UnlistedTools, UpstreamTimeouts,
+    Sizes, Tools, UnlistedTools, UpstreamTimeouts,
 };

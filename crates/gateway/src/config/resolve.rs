@@ -16,8 +16,8 @@ use super::{
     proxies,
     reader::Reader,
     section::{Section, Sections},
-    settings::{Limits, ResourceSettings, Settings, UpstreamTimeouts},
-    shared_state, values,
+    settings::{ResourceSettings, Settings, Sizes, UpstreamTimeouts},
+    shared_state, values, waiting,
 };
 
 /// What the sections come to.
@@ -92,21 +92,11 @@ fn gate(
     let state_directory = reader.one("state_directory", values::absolute_path);
     let outbound = outbound::read(&mut reader, environment);
     let log_format = reader.one("log_format", values::log_format);
-    let drain = reader.one("drain_timeout", |text| values::seconds(text, 0..=3600));
-    let header_read = reader.one("idle_timeout", |text| values::seconds(text, 1..=3600));
-    let connections = reader.one("max_connections", |text| {
-        values::number(text, 1..=1_000_000)
-    });
+    let limits = waiting::limits(&mut reader);
     let shared_state = shared_state::read(&mut reader);
     let session_secret = reader.one("session_secret", values::session_secret);
     let unbound_sessions = reader.one("danger_unbound_sessions", values::boolean);
     let accept_dev_issuer = reader.one("danger_accept_dev_issuer", values::boolean);
-    let limits = Limits {
-        drain: drain?,
-        header_read: header_read?,
-        connections: usize::try_from(connections?).ok()?,
-        ..Limits::default()
-    };
     Some(Settings {
         listen: listen?,
         admin_listen: admin_listen?,
@@ -118,7 +108,7 @@ fn gate(
         state_directory,
         outbound,
         log_format: log_format?,
-        limits,
+        limits: limits?,
         shared_state,
         session_secret,
         unbound_sessions: unbound_sessions?,
@@ -228,8 +218,8 @@ impl ResourceReader<'_> {
         let quotas = limits::read(reader);
         let stream_expiry = policy::stream_expiry(reader);
         let identity_headers = reader.one("identity_headers", values::identity_headers);
-        let connect = reader.one("connect_timeout", |text| values::seconds(text, 1..=300));
-        let response = reader.one("response_timeout", |text| values::seconds(text, 1..=3600));
+        let timeouts = waiting::timeouts(reader);
+        let sizes = waiting::sizes(reader);
         Some(Dressing {
             name,
             path,
@@ -240,10 +230,8 @@ impl ResourceReader<'_> {
             quotas: quotas?,
             stream_expiry: stream_expiry?,
             identity_headers: identity_headers?,
-            timeouts: UpstreamTimeouts {
-                connect: connect?,
-                response: response?,
-            },
+            timeouts: timeouts?,
+            sizes: sizes?,
         })
     }
 }
@@ -267,6 +255,7 @@ struct Dressing {
     stream_expiry: StreamExpiry,
     identity_headers: super::IdentityHeaders,
     timeouts: UpstreamTimeouts,
+    sizes: Sizes,
 }
 
 impl Dressing {
@@ -282,6 +271,7 @@ impl Dressing {
         resource.stream_expiry = self.stream_expiry;
         resource.identity_headers = self.identity_headers;
         resource.timeouts = self.timeouts;
+        resource.sizes = self.sizes;
         resource
     }
 }

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     path::PathBuf,
     time::Duration,
 };
@@ -122,6 +123,8 @@ pub struct ResourceSettings {
     pub identity_headers: IdentityHeaders,
     /// How long the upstream may take.
     pub timeouts: UpstreamTimeouts,
+    /// How much may pass.
+    pub sizes: Sizes,
 }
 
 impl ResourceSettings {
@@ -147,6 +150,7 @@ impl ResourceSettings {
             stream_expiry: StreamExpiry::default(),
             identity_headers: IdentityHeaders::default(),
             timeouts: UpstreamTimeouts::default(),
+            sizes: Sizes::default(),
             provider,
         }
     }
@@ -201,7 +205,7 @@ pub enum IdentityHeaders {
     Nothing,
 }
 
-/// How long the upstream may take. A stream that has begun is not limited.
+/// How long the upstream may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpstreamTimeouts {
@@ -209,6 +213,10 @@ pub struct UpstreamTimeouts {
     pub connect: Duration,
     /// From the request, or the last piece of its body, to the head of the response.
     pub response: Duration,
+    /// The longest pause within a response. A stream (of events, for example) may pause for as long as it likes.
+    pub pause: Duration,
+    /// For how long both sides of a WebSocket may be silent; `None` for as long as they like.
+    pub tunnel_idle: Option<Duration>,
 }
 
 impl Default for UpstreamTimeouts {
@@ -216,6 +224,27 @@ impl Default for UpstreamTimeouts {
         Self {
             connect: Duration::from_secs(5),
             response: Duration::from_secs(60),
+            pause: Duration::from_secs(300),
+            tunnel_idle: None,
+        }
+    }
+}
+
+/// How much may pass through a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sizes {
+    /// Bytes of a request's body on its way to the upstream.
+    pub request_body: u64,
+    /// Bytes of the head of the upstream's response.
+    pub response_head: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            request_body: 1 << 30,
+            response_head: 64 * 1024,
         }
     }
 }
@@ -227,10 +256,21 @@ pub struct Limits {
     /// Connections open at a time; further ones wait in the kernel's queue. Fewer are served where the
     /// process may not have two descriptors for each.
     pub connections: usize,
-    /// From a connection, or the last response on it, to the end of the next request's head.
-    pub header_read: Duration,
+    /// From a connection, or the last response on it, to the first byte of the next request.
+    pub idle: Duration,
+    /// From the first byte of a request's head to its last.
+    pub head: Duration,
     /// Bytes of a request's head.
     pub header_bytes: usize,
+    /// Header lines of a request.
+    pub headers: usize,
+    /// The longest pause within a request's body.
+    pub body: Duration,
+    /// For how long a client may take nothing of a response.
+    pub send: Duration,
+    /// Bytes a second that a client must send or take on the average, once it is behind by the longest pause;
+    /// none asks for pauses alone.
+    pub rate: Option<NonZeroU32>,
     /// From the first signal to the cut of what is still in flight.
     pub drain: Duration,
 }
@@ -240,8 +280,13 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             // Longer than the 60 s of common load balancers: whoever lets go second loses no request.
-            header_read: Duration::from_secs(75),
+            idle: Duration::from_secs(75),
+            head: Duration::from_secs(30),
             header_bytes: 64 * 1024,
+            headers: 100,
+            body: Duration::from_secs(60),
+            send: Duration::from_secs(60),
+            rate: NonZeroU32::new(100),
             drain: Duration::from_secs(25),
         }
     }

@@ -7,6 +7,7 @@ mod outbound;
 mod policy;
 mod proxies;
 mod rules;
+mod slow;
 mod sources;
 mod strangers;
 
@@ -182,6 +183,12 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_LOG_FORMAT", "pretty"),
         ("OAUTHGATE_DRAIN_TIMEOUT", "3"),
         ("OAUTHGATE_IDLE_TIMEOUT", "5"),
+        ("OAUTHGATE_HEADER_TIMEOUT", "21"),
+        ("OAUTHGATE_BODY_TIMEOUT", "22"),
+        ("OAUTHGATE_SEND_TIMEOUT", "23"),
+        ("OAUTHGATE_MIN_RATE", "24"),
+        ("OAUTHGATE_MAX_HEADER_BYTES", "9000"),
+        ("OAUTHGATE_MAX_HEADERS", "26"),
         ("OAUTHGATE_MAX_CONNECTIONS", "4"),
         ("OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "true"),
         ("OAUTHGATE_DANGER_UNBOUND_SESSIONS", "true"),
@@ -192,6 +199,7 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_LIST_FILTER", "reachable"),
         ("OAUTHGATE_STEP_UP", "cumulative"),
         ("OAUTHGATE_MAX_MESSAGE_BYTES", "1024"),
+        ("OAUTHGATE_MESSAGE_TIMEOUT", "27"),
         ("OAUTHGATE_MAX_LIST_BYTES", "2048"),
         ("OAUTHGATE_STREAM_EXPIRY", "close"),
         ("OAUTHGATE_STREAM_EXPIRY_GRACE", "8"),
@@ -206,6 +214,10 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_IDENTITY_HEADERS", "remote"),
         ("OAUTHGATE_CONNECT_TIMEOUT", "6"),
         ("OAUTHGATE_RESPONSE_TIMEOUT", "7"),
+        ("OAUTHGATE_RESPONSE_IDLE_TIMEOUT", "28"),
+        ("OAUTHGATE_TUNNEL_IDLE_TIMEOUT", "29"),
+        ("OAUTHGATE_MAX_BODY_BYTES", "1025"),
+        ("OAUTHGATE_MAX_RESPONSE_HEADER_BYTES", "9001"),
         ("OAUTHGATE_PRESET", "okta"),
         ("OAUTHGATE_JWKS_URL", "https://auth.example.com/keys"),
         ("OAUTHGATE_METADATA_URL", "https://auth.example.com/meta"),
@@ -279,7 +291,7 @@ fn every_variable_takes_effect() {
             "{:?} {:?} {:?}",
             resource.allowed_origins, resource.allowed_hosts, resource.identity_headers
         ),
-        format!("{:?}", resource.timeouts),
+        format!("{:?} {:?}", resource.timeouts, resource.sizes),
         format!(
             "{} {} {:?} {:?}",
             settings.session_secret.is_some(),

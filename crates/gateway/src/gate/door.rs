@@ -9,7 +9,7 @@ use http::{
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use oauthgate_core::{Denial, ProtectedResource};
+use oauthgate_core::{Denial, ProtectedResource, Reason};
 use oauthgate_tower::{
     ClientAddress, ClientPrefixes, Reference, metadata_route::ROOT_PATH, response::refusal,
 };
@@ -17,8 +17,9 @@ use tower::ServiceExt;
 
 use super::{
     activity::Work,
-    body::{CountedBody, GateBody, boxed, counted},
-    hints,
+    body::{CountedBody, GateBody, Told, boxed, counted},
+    hints, length,
+    pace::Pace,
     request_body::{self, RequestBody},
     site::Site,
 };
@@ -40,6 +41,12 @@ pub(super) struct Door {
     pub(super) routes: Routes<Site>,
     pub(super) client_prefixes: ClientPrefixes,
     pub(super) proxies: Arc<TrustedProxies>,
+    /// At which bodies must come.
+    pub(super) pace: Pace,
+    /// Header lines of a request.
+    pub(super) headers: usize,
+    /// Bytes of its head.
+    pub(super) header_bytes: usize,
     pub(super) metrics: Arc<Metrics>,
     /// Speaks for the gate where no resource does.
     pub(super) first: ProtectedResource,
@@ -65,7 +72,8 @@ impl Door {
         let client = reported.as_ref().map_or(peer, |reported| reported.client);
         let reference = Reference::random();
         let ends_connection = is_chunked(&request);
-        let (request, unread) = request_body::watched(request);
+        let slow_peers = self.metrics.slow_peers.clone();
+        let (request, unread) = request_body::watched(request, self.pace, slow_peers);
         let passage = Passage::begin(
             request.method(),
             client,
@@ -74,16 +82,30 @@ impl Door {
         );
         let mut answered = self
             .route(
-                self.with_extensions(request, client, reference, &passage),
+                self.with_extensions(request, client, reference.clone(), &passage),
                 reported,
             )
             .await;
         // Before the rest of the body is awaited: how slow its client is says nothing about us.
         passage.end(answered.site.as_deref(), &answered.response);
-        if !unread.read_away().await || ends_connection {
+        let is_read = unread.read_away().await;
+        if !is_read {
+            work.linger();
+        }
+        if !is_read || ends_connection {
             end_connection(&mut answered.response);
         }
-        Ok(counted(answered.response, underway, work, &self.metrics))
+        let told = Told {
+            resource: answered.site,
+            reference,
+        };
+        Ok(counted(
+            answered.response,
+            underway,
+            work,
+            told,
+            &self.metrics,
+        ))
     }
 
     /// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
@@ -110,7 +132,8 @@ impl Door {
         reported: Result<Reported, Denial>,
     ) -> Answered {
         let (parts, body) = request.into_parts();
-        let target = match RequestTarget::read(&parts) {
+        let target = self.has_a_short_head(&parts);
+        let target = match target.and_then(|()| RequestTarget::read(&parts)) {
             Ok(target) => target,
             Err(denial) => return Answered::plain(refuse(&parts, denial, &self.first)),
         };
@@ -138,6 +161,18 @@ impl Door {
                 &Reference::of(&parts),
             )),
         }
+    }
+
+    /// hyper lets a little more in, and counts no headers of HTTP/2.
+    fn has_a_short_head(&self, parts: &Parts) -> Result<(), Denial> {
+        let problem = if parts.headers.len() > self.headers {
+            "more header lines than OAUTHGATE_MAX_HEADERS"
+        } else if length::of_request(parts) > self.header_bytes {
+            "a head longer than OAUTHGATE_MAX_HEADER_BYTES"
+        } else {
+            return Ok(());
+        };
+        Err(Denial::new(Reason::MalformedRequest).with_detail(problem))
     }
 
     /// The documents that lie outside every resource: metadata, and the hint that there is no

@@ -13,7 +13,7 @@ use std::{
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::{
         conn::auto::Builder,
         graceful::{GracefulConnection, GracefulShutdown},
@@ -27,15 +27,30 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    activity::Activity, descriptors, door::Door, introduction::Introductions, opening::Opening,
-    patience::Patience, place::Place,
+    activity::Activity, delivery::StreamExecutor, descriptors, door::Door,
+    introduction::Introductions, liveness, opening::Opening, pace::Pace, patience::Patience,
+    place::Place,
 };
-use crate::{config::Limits, telemetry::metrics::Underway};
+use crate::{
+    config::Limits,
+    telemetry::{
+        metrics::Underway,
+        slow_peers::{SlowPeer, SlowPeers},
+    },
+};
 
 /// How long accepting pauses when the system has no more descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 /// How long a connection that was told to end may be without work.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How many headers hyper takes without being told; told, it takes longer for each request.
+const HEADERS: usize = 100;
+/// What a client may send of one body on HTTP/2 before somebody reads it, and of all bodies of a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What is kept of one answer on HTTP/2 until the client has room for it.
+const SEND_BUFFER: usize = 256 * 1024;
 
 /// The public listener.
 pub(super) struct Public {
@@ -75,17 +90,20 @@ struct Shared {
     door: Arc<Door>,
     introductions: Arc<Introductions>,
     limits: Limits,
-    builder: Builder<TokioExecutor>,
+    builder: Builder<StreamExecutor>,
+    slow_peers: SlowPeers,
     draining: CancellationToken,
 }
 
 impl Connections {
     fn new(door: Arc<Door>, introductions: Arc<Introductions>, limits: Limits) -> Self {
+        let slow_peers = door.metrics.slow_peers.clone();
         let shared = Shared {
             door,
             introductions,
             limits,
-            builder: builder(&limits),
+            builder: builder(&limits, slow_peers.clone()),
+            slow_peers,
             draining: CancellationToken::new(),
         };
         Self {
@@ -109,8 +127,8 @@ impl Connections {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-        let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&self.shared);
+        liveness::watch(&stream, shared.limits.send);
         let counted = Underway::of(&shared.door.metrics.connections);
         let place = Place::new(permit, counted, self.graceful.watcher(), self.cut.clone());
         tokio::spawn(async move {
@@ -141,7 +159,7 @@ impl Connections {
 impl Shared {
     /// From the first byte of a connection to its end.
     async fn serve(&self, stream: TcpStream, socket_peer: SocketAddr, place: &Place) {
-        let patience = self.limits.header_read;
+        let patience = self.limits.idle;
         let introduced = tokio::select! {
             introduced = self.introductions.receive(stream, socket_peer, patience) => introduced,
             // Nobody was asked for anything yet.
@@ -160,16 +178,32 @@ impl Shared {
         let busy = activity.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(held.clone());
-            let (door, work) = (Arc::clone(&door), busy.begin());
-            async move { door.answer(request, peer, work).await }
+            let (door, work) = (Arc::clone(&door), busy.begin_request());
+            let promise = busy.promise();
+            async move {
+                let answer = door.answer(request, peer, work).await;
+                promise.keep();
+                answer
+            }
         });
-        let idle = self.limits.header_read;
-        let io = TokioIo::new(Patience::new(stream, idle, activity.clone()));
+        let io = TokioIo::new(Patience::new(
+            stream,
+            Pace::of_answers(&self.limits),
+            activity.clone(),
+            self.slow_peers.clone(),
+        ));
         let connection = self
             .builder
             .serve_connection_with_upgrades(io, service)
             .into_owned();
-        lasting(connection, activity, idle, self.draining.clone()).await;
+        let (idle, draining) = (self.limits.idle, self.draining.clone());
+        tokio::select! {
+            () = lasting(connection, activity.clone(), idle, draining) => {}
+            () = activity.head_takes(self.limits.head) => {
+                self.slow_peers.count(SlowPeer::SlowHead);
+            }
+            () = activity.abused() => self.slow_peers.count(SlowPeer::RapidReset),
+        }
     }
 }
 
@@ -189,7 +223,7 @@ where
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         result = &mut connection => tell(result),
-        () = activity.idle_for(FAREWELL) => {}
+        () = activity.workless_for(FAREWELL) => {}
     }
 }
 
@@ -211,19 +245,32 @@ pub(super) async fn rest(error: &io::Error) {
     }
 }
 
-/// HTTP/1.1, and HTTP/2 by prior knowledge, within the limits.
-fn builder(limits: &Limits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+/// HTTP/1.1, and HTTP/2 by prior knowledge, within the limits. What holds by hyper's default is said here
+/// where it keeps a stranger from holding something of ours.
+fn builder(limits: &Limits, slow_peers: SlowPeers) -> Builder<StreamExecutor> {
+    let mut builder = Builder::new(StreamExecutor {
+        pace: Pace::of_answers(limits),
+        slow_peers,
+    });
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read)
-        .max_buf_size(limits.header_bytes.max(8 * 1024));
+        // `Patience` sees where a head begins, and this counts the time between two requests as well.
+        .header_read_timeout(None)
+        .max_buf_size(limits.header_bytes);
+    if limits.headers != HEADERS {
+        builder.http1().max_headers(limits.headers);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(250)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(1024)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
     builder

@@ -7,12 +7,17 @@
 mod activity;
 mod admin_listener;
 mod body;
+mod delivery;
 mod descriptors;
 mod door;
 mod hints;
 mod introduction;
+mod length;
 mod listener;
+mod liveness;
 mod opening;
+mod pace;
+mod paced;
 mod patience;
 mod place;
 mod request_body;
@@ -35,7 +40,6 @@ use oauthgate_tower::RefusedTokenBudget;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
-pub(crate) use self::place::Place;
 pub use self::{
     body::{BodyError, GateBody, boxed},
     request_body::RequestBody,
@@ -47,6 +51,13 @@ use self::{
     listener::Public,
     sessions::Sessions,
     site::{Shared, Site},
+};
+pub(crate) use self::{
+    length::of_headers,
+    liveness::{INTERVAL, QUESTIONS, SILENCE, unanswered_for},
+    pace::Pace,
+    paced::{Leisure, Paced},
+    place::Place,
 };
 use crate::{
     admin::{Admin, Health},
@@ -174,6 +185,9 @@ impl Gate {
             routes: Routes::new(paths.zip(sites)),
             client_prefixes: settings.client_prefixes,
             proxies: Arc::clone(&proxies),
+            pace: Pace::of_bodies(&settings.limits),
+            headers: settings.limits.headers,
+            header_bytes: settings.limits.header_bytes,
             metrics: Arc::clone(&metrics),
             first,
         };

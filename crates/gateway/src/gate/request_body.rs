@@ -6,6 +6,7 @@
 //! Where that is not enough, the answer says that the connection ends.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -17,21 +18,41 @@ use http::{Request, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use oauthgate_core::Reason;
+use oauthgate_tower::StoppedBody;
 use tokio::time::timeout;
+
+use super::{
+    body::BodyError,
+    pace::Pace,
+    paced::{Leisure, Paced},
+};
+use crate::telemetry::slow_peers::{SlowPeer, SlowPeers};
 
 /// The most that is read away: more than any JSON-RPC call that a client sends before it logs in.
 const MOST: u64 = 64 * 1024;
 /// How long that may take.
-const LONGEST: Duration = Duration::from_secs(2);
+pub(super) const LONGEST: Duration = Duration::from_secs(2);
 
 /// Where a body lies that was dropped before its end.
 type Leftover = Arc<Mutex<Option<Incoming>>>;
 
+/// Hears that the client is too slow.
+type TooSlow = Box<dyn FnMut() + Send>;
+
 /// The body of a request. Dropped before its end, it leaves the rest to whoever watches.
-#[derive(Debug)]
 pub struct RequestBody {
-    body: Option<Incoming>,
+    body: Option<Paced<Incoming, TooSlow>>,
     leftover: Leftover,
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = self.body.is_some();
+        f.debug_struct("RequestBody")
+            .field("body", &body)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a request's handler may have left unread.
@@ -41,23 +62,39 @@ pub(super) struct Unread {
     /// Whether reading on is any use: HTTP/2 ends a stream without its connection, and a client that
     /// waits for `100 Continue` would send what it need not.
     readable: bool,
+    stopped: StoppedBody,
+    is_stream: bool,
 }
 
-/// Watches over a request's body.
-pub(super) fn watched(request: Request<Incoming>) -> (Request<RequestBody>, Unread) {
-    let leftover = Leftover::default();
+/// Watches over a request's body: it must come at this pace. In the request's extensions lies why it was
+/// stopped, if it was, and the [`Leisure`] that an answer may grant to it.
+pub(super) fn watched(
+    mut request: Request<Incoming>,
+    pace: Pace,
+    slow_peers: SlowPeers,
+) -> (Request<RequestBody>, Unread) {
     let unread = Unread {
-        leftover: Arc::clone(&leftover),
+        leftover: Leftover::default(),
         readable: !request.headers().contains_key(header::EXPECT),
+        stopped: StoppedBody::default(),
+        is_stream: request.version() >= Version::HTTP_2,
     };
-    let is_stream = request.version() >= Version::HTTP_2;
+    let leisure = Leisure::default();
+    let extensions = request.extensions_mut();
+    extensions.insert(unread.stopped.clone());
+    extensions.insert(leisure.clone());
+    let stopped = unread.stopped.clone();
+    let too_slow: TooSlow = Box::new(move || {
+        stopped.stop(Reason::SlowRequest);
+        slow_peers.count(SlowPeer::SlowRequest);
+    });
+    let leftover = match unread.is_stream {
+        true => Leftover::default(),
+        false => Arc::clone(&unread.leftover),
+    };
     let request = request.map(|body| RequestBody {
-        body: Some(body),
-        leftover: if is_stream {
-            Leftover::default()
-        } else {
-            leftover
-        },
+        body: Some(Paced::new(body, pace, leisure, too_slow)),
+        leftover,
     });
     (request, unread)
 }
@@ -65,6 +102,9 @@ pub(super) fn watched(request: Request<Incoming>) -> (Request<RequestBody>, Unre
 impl Unread {
     /// Reads away what is left. Says whether the connection is good for another request.
     pub(super) async fn read_away(self) -> bool {
+        if self.stopped.reason().is_some() {
+            return self.is_stream;
+        }
         let left = self
             .leftover
             .lock()
@@ -92,19 +132,20 @@ async fn ends_within(mut body: Incoming, most: u64) -> bool {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let left = self.body.take().filter(|body| !body.is_end_stream());
+        let body = self.body.take().map(Paced::into_inner);
+        let left = body.filter(|body| !body.is_end_stream());
         *self.leftover.lock().unwrap_or_else(PoisonError::into_inner) = left;
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.body {
             Some(body) => Pin::new(body).poll_frame(cx),
             None => Poll::Ready(None),

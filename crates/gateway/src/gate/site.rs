@@ -111,6 +111,7 @@ fn handler(
     let mut policy = PolicyLayer::new(settings.policy(), provider.resource())
         .require(settings.requirement())
         .max_body_bytes(settings.policy.max_message_bytes)
+        .body_read_timeout(settings.policy.message_timeout)
         .max_list_bytes(settings.policy.max_list_bytes)
         .without_refusal_log();
     if settings.quotas.ask_for_tools() {

@@ -14,6 +14,7 @@ use oauthgate_tower::{Reference, quota::Counted};
 
 use super::{
     metrics::{RequestLabels, SharedMetrics, observe},
+    slow_peers::SlowPeers,
     step_up::Bearer,
 };
 
@@ -58,6 +59,11 @@ impl Passage {
             caller: Arc::default(),
             nobody_after: Arc::default(),
         }
+    }
+
+    /// Where peers are counted that are not waited for any longer.
+    pub(crate) fn slow_peers(&self) -> SlowPeers {
+        self.metrics.slow_peers.clone()
     }
 
     /// The token was good, and this is its owner.

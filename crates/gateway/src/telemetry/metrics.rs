@@ -11,7 +11,7 @@ use prometheus_client::{
 
 use super::{
     expired_streams::ExpiredStreams, introspection_metrics::IntrospectionMetrics,
-    key_metrics::KeyMetrics, step_up::StepUpWatch,
+    key_metrics::KeyMetrics, slow_peers::SlowPeers, step_up::StepUpWatch,
 };
 use crate::issuers::Issuers;
 use oauthgate_core::{Blame, Denial};
@@ -90,6 +90,7 @@ pub struct Metrics {
     pub(crate) in_flight: Gauge,
     pub(crate) open_streams: Gauge,
     pub(crate) connections: Gauge,
+    pub(crate) slow_peers: SlowPeers,
 }
 
 impl Metrics {
@@ -113,6 +114,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             open_streams: Gauge::default(),
             connections: Gauge::default(),
+            slow_peers: SlowPeers::default(),
         };
         metrics.register();
         metrics.registry.register(
@@ -162,6 +164,11 @@ impl Metrics {
             "connections",
             "Client connections",
             self.connections.clone(),
+        );
+        registry.register(
+            "slow_peers",
+            "Connections, requests and tunnels that were ended because nobody waits for a peer for ever, by what it was too slow with",
+            self.slow_peers.family(),
         );
         registry.register(
             "policy_decisions",

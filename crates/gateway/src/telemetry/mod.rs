@@ -7,4 +7,5 @@ mod introspection_metrics;
 mod key_metrics;
 pub mod logs;
 pub mod metrics;
+pub(crate) mod slow_peers;
 mod step_up;

@@ -25,15 +25,22 @@ use rustls::{ClientConfig, crypto::aws_lc_rs};
 use rustls_platform_verifier::Verifier;
 use url::Url;
 
-use crate::gate::GateBody;
+use crate::config::UpstreamTimeouts;
+use crate::gate::{GateBody, INTERVAL, QUESTIONS, SILENCE, unanswered_for};
 
 /// How long an unused connection to the upstream is kept. Node's servers and uvicorn close theirs after
 /// five seconds, and a request that crosses the close on its way is lost: so ours goes first.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// How long a connection may be silent before it is asked whether anybody is there: a stream of events
-/// may wait for hours, and a peer that vanished says nothing.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Unused connections that are kept: a burst would otherwise leave one for each of its requests.
+const UNUSED: usize = 512;
+
+/// What an upstream may send of one answer over HTTP/2 before the client took it.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// What it may send of all answers on a connection together. All callers share the connections, and it must
+/// not take a few who do not read their answers to leave no room for those of the others.
+const CONNECTION_WINDOW: u32 = 1 << 30;
 
 type Tls = Client<HttpsConnector<HttpConnector>, GateBody>;
 
@@ -58,20 +65,30 @@ impl UpstreamClient {
     /// When there are no certificates to trust.
     pub(super) fn new(
         upstream: &Url,
-        connect_timeout: Duration,
+        timeouts: UpstreamTimeouts,
+        head_bytes: usize,
         authorities: &CertificateAuthorities,
     ) -> Result<Self, SettingError> {
         let mut tcp = HttpConnector::new();
-        tcp.set_connect_timeout(Some(connect_timeout));
+        tcp.set_connect_timeout(Some(timeouts.connect));
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(SILENCE));
+        tcp.set_keepalive_interval(Some(INTERVAL));
+        tcp.set_keepalive_retries(Some(QUESTIONS));
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(Some(unanswered_for(timeouts.response)));
+        let pool = pool(head_bytes);
         match upstream.scheme() {
-            "http" => Ok(Self::Plain(pool().build(tcp))),
-            _ => Self::over_tls(tcp, &tls_trusting(authorities)?),
+            "http" => Ok(Self::Plain(pool.build(tcp))),
+            _ => Self::over_tls(&pool, tcp, &tls_trusting(authorities)?),
         }
     }
 
-    fn over_tls(mut tcp: HttpConnector, tls: &ClientConfig) -> Result<Self, SettingError> {
+    fn over_tls(
+        pool: &Builder,
+        mut tcp: HttpConnector,
+        tls: &ClientConfig,
+    ) -> Result<Self, SettingError> {
         tcp.enforce_http(false);
         let tls = || {
             HttpsConnectorBuilder::new()
@@ -81,8 +98,8 @@ impl UpstreamClient {
         let negotiated = tls().enable_all_versions().wrap_connector(tcp.clone());
         let http1 = tls().enable_http1().wrap_connector(tcp);
         Ok(Self::Tls {
-            negotiated: pool().build(negotiated),
-            http1: Box::new(pool().build(http1)),
+            negotiated: pool.build(negotiated),
+            http1: Box::new(pool.build(http1)),
         })
     }
 
@@ -126,11 +143,16 @@ fn abandon(connection: &CaptureConnection) {
     }
 }
 
-fn pool() -> Builder {
+fn pool(head_bytes: usize) -> Builder {
     let mut pool = Client::builder(TokioExecutor::new());
     pool.timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(UNUSED)
+        .http1_max_buf_size(head_bytes)
+        .http2_max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keep_alive_interval(SILENCE);
     pool
 }

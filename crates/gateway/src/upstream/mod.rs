@@ -9,6 +9,7 @@ mod destination;
 mod frames;
 pub mod headers;
 mod hop_by_hop;
+mod movement;
 mod passing;
 pub mod protected;
 mod response;

@@ -4,18 +4,21 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use oauthgate_core::{Denial, Reason};
+use oauthgate_tower::StoppedBody;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
-use super::headers::strip_trailers;
+use super::{headers::strip_trailers, movement::Movement};
+use crate::gate::BodyError;
 
 pin_project! {
     /// A body, in either direction, whose trailers hold nothing that its headers could not.
@@ -23,9 +26,14 @@ pin_project! {
     pub(super) struct Passing<B> {
         #[pin]
         body: B,
-        upload: Option<Upload>,
+        upload: Option<(Upload, u64)>,
     }
 }
+
+/// It is longer than the operator allows.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is longer than OAUTHGATE_MAX_BODY_BYTES")]
+struct TooLong;
 
 impl<B> Passing<B> {
     /// A body.
@@ -33,37 +41,39 @@ impl<B> Passing<B> {
         Self { body, upload: None }
     }
 
-    /// The body of a request, noting how it fares.
-    pub(super) fn noting(body: B, upload: Upload) -> Self {
+    /// The body of a request, noting how it fares; of so many bytes at the most.
+    pub(super) fn noting(body: B, upload: Upload, most: u64) -> Self {
         Self {
             body,
-            upload: Some(upload),
+            upload: Some((upload, most)),
         }
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for Passing<B> {
+impl<B> Body for Passing<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BodyError>,
+{
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.project();
-        let mut frame = ready!(this.body.poll_frame(cx));
-        if let Some(upload) = this.upload {
-            upload.moved();
-            if matches!(frame, Some(Err(_))) {
-                upload.failed.store(true, Ordering::Relaxed);
-            }
-        }
-        if let Some(Ok(frame)) = &mut frame
+        let frame = this.body.poll_frame(cx).map_err(Into::into);
+        let mut frame = match this.upload {
+            Some((upload, left)) => upload.noted(frame, left),
+            None => frame,
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &mut frame
             && let Some(trailers) = frame.trailers_mut()
         {
             strip_trailers(trailers);
         }
-        Poll::Ready(frame)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -75,39 +85,67 @@ impl<B: Body<Data = Bytes>> Body for Passing<B> {
     }
 }
 
-/// How a request's body fares. It may take as long as it likes; it is what comes after it that has a
-/// limit, and a pause within it.
+/// How a request's body fares. How long it may take is others' to say; it is what comes after it that has a
+/// limit here, and how long the upstream takes nothing of what is there.
 #[derive(Debug, Clone)]
 pub(super) struct Upload {
-    began: Instant,
-    /// When it last moved, in milliseconds since then.
-    last: Arc<AtomicU64>,
+    movement: Movement,
+    /// Whether the client is to send the next piece, so that nothing is the upstream's fault.
+    is_awaited: Arc<AtomicBool>,
     /// Kept here because an error of a body does not come back from an HTTP/2 connection.
-    failed: Arc<AtomicBool>,
+    stopped: StoppedBody,
 }
 
 impl Upload {
-    /// Begins now.
-    pub(super) fn begin() -> Self {
+    /// Begins now. Who stops the body says there why.
+    pub(super) fn begin(stopped: StoppedBody) -> Self {
         Self {
-            began: Instant::now(),
-            last: Arc::default(),
-            failed: Arc::default(),
+            movement: Movement::begin(),
+            is_awaited: Arc::default(),
+            stopped,
         }
     }
 
-    /// Whether the client broke it off, or sent what is no body.
-    pub(super) fn failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
+    /// Why the body did not come to its end, when it was not the upstream that gave up.
+    pub(super) fn failure(&self) -> Option<Denial> {
+        let denial = Denial::new(self.stopped.reason()?);
+        Some(match denial.reason() {
+            Reason::MalformedRequest => {
+                denial.with_detail("the request's body is broken or ends too early")
+            }
+            _ => denial,
+        })
     }
 
-    fn moved(&self) {
-        let elapsed = self.began.elapsed().as_millis();
-        self.last
-            .store(elapsed.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+    fn noted(
+        &self,
+        frame: Poll<Option<Result<Frame<Bytes>, BodyError>>>,
+        left: &mut u64,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.is_awaited.store(frame.is_pending(), Ordering::Relaxed);
+        if frame.is_ready() {
+            self.movement.moved();
+        }
+        match frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                let Some(rest) = left.checked_sub(bytes) else {
+                    self.stopped.stop(Reason::BodyTooLarge);
+                    return Poll::Ready(Some(Err(TooLong.into())));
+                };
+                *left = rest;
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                // Unless somebody knows better.
+                self.stopped.stop(Reason::MalformedRequest);
+                Poll::Ready(Some(Err(error)))
+            }
+            other => other,
+        }
     }
 
-    /// What `future` gives, or `None` when nothing moved for so long.
+    /// What `future` gives, or `None` when nothing moved for so long and it was not the client's turn.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,
@@ -115,11 +153,12 @@ impl Upload {
     ) -> Option<T> {
         let mut future = pin!(future);
         loop {
-            let last = self.last.load(Ordering::Relaxed);
-            let deadline = self.began + Duration::from_millis(last) + limit;
+            let deadline = self.movement.last() + limit;
             match timeout_at(deadline, &mut future).await {
                 Ok(output) => return Some(output),
-                Err(_) if self.last.load(Ordering::Relaxed) == last => return None,
+                // Its turn ends with a movement.
+                Err(_) if self.is_awaited.load(Ordering::Relaxed) => self.movement.moved(),
+                Err(_) if self.movement.last() + limit <= deadline => return None,
                 Err(_) => {}
             }
         }
@@ -128,46 +167,97 @@ impl Upload {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::{convert::Infallible, io};
 
     use futures_util::stream;
     use http::{HeaderMap, HeaderValue};
     use http_body_util::{BodyExt, Empty, Full, StreamBody};
-    use tokio::time::sleep;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(10);
 
+    fn begun() -> Upload {
+        Upload::begin(StoppedBody::default())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn silence_has_an_end() {
-        let upload = Upload::begin();
+        let started = Instant::now();
+        let upload = begun();
         assert_eq!(
             upload.within(LIMIT, std::future::pending::<()>()).await,
             None
         );
-        assert_eq!(upload.began.elapsed().as_secs(), 10);
+        assert_eq!(started.elapsed().as_secs(), 10);
+    }
+
+    /// So many pieces, one every so many seconds, and then nothing more.
+    fn coming(pieces: u32, seconds: u64) -> impl Body<Data = Bytes, Error = Infallible> {
+        let frames = stream::unfold(0, move |sent| async move {
+            if sent == pieces {
+                return std::future::pending().await;
+            }
+            sleep(Duration::from_secs(seconds)).await;
+            Some((Ok(Frame::data(Bytes::from_static(b"x"))), sent + 1))
+        });
+        StreamBody::new(frames)
+    }
+
+    /// Reads the body as an upstream does, and then thinks.
+    async fn read(body: impl Body<Data = Bytes, Error = BodyError>, pieces: u32) {
+        let mut body = pin!(body);
+        for _ in 0..pieces {
+            body.frame().await.unwrap().unwrap();
+        }
+        std::future::pending::<()>().await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_moves_may_take_its_time() {
-        let upload = Upload::begin();
-        let frames = stream::unfold((), |()| async {
-            sleep(Duration::from_secs(9)).await;
-            Some((
-                Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))),
-                (),
-            ))
-        });
-        let mut body = pin!(Passing::noting(StreamBody::new(frames), upload.clone()));
-        let sending = async {
-            for _ in 0..5 {
-                body.frame().await.unwrap().unwrap();
-            }
-            std::future::pending::<()>().await;
-        };
-        assert_eq!(upload.within(LIMIT, sending).await, None);
-        assert_eq!(upload.began.elapsed().as_secs(), 5 * 9 + 10);
+    async fn a_client_may_take_its_time_and_the_upstream_has_its_own() {
+        let (upload, started) = (begun(), Instant::now());
+        let body = Passing::noting(coming(5, 100), upload.clone(), u64::MAX);
+        assert_eq!(upload.within(LIMIT, read(body, 5)).await, None);
+        assert_eq!(started.elapsed().as_secs(), 5 * 100 + 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_that_waits_for_the_client_is_not_blamed() {
+        let upload = begun();
+        let body = Passing::noting(coming(1, 1), upload.clone(), u64::MAX);
+        let waiting = upload.within(LIMIT, read(body, 2));
+        let end = tokio::time::timeout(100 * LIMIT, waiting).await;
+        assert!(end.is_err());
+    }
+
+    #[tokio::test]
+    async fn f21_a_body_passes_up_to_its_limit() {
+        for (pieces, reason) in [(3, None), (4, Some(Reason::BodyTooLarge))] {
+            let upload = begun();
+            let piece = |_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"12345")));
+            let sent = stream::iter((0..pieces).map(piece));
+            let body = Passing::noting(StreamBody::new(sent), upload.clone(), 15);
+            assert_eq!(body.collect().await.is_err(), reason.is_some());
+            let failure = upload.failure();
+            assert_eq!(failure.map(|denial| denial.reason()), reason);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_stopped_a_body_knows_better_than_its_error() {
+        for (told, reason) in [
+            (None, Reason::MalformedRequest),
+            (Some(Reason::SlowRequest), Reason::SlowRequest),
+        ] {
+            let upload = begun();
+            told.into_iter()
+                .for_each(|reason| upload.stopped.stop(reason));
+            let sent = stream::iter([Err::<Frame<Bytes>, _>(io::Error::other("gone"))]);
+            let body = Passing::noting(StreamBody::new(sent), upload.clone(), 15);
+            body.collect().await.unwrap_err();
+            assert_eq!(upload.failure().unwrap().reason(), reason);
+        }
     }
 
     #[tokio::test]

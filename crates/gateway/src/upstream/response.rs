@@ -1,52 +1,160 @@
 //! The upstream's answer as the client gets it.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use oauthgate_core::{Denial, Reason};
 use oauthgate_tower::Reference;
 
-use super::{destination::Destination, headers::to_client, passing::Passing, upgrade::Upgrade};
-use crate::gate::{GateBody, boxed};
+use super::{
+    destination::Destination, headers::to_client, passing::Passing, tunnel::Silence,
+    upgrade::Upgrade,
+};
+use crate::{
+    gate::{GateBody, Leisure, Pace, Paced, boxed, of_headers},
+    telemetry::{
+        access::Passage,
+        slow_peers::{SlowPeer, SlowPeers},
+    },
+};
 
-/// The answer, streamed as it comes; after a switch of protocols, the tunnel is open.
-///
-/// # Errors
-/// [`Reason::UpstreamUnreachable`] when the upstream switched to a protocol that nobody asked for.
-pub(super) fn finished(
-    response: Response<Incoming>,
-    upgrade: Option<Upgrade>,
-    destination: &Destination,
-    reference: &Reference,
-) -> Result<Response<GateBody>, Denial> {
-    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let mut response = match (switches, upgrade) {
-        (true, Some(upgrade)) => upgrade.connect(response)?,
-        (true, None) => {
-            return Err(Denial::new(Reason::UpstreamUnreachable)
-                .with_detail("the upstream switched protocols unasked"));
-        }
-        (false, _) => plain(response, destination, reference),
-    };
-    *response.version_mut() = Version::default();
-    response.extensions_mut().clear();
-    Ok(response)
+/// How long an answer's head may be, and how long an answer may be silent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnswerLimits {
+    pub(super) head_bytes: usize,
+    /// Within a body that is no stream.
+    pub(super) pause: Duration,
+    /// Within a tunnel.
+    pub(super) tunnel_idle: Option<Duration>,
 }
 
-fn plain(
-    response: Response<Incoming>,
-    destination: &Destination,
-    reference: &Reference,
-) -> Response<GateBody> {
-    if response.status() == StatusCode::UNAUTHORIZED {
-        note_unauthorized(destination, reference);
+/// What is known of an answer before it comes.
+pub(super) struct Answering<'a> {
+    destination: &'a Destination,
+    reference: &'a Reference,
+    limits: AnswerLimits,
+    slow_peers: SlowPeers,
+    /// The request's body's.
+    leisure: Leisure,
+}
+
+impl<'a> Answering<'a> {
+    /// The answer to a request.
+    pub(super) fn of<B>(
+        request: &Request<B>,
+        destination: &'a Destination,
+        reference: &'a Reference,
+        limits: AnswerLimits,
+    ) -> Self {
+        let extensions = request.extensions();
+        let slow_peers = extensions.get().map(Passage::slow_peers);
+        Self {
+            destination,
+            reference,
+            limits,
+            slow_peers: slow_peers.unwrap_or_default(),
+            leisure: extensions.get().cloned().unwrap_or_default(),
+        }
     }
-    let mut response = response.map(|body| watched(body, destination, reference));
-    to_client(response.headers_mut());
-    for name in [header::LOCATION, header::CONTENT_LOCATION] {
-        publish(response.headers_mut(), &name, destination);
+
+    /// The answer, streamed as it comes; after a switch of protocols, the tunnel is open.
+    ///
+    /// # Errors
+    /// [`Reason::UpstreamUnreachable`] when the answer's head is too long, or the upstream switched to a protocol
+    /// that nobody asked for.
+    pub(super) fn finish(
+        self,
+        response: Response<Incoming>,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Response<GateBody>, Denial> {
+        if of_headers(response.headers()) > self.limits.head_bytes {
+            let detail =
+                "the head of its answer is longer than OAUTHGATE_MAX_RESPONSE_HEADER_BYTES";
+            return Err(Denial::new(Reason::UpstreamUnreachable).with_detail(detail));
+        }
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let mut response = match (switches, upgrade) {
+            (true, Some(upgrade)) => {
+                let silence = Silence {
+                    longest: self.limits.tunnel_idle,
+                    slow_peers: self.slow_peers,
+                };
+                upgrade.connect(response, silence)?
+            }
+            (true, None) => {
+                return Err(Denial::new(Reason::UpstreamUnreachable)
+                    .with_detail("the upstream switched protocols unasked"));
+            }
+            (false, _) => self.plain(response),
+        };
+        *response.version_mut() = Version::default();
+        response.extensions_mut().clear();
+        Ok(response)
     }
-    response
+
+    fn plain(self, response: Response<Incoming>) -> Response<GateBody> {
+        if response.status() == StatusCode::UNAUTHORIZED {
+            note_unauthorized(self.destination, self.reference);
+        }
+        let is_stream = is_stream(response.headers());
+        if is_stream {
+            // Whoever answers by a stream may be talking with its client.
+            self.leisure.grant();
+        }
+        let destination = self.destination;
+        let mut response = response.map(|body| self.watched(body, is_stream));
+        to_client(response.headers_mut());
+        for name in [header::LOCATION, header::CONTENT_LOCATION] {
+            publish(response.headers_mut(), &name, destination);
+        }
+        response
+    }
+
+    /// The access line is written by then, so an answer that breaks off gets a line of its own. A client that
+    /// leaves drops the body, and is no failure.
+    fn watched(self, body: Incoming, is_stream: bool) -> GateBody {
+        let pace = Pace {
+            pause: self.limits.pause,
+            rate: None,
+        };
+        let leisure = Leisure::default();
+        if is_stream {
+            leisure.grant();
+        }
+        let slow_peers = self.slow_peers;
+        let body = Paced::new(body, pace, leisure, move || {
+            slow_peers.count(SlowPeer::StalledUpstream);
+        });
+        let (upstream, reference) = (self.destination.authority().clone(), self.reference.clone());
+        let body = body.map_err(move |error| {
+            tracing::warn!(%upstream, %reference, %error, "the upstream broke off its answer");
+            error
+        });
+        boxed(Passing::new(body))
+    }
+}
+
+/// Whether silence is no sign of trouble in such an answer: its parts come when there is something to say.
+fn is_stream(headers: &HeaderMap) -> bool {
+    const STREAMS: [&str; 8] = [
+        "text/event-stream",
+        "multipart/x-mixed-replace",
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+        "application/json-seq",
+        "application/grpc",
+    ];
+    let value = headers.get(header::CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next());
+    essence.map(str::trim).is_some_and(|essence| {
+        let essence = essence.to_ascii_lowercase();
+        STREAMS.contains(&essence.as_str()) || essence.starts_with("application/grpc+")
+    })
 }
 
 /// The gate's tokens end at the gate, so no login of the client's can help: somebody must tell the
@@ -59,22 +167,32 @@ fn note_unauthorized(destination: &Destination, reference: &Reference) {
     );
 }
 
-/// The access line is written by then, so an answer that breaks off gets a line of its own. A client that
-/// leaves drops the body, and is no failure.
-fn watched(body: Incoming, destination: &Destination, reference: &Reference) -> GateBody {
-    let (upstream, reference) = (destination.authority().clone(), reference.clone());
-    let body = body.map_err(move |error| {
-        tracing::warn!(%upstream, %reference, %error, "the upstream broke off its answer");
-        error
-    });
-    boxed(Passing::new(body))
-}
-
 /// Replaces an address of the upstream by its public form.
 fn publish(headers: &mut HeaderMap, name: &HeaderName, destination: &Destination) {
     let written = headers.get(name).and_then(|value| value.to_str().ok());
     let public = written.and_then(|location| destination.public(location));
     if let Some(public) = public.and_then(|text| HeaderValue::from_str(&text).ok()) {
         headers.insert(name, public);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("text/event-stream", true)]
+    #[case("Text/Event-Stream; charset=utf-8", true)]
+    #[case("application/grpc+proto", true)]
+    #[case("multipart/x-mixed-replace; boundary=x", true)]
+    #[case("application/json", false)]
+    #[case("application/grpc-web", false)]
+    #[case("text/event-stream-like", false)]
+    fn streams_are_known_by_their_media_type(#[case] media_type: &str, #[case] expected: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, media_type.parse().unwrap());
+        assert_eq!(is_stream(&headers), expected);
     }
 }

@@ -14,11 +14,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, Version, request::Parts};
 use http_body::Body;
-use hyper_util::client::legacy::Error as ClientError;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext};
 use oauthgate_mcp::policy::AnonymousPermit;
 use oauthgate_remote::{ConfigurationError, error::Mistake, outbound::CertificateAuthorities};
-use oauthgate_tower::{ClientAddress, Reference, response::refusal};
+use oauthgate_tower::{ClientAddress, Reference, StoppedBody, response::refusal};
 use tower::Service;
 
 use super::{
@@ -26,7 +25,7 @@ use super::{
     destination::Destination,
     headers::{Provenance, to_upstream, to_upstream_for_nobody},
     passing::{Passing, Upload},
-    response::finished,
+    response::{AnswerLimits, Answering},
     upgrade::Upgrade,
 };
 use crate::{
@@ -49,6 +48,8 @@ struct Shared {
     /// The scheme that the resource's clients use, unless a trusted proxy says otherwise.
     scheme: String,
     response_timeout: Duration,
+    most: u64,
+    limits: AnswerLimits,
     resource: ProtectedResource,
 }
 
@@ -71,12 +72,23 @@ impl ReverseProxy {
             )],
         };
         let shared = Shared {
-            client: UpstreamClient::new(&settings.upstream, settings.timeouts.connect, authorities)
-                .map_err(mistake)?,
+            client: UpstreamClient::new(
+                &settings.upstream,
+                settings.timeouts,
+                settings.sizes.response_head,
+                authorities,
+            )
+            .map_err(mistake)?,
             destination: Destination::new(settings).map_err(mistake)?,
             identity_headers: settings.identity_headers,
             scheme: provider.resource.url().scheme().to_owned(),
             response_timeout: settings.timeouts.response,
+            most: settings.sizes.request_body,
+            limits: AnswerLimits {
+                head_bytes: settings.sizes.response_head,
+                pause: settings.timeouts.pause,
+                tunnel_idle: settings.timeouts.tunnel_idle,
+            },
             resource: ProtectedResource::new(provider.resource.clone(), servers),
         };
         Ok(Self {
@@ -100,8 +112,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
-        let upload = Upload::begin();
-        let request = request.map(|body| boxed(Passing::noting(body, upload.clone())));
+        let stopped = request.extensions().get::<StoppedBody>();
+        let upload = Upload::begin(stopped.cloned().unwrap_or_default());
+        let most = shared.most;
+        let request = request.map(|body| boxed(Passing::noting(body, upload.clone(), most)));
         Box::pin(async move { Ok(shared.answer(request, &upload).await) })
     }
 }
@@ -123,7 +137,11 @@ impl Shared {
         upload: &Upload,
         reference: &Reference,
     ) -> Result<Response<GateBody>, Denial> {
+        if request.body().size_hint().lower() > self.most {
+            return Err(Denial::new(Reason::BodyTooLarge));
+        }
         let upgrade = Upgrade::asked_for(&mut request);
+        let answering = Answering::of(&request, &self.destination, reference, self.limits);
         let (mut parts, body) = request.into_parts();
         self.readdress(&mut parts)?;
         if upgrade.is_some() {
@@ -133,8 +151,9 @@ impl Shared {
         let sent = self.client.send(request, upgrade.is_some());
         let response = upload.within(self.response_timeout, sent).await;
         let response = response.ok_or_else(|| Denial::new(Reason::UpstreamTimeout))?;
-        let response = response.map_err(|error| failure(&error, upload))?;
-        finished(response, upgrade, &self.destination, reference)
+        let response =
+            response.map_err(|error| upload.failure().unwrap_or_else(|| unanswered(&error)))?;
+        answering.finish(response, upgrade)
     }
 
     /// Everything about the request that the upstream must see differently.
@@ -172,13 +191,4 @@ impl Shared {
 /// Nobody is calling, and no policy opened what is asked for to everybody.
 fn astray() -> Denial {
     Denial::new(Reason::PolicyRefused).with_detail("the request did not come through the gate")
-}
-
-/// Whose fault it is that there is no answer: a body that the client spoils ends the upstream's side, too.
-fn failure(error: &ClientError, upload: &Upload) -> Denial {
-    if upload.failed() {
-        return Denial::new(Reason::MalformedRequest)
-            .with_detail("the request's body is broken or ends too early");
-    }
-    unanswered(error)
 }

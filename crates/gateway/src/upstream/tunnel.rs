@@ -22,23 +22,52 @@ use tokio::{
     time::timeout,
 };
 
-use super::frames::{self, Frames};
+use super::{
+    frames::{self, Frames},
+    movement::Movement,
+};
+use crate::telemetry::slow_peers::{SlowPeer, SlowPeers};
 
 /// How long a client may take to hear the goodbye and to say its own.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Joins both sides until either ends, or the deadline passes.
-pub(super) async fn join<C, U>(client: C, mut upstream: U, deadline: Option<StreamDeadline>)
-where
+/// How long nobody need say anything.
+#[derive(Debug)]
+pub(super) struct Silence {
+    pub(super) longest: Option<Duration>,
+    pub(super) slow_peers: SlowPeers,
+}
+
+impl Silence {
+    /// Waits until both sides were silent for too long.
+    async fn lasts(&self, movement: &Movement) {
+        match self.longest {
+            Some(longest) => movement.rests_for(longest).await,
+            None => pending().await,
+        }
+        self.slow_peers.count(SlowPeer::IdleTunnel);
+    }
+}
+
+/// Joins both sides until either ends, the deadline passes, or both are silent for too long. Silence has no
+/// last word: whoever is there still sees the end, as it does when a network fails.
+pub(super) async fn join<C, U>(
+    client: C,
+    mut upstream: U,
+    deadline: Option<StreamDeadline>,
+    silence: Silence,
+) where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
     let mut client = Client::new(client);
     let stop = Arc::clone(&client.stop);
+    let movement = client.movement.clone();
     {
         let mut copying = pin!(copy_bidirectional(&mut client, &mut upstream));
         tokio::select! {
             result = &mut copying => return tell(&result),
+            () = silence.lasts(&movement) => return,
             () = passing(deadline.as_ref()) => {}
         }
         stop.asked.store(true, Ordering::Relaxed);
@@ -81,6 +110,8 @@ struct Client<S> {
     io: S,
     frames: Frames,
     stop: Arc<Stop>,
+    /// In either direction.
+    movement: Movement,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
@@ -93,6 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             io,
             frames: Frames::default(),
             stop: Arc::new(stop),
+            movement: Movement::begin(),
         }
     }
 
@@ -115,7 +147,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Client<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        let read = ready!(Pin::new(&mut self.io).poll_read(cx, buffer));
+        self.movement.moved();
+        Poll::Ready(read)
     }
 }
 
@@ -136,6 +170,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Client<S> {
         let written = ready!(Pin::new(&mut self.io).poll_write(cx, some))?;
         let passed = some.get(..written).unwrap_or(some);
         self.frames.pass(passed);
+        self.movement.moved();
         let is_possible = self.frames.admit_another();
         self.stop.is_possible.store(is_possible, Ordering::Relaxed);
         Poll::Ready(Ok(written))
@@ -152,12 +187,42 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Client<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::{
+        io::{AsyncReadExt, duplex},
+        time::{Instant, sleep},
+    };
 
     use super::*;
 
     const HELLO: &[u8] = b"\x81\x05hello";
     const AGAIN: &[u8] = b"\x81\x05again";
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_a_tunnel_where_it_is_limited() {
+        for (longest, expected) in [(Some(Duration::from_secs(600)), true), (None, false)] {
+            let (client, mut far) = duplex(1024);
+            let (upstream, mut near) = duplex(1024);
+            let silence = Silence {
+                longest,
+                slow_peers: SlowPeers::default(),
+            };
+            let begun = Instant::now();
+            let joined = tokio::spawn(join(client, upstream, None, silence));
+            for _ in 0..3 {
+                sleep(Duration::from_secs(500)).await;
+                far.write_all(HELLO).await.unwrap();
+                near.read_exact(&mut [0; 7]).await.unwrap();
+                sleep(Duration::from_secs(500)).await;
+                near.write_all(HELLO).await.unwrap();
+                far.read_exact(&mut [0; 7]).await.unwrap();
+            }
+            let ended = timeout(Duration::from_secs(100_000), joined).await;
+            assert_eq!(ended.is_ok(), expected);
+            if expected {
+                assert_eq!(begun.elapsed().as_secs(), 3 * 1000 + 600);
+            }
+        }
+    }
 
     #[tokio::test]
     async fn a_frame_under_way_may_end_and_none_follows_it() {

@@ -10,7 +10,11 @@ use hyper_util::rt::TokioIo;
 use oauthgate_core::{Denial, Reason};
 use oauthgate_tower::StreamDeadline;
 
-use super::{headers::to_client, hop_by_hop, tunnel};
+use super::{
+    headers::to_client,
+    hop_by_hop,
+    tunnel::{self, Silence},
+};
 use crate::gate::{GateBody, Place, boxed};
 
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
@@ -54,6 +58,7 @@ impl Upgrade {
     pub(super) fn connect(
         self,
         mut response: Response<Incoming>,
+        silence: Silence,
     ) -> Result<Response<GateBody>, Denial> {
         if !is_websocket(response.headers()) {
             return Err(Denial::new(Reason::UpstreamUnreachable)
@@ -65,7 +70,7 @@ impl Upgrade {
         Self::ask(&mut parts.headers);
         tokio::spawn(async move {
             tokio::select! {
-                () = tunnel(self.client, upstream, self.deadline) => {}
+                () = tunnel(self.client, upstream, self.deadline, silence) => {}
                 () = self.place.cut() => {}
             }
         });
@@ -79,11 +84,17 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     values.next().is_some_and(only) && values.next().is_none()
 }
 
-/// Ends when either side does, or the token.
-async fn tunnel(client: OnUpgrade, upstream: OnUpgrade, deadline: Option<StreamDeadline>) {
+/// Ends when either side does, or the token, or when both were silent for too long.
+async fn tunnel(
+    client: OnUpgrade,
+    upstream: OnUpgrade,
+    deadline: Option<StreamDeadline>,
+    silence: Silence,
+) {
     match tokio::try_join!(client, upstream) {
         Ok((client, upstream)) => {
-            tunnel::join(TokioIo::new(client), TokioIo::new(upstream), deadline).await;
+            let (client, upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+            tunnel::join(client, upstream, deadline, silence).await;
         }
         Err(error) => tracing::debug!(%error, "a connection was not upgraded"),
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use oauthgate_core::Reason;
 use oauthgate_mcp::{Policy, PolicyLayer};
+use oauthgate_tower::StoppedBody;
 use rstest::rstest;
 
 use crate::support::*;
@@ -233,8 +234,26 @@ async fn f21_waits_for_a_slow_body_only_so_long() {
         let answered = server
             .ask(post(trickling(Duration::from_millis(900)), "read"))
             .await;
-        assert_eq!(answered.reason(), Some(Reason::UnreadableBody));
+        assert_eq!(answered.reason(), Some(Reason::SlowRequest));
         assert_eq!(start.elapsed().as_secs(), patience);
+        assert!(server.received().is_empty());
+    }
+}
+
+/// An error of a body does not say why; who made it fail does.
+#[tokio::test]
+async fn f21_says_why_a_body_was_stopped() {
+    for reason in [Reason::SlowRequest, Reason::BodyTooLarge] {
+        let server = Server::with(policy());
+        let stopped = StoppedBody::default();
+        let stop = stopped.clone();
+        let body = futures_util::stream::once(async move {
+            stop.stop(reason);
+            Err::<Bytes, _>(std::io::Error::other("stopped"))
+        });
+        let mut request = post(Body::from_stream(body), "read");
+        request.extensions_mut().insert(stopped);
+        assert_eq!(server.ask(request).await.reason(), Some(reason));
         assert!(server.received().is_empty());
     }
 }

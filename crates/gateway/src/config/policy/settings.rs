@@ -1,6 +1,6 @@
 //! The settings of a resource's policy that are one word each.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use oauthgate_core::{ScopeHierarchy, SettingError};
 use oauthgate_mcp::policy::{ListFilter, Rule, StepUp};
@@ -26,6 +26,8 @@ pub struct PolicySettings {
     pub step_up: StepUp,
     /// Bytes of a request body that a policy reads; `OAUTHGATE_MAX_MESSAGE_BYTES`.
     pub max_message_bytes: usize,
+    /// How long such a body may take in all; `OAUTHGATE_MESSAGE_TIMEOUT`.
+    pub message_timeout: Duration,
     /// Bytes of a list answer that is filtered; `OAUTHGATE_MAX_LIST_BYTES`.
     pub max_list_bytes: usize,
 }
@@ -42,6 +44,7 @@ impl Default for PolicySettings {
             list_filter: ListFilter::default(),
             step_up: StepUp::default(),
             max_message_bytes: MESSAGE,
+            message_timeout: Duration::from_secs(120),
             max_list_bytes: MESSAGE,
         }
     }
@@ -58,6 +61,7 @@ pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Read> {
     let list_filter = reader.one("list_filter", list_filter);
     let step_up = reader.one("step_up", step_up);
     let max_message_bytes = bytes("max_message_bytes", reader);
+    let message_timeout = reader.one("message_timeout", |text| values::seconds(text, 1..=3600));
     let max_list_bytes = bytes("max_list_bytes", reader);
     let (section, file) = source::section(reader)?;
     let mut reader = reader.on(&section);
@@ -83,6 +87,7 @@ pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Read> {
             list_filter: list_filter?,
             step_up: step_up?,
             max_message_bytes: max_message_bytes?,
+            message_timeout: message_timeout?,
             max_list_bytes: max_list_bytes?,
         },
     })

@@ -59,7 +59,8 @@ async fn a_drain_lets_requests_end_and_takes_no_new_ones() {
 #[tokio::test]
 async fn a_drain_does_not_wait_for_requests_that_are_only_begun() {
     let endless = |settings: &mut crate::config::Settings| {
-        settings.limits.header_read = 100 * PATIENCE;
+        settings.limits.idle = 100 * PATIENCE;
+        settings.limits.head = 100 * PATIENCE;
         settings.limits.drain = 100 * PATIENCE;
     };
     for begun in ["GET /mcp HTTP/1.1\r\nHost: 127", "PRI * HT", ""] {
@@ -132,7 +133,8 @@ async fn open_streams_are_counted_while_they_last() {
 #[tokio::test]
 async fn a_client_that_says_nothing_is_left_alone() {
     let hasty = |settings: &mut crate::config::Settings| {
-        settings.limits.header_read = Duration::from_millis(200);
+        settings.limits.idle = Duration::from_millis(200);
+        settings.limits.head = Duration::from_millis(200);
     };
     let gate = Running::with("test-1", hasty).await;
     for first in [
@@ -151,7 +153,8 @@ async fn a_client_that_says_nothing_is_left_alone() {
 #[tokio::test]
 async fn f20_an_http2_connection_without_streams_ends_like_any_other() {
     let hasty = |settings: &mut crate::config::Settings| {
-        settings.limits.header_read = Duration::from_millis(200);
+        settings.limits.idle = Duration::from_millis(200);
+        settings.limits.head = Duration::from_millis(200);
     };
     let gate = Running::with("test-1", hasty).await;
     let mut stream = TcpStream::connect(gate.public).await.unwrap();

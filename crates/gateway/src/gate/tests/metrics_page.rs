@@ -25,7 +25,8 @@ configuration or from a closed list: no stranger can make a new series. What to 
 |---|---|
 | `resource` | the resource's name; `none` where no resource lives |
 | `outcome` of a request | `allowed`, `answered` (by the gate itself, to anybody), `refused` or `failed` |
-| `reason` | `ok`, or one of [these codes](reasons.md) |
+| `reason` of a request | `ok`, or one of [these codes](reasons.md) |
+| `reason` of a slow peer | `slow_head`, `slow_request`, `stalled_client`, `stalled_upstream`, `idle_tunnel` or `rapid_reset`; [what they mean](../guides/limits.md#slow-peers) |
 | `rule` | a rule by its name in the configuration, or by its number (`#1`); `none` where no rule is about what was asked |
 | `decision` | `allowed`, `challenged` (for a scope), `login` (nobody was calling, and the rule is not for everybody) or `refused` |
 | `issuer` | the issuer as it is configured; with a template, `OAUTH_ISSUER_URL` |

@@ -18,6 +18,8 @@ mod recorder;
 mod replicas;
 mod replies;
 mod reuse;
+mod slow;
+mod slow_http2;
 mod step_up;
 mod streams;
 mod support;

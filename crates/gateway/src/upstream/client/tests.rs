@@ -90,10 +90,18 @@ fn authorities() -> CertificateAuthorities {
     CertificateAuthorities::from_pem(pem.as_bytes()).unwrap()
 }
 
+fn new(upstream: &Url, authorities: &CertificateAuthorities) -> UpstreamClient {
+    let patient = UpstreamTimeouts {
+        connect: Duration::from_secs(30),
+        ..UpstreamTimeouts::default()
+    };
+    UpstreamClient::new(upstream, patient, 64 * 1024, authorities).unwrap()
+}
+
 /// A client that trusts the test's certificate.
 fn client() -> UpstreamClient {
     let any: Url = "https://localhost/".parse().unwrap();
-    UpstreamClient::new(&any, Duration::from_secs(30), &authorities()).unwrap()
+    new(&any, &authorities())
 }
 
 fn request(url: &Url) -> Request<GateBody> {
@@ -141,7 +149,7 @@ async fn a_head_that_is_the_last_on_its_connection_passes_over_http2_too() {
 async fn d15_a_certificate_that_the_system_does_not_trust_ends_it() {
     let url = serve(&["h2", "http/1.1"]).await;
     let nobody = CertificateAuthorities::default();
-    let client = UpstreamClient::new(&url, Duration::from_secs(30), &nobody).unwrap();
+    let client = new(&url, &nobody);
     for upgrades in [false, true] {
         let error = client.send(request(&url), upgrades).await.unwrap_err();
         let denial = unanswered(&error);
