@@ -5,6 +5,7 @@ mod support;
 
 mod anonymous;
 mod bodies;
+mod counting;
 mod decisions;
 mod farewell;
 mod headers;

@@ -7,6 +7,7 @@ use oauthgate_remote::{
     IntrospectionCredentials, IntrospectionSettings, introspection::Secret,
     state::redis::RedisAddress,
 };
+use oauthgate_tower::quota::{By, Limit};
 use serde_json::json;
 
 use super::support::Running;
@@ -29,6 +30,8 @@ configuration or from a closed list: no stranger can make a new series. What to 
 | `reason` of a slow peer | `slow_head`, `slow_request`, `stalled_client`, `stalled_upstream`, `idle_tunnel` or `rapid_reset`; [what they mean](../guides/limits.md#slow-peers) |
 | `rule` | a rule by its name in the configuration, or by its number (`#1`); `none` where no rule is about what was asked |
 | `decision` | `allowed`, `challenged` (for a scope), `login` (nobody was calling, and the rule is not for everybody) or `refused` |
+| `limit` | a limit by its name in the configuration; `per-subject` is the one of `OAUTHGATE_RATE_LIMIT` |
+| `decision` of a limit | `within`, `over` (it refused the request), or `spared` (another limit did, so it was charged nothing) |
 | `issuer` | the issuer as it is configured; with a template, `OAUTH_ISSUER_URL` |
 | `store` | `1`; further numbers where resources hold the keys of one issuer under different settings |
 | `outcome` of a fetch | `none` before the first, `ok`, or why it failed: `metadata_unavailable`, `metadata_issuer_mismatch`, `jwks_unavailable`, `no_usable_keys` |
@@ -108,6 +111,9 @@ fn shares(settings: &mut Settings) {
     settings.resources[0].tools.unlisted = UnlistedTools::Allow;
     let tools = &mut settings.resources[0].tools.scopes;
     tools.insert("any".to_owned(), ScopeSet::empty());
+    let limit = Limit::new("per-user", [By::Subject]).unwrap();
+    let limit = limit.rate("60/min".parse().unwrap());
+    settings.resources[0].quotas.limits.push(limit);
     let issuer = &mut settings.resources[0].provider.issuers[0];
     issuer.profile.token_mode = TokenMode::Auto;
     let credentials = IntrospectionCredentials::Basic {

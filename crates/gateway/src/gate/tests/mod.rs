@@ -13,6 +13,7 @@ mod metrics_page;
 mod operator;
 mod pages;
 mod proxies;
+mod quotas;
 mod recorder;
 #[cfg(feature = "redis")]
 mod replicas;

@@ -369,11 +369,18 @@ fn parse(text: &str) -> Answer {
     let mut headers = HashMap::new();
     for line in lines {
         let (name, value) = line.split_once(": ").unwrap();
-        let old = headers.insert(name.to_ascii_lowercase(), value.to_owned());
-        assert!(
-            old.is_none() || name.eq_ignore_ascii_case("vary"),
-            "{name} twice: {text}"
-        );
+        let name = name.to_ascii_lowercase();
+        let mut value = value.to_owned();
+        if let (Some(old), true) = (headers.get(&name), name.starts_with("ratelimit")) {
+            // A list may come in several lines (RFC 9651 §4.2).
+            value = format!("{old}, {value}");
+        } else {
+            assert!(
+                name == "vary" || !headers.contains_key(&name),
+                "{name} twice: {text}"
+            );
+        }
+        headers.insert(name, value);
     }
     Answer {
         status,
