@@ -14,6 +14,7 @@ mod hostile;
 mod keys;
 mod lazy;
 mod limit;
+mod limits;
 mod lists;
 mod login;
 mod opaque_login;

@@ -1,0 +1,3 @@
+//! Limits, seen from outside.
+
+mod evasion;
