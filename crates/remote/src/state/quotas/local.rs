@@ -17,15 +17,15 @@ use futures_util::{
 use oauthgate_core::quota::{Standing, Verdict, decide, microseconds};
 use quick_cache::sync::Cache;
 
-use super::{Charge, Decisions, QuotaKey, Quotas, Spent, Uncounted};
+use super::{Charge, Decisions, QuotaKey, Quotas, Spent, Uncounted, count::Count};
 use crate::clock::Clock;
 
-/// Counts in memory: one number per key, for so many keys. When more come, those are forgotten that were
+/// Counts in memory: two numbers per key, for so many keys. When more come, those are forgotten that were
 /// asked for least, and begin anew: about a hundred bytes per key. No lock is held while a key is counted.
 pub struct LocalQuotas {
     clock: Arc<dyn Clock>,
-    /// Theoretical arrival times, in microseconds of the clock's elapsed time.
-    arrivals: Cache<QuotaKey, Arc<AtomicU64>>,
+    /// In microseconds of the clock's elapsed time.
+    counts: Cache<QuotaKey, Arc<Count>>,
     decisions: AtomicU64,
 }
 
@@ -35,7 +35,7 @@ impl LocalQuotas {
     pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            arrivals: Cache::new(capacity),
+            counts: Cache::new(capacity),
             decisions: AtomicU64::new(0),
         }
     }
@@ -43,7 +43,7 @@ impl LocalQuotas {
     /// How many keys are remembered.
     #[must_use]
     pub fn keys(&self) -> usize {
-        self.arrivals.len()
+        self.counts.len()
     }
 
     /// As [`Quotas::spend`], which never waits here.
@@ -74,9 +74,7 @@ impl LocalQuotas {
     /// The refusal, if it is known that some of these are over their quotas. Nothing is charged.
     #[cfg(feature = "redis")]
     pub(in crate::state) fn foresee(&self, charges: &[Charge]) -> Option<Spent> {
-        let look = self.look(charges, self.now());
-        let (which, wait) = look.longest?;
-        Some(look.over(which, wait))
+        self.look(charges, self.now()).foreseen()
     }
 
     /// Counts a charge that somebody who counts for all replicas has decided on. `sent` is when he was
@@ -84,42 +82,26 @@ impl LocalQuotas {
     /// others too. Without a cost, nothing of it was ours.
     #[cfg(feature = "redis")]
     pub(in crate::state) fn follow(&self, charge: &Charge, sent: u64, ahead: u64) {
-        if ahead == 0 {
-            return;
-        }
         let price = charge.quota.price(charge.cost);
         let theirs = sent.saturating_add(ahead);
-        let _ = self.count_of(&charge.key).fetch_update(
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-            |before| {
-                let ours = before.max(sent).saturating_add(price);
-                Some(charge.quota.credible(ours.max(theirs), sent))
-            },
-        );
+        match ahead {
+            0 => self.with(&charge.key, |count| count.follow(price, sent, theirs)),
+            1.. => self.count_of(&charge.key).follow(price, sent, theirs),
+        }
     }
 
     /// Takes the cost of one charge, or tells how long until it is there.
     pub(in crate::state) fn take(&self, charge: &Charge, now: u64) -> Result<Taken, Duration> {
         if charge.cost == 0 {
-            let arrival = self.held(&charge.key);
+            let arrival = self.arrival(charge, now);
             let standing = charge.quota.standing(arrival.saturating_sub(now));
             return Ok(Taken { arrival, standing });
         }
-        let mut verdict = decide(charge.quota, 0, now, charge.cost);
-        if let Verdict::Over { wait, .. } = verdict {
+        if let Verdict::Over { wait, .. } = decide(charge.quota, 0, now, charge.cost) {
             return Err(wait);
         }
         let count = self.count_of(&charge.key);
-        let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
-            verdict = decide(charge.quota, before, now, charge.cost);
-            let after = match verdict {
-                Verdict::Within { arrival, .. } => arrival,
-                Verdict::Over { .. } => charge.quota.credible(before, now),
-            };
-            (after != before).then_some(after)
-        });
-        match verdict {
+        match count.take(charge.quota, now, charge.cost) {
             Verdict::Within { arrival, standing } => Ok(Taken { arrival, standing }),
             Verdict::Over { wait, .. } => Err(wait),
         }
@@ -131,11 +113,9 @@ impl LocalQuotas {
         let now = self.now();
         for (charge, taken) in charges.iter().zip(taken) {
             let price = charge.quota.price(charge.cost);
-            let ahead = taken.arrival.saturating_sub(now).min(price);
-            if let (1.., Some(count)) = (ahead, self.arrivals.get(&charge.key)) {
-                let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |arrival| {
-                    Some(arrival.saturating_sub(ahead))
-                });
+            let amount = taken.arrival.saturating_sub(now).min(price);
+            if amount > 0 {
+                self.with(&charge.key, |count| count.give_back(amount));
             }
         }
     }
@@ -144,7 +124,7 @@ impl LocalQuotas {
     fn look(&self, charges: &[Charge], now: u64) -> Look {
         let mut look = Look::default();
         for (which, charge) in charges.iter().enumerate() {
-            let arrival = self.held(&charge.key);
+            let arrival = self.arrival(charge, now);
             if let Verdict::Over { wait, .. } = decide(charge.quota, arrival, now, charge.cost) {
                 look.wait_for(which, wait);
             }
@@ -154,15 +134,20 @@ impl LocalQuotas {
         look
     }
 
-    pub(in crate::state) fn held(&self, key: &QuotaKey) -> u64 {
-        self.arrivals
-            .get(key)
-            .map_or(0, |count| count.load(Ordering::Relaxed))
+    pub(in crate::state) fn arrival(&self, charge: &Charge, now: u64) -> u64 {
+        let count = self.counts.get(&charge.key);
+        count.map_or(0, |count| count.arrival(charge.quota, now))
     }
 
-    fn count_of(&self, key: &QuotaKey) -> Arc<AtomicU64> {
+    fn with(&self, key: &QuotaKey, change: impl FnOnce(&Count)) {
+        if let Some(count) = self.counts.get(key) {
+            change(&count);
+        }
+    }
+
+    fn count_of(&self, key: &QuotaKey) -> Arc<Count> {
         let Ok(count) = self
-            .arrivals
+            .counts
             .get_or_insert_with(key, || Ok::<_, Infallible>(Arc::default()));
         count
     }

@@ -4,6 +4,7 @@
 //! who is over one of several quotas spends nothing of the others. [`LocalQuotas`] counts in this process;
 //! `redis::RedisQuotas` counts with the other replicas.
 
+mod count;
 mod key;
 mod local;
 #[cfg(test)]

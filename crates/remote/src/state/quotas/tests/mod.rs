@@ -153,6 +153,33 @@ fn a_quota_that_is_made_smaller_locks_nobody_out_for_longer_than_it_takes_to_com
     assert!(is_within(&quotas.spend_now(&[smaller])));
 }
 
+#[cfg(feature = "redis")]
+#[test]
+fn what_is_said_of_others_goes_up_and_down_and_what_was_ours_stays() {
+    let (quotas, _) = quotas(100);
+    let ours = charge("anna", "60/min", 10, 1);
+    let others = Charge { cost: 0, ..ours };
+    // What is said, in seconds ahead of now, and what remains.
+    for (charge, ahead, left) in [
+        (others, 0, 10),
+        (ours, 8, 2),
+        (others, 10, 0),
+        (others, 3, 7),
+        (ours, 4, 6),
+        (others, 0, 8),
+        (ours, 0, 7),
+    ] {
+        quotas.follow(&charge, quotas.now(), ahead * 1_000_000);
+        assert_eq!(remaining(&quotas, ours), left);
+        let too_much = Charge {
+            cost: left + 1,
+            ..ours
+        };
+        assert!(quotas.foresee(&[ours, too_much]).is_some());
+        assert!(quotas.foresee(&[Charge { cost: left, ..ours }]).is_none());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn counts_by_the_machines_clock() {
     let quotas = LocalQuotas::new(10, Arc::new(SystemClock::new()));

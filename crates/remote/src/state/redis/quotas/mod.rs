@@ -4,9 +4,8 @@
 //! cluster; all charges of a request go out together and take one round trip. When one of them is over its
 //! quota, the others are given back.
 //!
-//! This replica counts along: what Redis takes for us, and what it remembers of others. That count is
-//! never ahead of Redis, so a caller who is over his quota by it need not be asked about, and a flood of
-//! his requests does not reach Redis. When Redis is away, slow or lying, or forgets everything, it goes on
+//! This replica counts along: what Redis takes for us, and what it said last about all of us. A caller who
+//! is over his quota by that need not be asked about, so a flood of his requests does not reach Redis. When Redis is away, slow or lying, or forgets everything, it goes on
 //! from there; whoever can write to Redis can make callers wait, and nobody gets more through than this
 //! replica would let through alone.
 

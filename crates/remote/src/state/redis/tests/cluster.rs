@@ -5,18 +5,23 @@ use std::{sync::Arc, time::Duration};
 use super::{
     PATIENCE,
     fleet::Fleet,
+    keys::{SECRET, pace, redis_at},
     link::{answered_at, counted, link_to, trouble},
+    quotas::{Gate, patient_settings},
     server::RedisServer,
     tls::Files,
     until,
     withdrawals::replicas_share_all_through,
 };
 use crate::{
-    state::redis::{
-        RedisAddress, RedisServers,
-        commands::Entry,
-        link::{Link, NoAnswer},
-        slots::slot_of,
+    state::{
+        quotas::tests::{charge, is_within},
+        redis::{
+            RedisAddress, RedisServers, WhenAway,
+            commands::Entry,
+            link::{Link, NoAnswer},
+            slots::slot_of,
+        },
     },
     testing::TestAuthority,
 };
@@ -57,6 +62,39 @@ async fn every_key_is_where_the_cluster_looks_for_it() {
     let keys = keys.each_ref().map(String::as_str);
     assert_eq!(counted(&link, &keys).await, [Ok(1), Ok(1), Ok(1)]);
     assert_eq!(counted(&link, &keys).await, [Ok(2), Ok(2), Ok(2)]);
+}
+
+#[tokio::test]
+async fn quotas_on_different_servers_are_charged_altogether_or_not_at_all() {
+    let fleet = Fleet::start().await;
+    let gate = async || {
+        let keys = redis_at(cluster(&fleet.urls(&[0])), SECRET, pace());
+        let gate = Gate::over(keys, patient_settings(WhenAway::Require));
+        gate.is_connected().await;
+        gate
+    };
+    let wide = |number: u32| charge(&number.to_string(), "1/day", 100, 1);
+    let narrow = charge("narrow", "1/day", 2, 1);
+    let mut charges: Vec<_> = (0..9).map(wide).collect();
+    charges.insert(4, narrow);
+    let first = gate().await;
+    for _ in 0..2 {
+        assert!(is_within(&first.spend(&charges).await));
+    }
+    let hold_some = |server: &RedisServer| server.keys().iter().any(|key| key.contains(":quota:"));
+    assert!(
+        fleet
+            .servers
+            .iter()
+            .filter(|server| hold_some(server))
+            .count()
+            > 1
+    );
+    let second = gate().await;
+    assert!(!is_within(&second.spend(&charges).await));
+    for number in 0..9 {
+        assert_eq!(second.remaining(wide(number)).await, 98);
+    }
 }
 
 #[tokio::test]

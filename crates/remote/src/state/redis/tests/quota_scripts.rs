@@ -65,7 +65,7 @@ fn in_memory(schedule: &Schedule, deeds: &[Deed]) -> String {
                 clock.set(now);
                 let charge = Charge { key, quota, cost };
                 let taken = quotas.take(&charge, now).ok();
-                let ahead = quotas.held(&key).saturating_sub(now);
+                let ahead = quotas.arrival(&charge, now).saturating_sub(now);
                 let fits = u8::from(taken.is_some());
                 last = taken.map(|taken| (charge, taken));
                 write!(said, "{fits} {ahead} ").unwrap();

@@ -31,7 +31,7 @@ pub(super) struct Gate {
 }
 
 /// For those whom a slow Redis does not concern.
-fn patient_settings(when_away: WhenAway) -> QuotaSettings {
+pub(super) fn patient_settings(when_away: WhenAway) -> QuotaSettings {
     QuotaSettings {
         timeout: PATIENCE,
         when_away,
@@ -45,7 +45,7 @@ impl Gate {
         Self::over(redis(url, SECRET, pace()), settings)
     }
 
-    fn over(keys: Arc<RedisKeys>, settings: QuotaSettings) -> Self {
+    pub(super) fn over(keys: Arc<RedisKeys>, settings: QuotaSettings) -> Self {
         let local = LocalQuotas::new(1_000, Arc::new(SystemClock::new()));
         let quotas = keys.quotas(Arc::new(local), settings);
         Self { keys, quotas }
@@ -96,11 +96,15 @@ impl Gate {
     }
 }
 
+async fn three(server: &RedisServer) -> Vec<Gate> {
+    let url = server.url();
+    join_all((0..3).map(|_| Gate::connected(&url, ALONE))).await
+}
+
 #[tokio::test]
 async fn three_replicas_give_a_caller_one_quota_and_not_three() {
     let server = RedisServer::start();
-    let gates =
-        join_all((0..3).map(|_| async { Gate::connected(&server.url(), ALONE).await })).await;
+    let gates = three(&server).await;
     let daily = charge("anna", "1/day", 100, 1);
     let spending = gates.iter().map(|gate| gate.within(daily, 80));
     let within: usize = join_all(spending).await.into_iter().sum();
@@ -112,10 +116,27 @@ async fn three_replicas_give_a_caller_one_quota_and_not_three() {
 }
 
 #[tokio::test]
+async fn requests_of_one_moment_are_all_counted() {
+    let server = RedisServer::start();
+    let gates = three(&server).await;
+    let tenant = charge("tenant", "1/day", 1_000, 2);
+    let callers: Vec<_> = (0..300)
+        .map(|number| charge(&(number % 10).to_string(), "1/day", 10, 1))
+        .collect();
+    let charges: Vec<_> = callers.iter().map(|caller| [tenant, *caller]).collect();
+    let requests = charges.iter().enumerate();
+    let spending = requests.map(|(number, charges)| gates[number % 3].spend(charges));
+    let spent = join_all(spending).await;
+    // Ten callers, ten each; what the others took for a moment is given back.
+    assert_eq!(spent.iter().filter(|spent| is_within(spent)).count(), 100);
+    let gate = Gate::connected(&server.url(), ALONE).await;
+    assert_eq!(gate.remaining(tenant).await, 800);
+}
+
+#[tokio::test]
 async fn what_comes_back_is_shared_too() {
     let server = RedisServer::start();
-    let gates =
-        join_all((0..3).map(|_| async { Gate::connected(&server.url(), ALONE).await })).await;
+    let gates = three(&server).await;
     let quick = charge("anna", "100/s", 10, 1);
     let begun = Instant::now();
     let spend = async |gate: &Gate| {
