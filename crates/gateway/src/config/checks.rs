@@ -177,6 +177,12 @@ fn warnings(settings: &Settings) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if settings.unlimited_refused_tokens {
+        warnings.push(
+            "refused tokens are not counted: whoever can send requests can keep the gate busy with made-up ones"
+                .to_owned(),
+        );
+    }
     if settings.unbound_sessions {
         warnings.push(
             "session ids of MCP servers are not bound to callers: whoever learns one can use it with any good token"

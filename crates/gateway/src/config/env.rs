@@ -179,6 +179,10 @@ variables! {
     "off or on",
     "Whether connections from trusted proxies begin with a header of the PROXY protocol, version 1 or 2. With `on` they must, all others must not, and the address in the header stands for the connection's: if it is a trusted proxy's too, `Forwarded` and `X-Forwarded-For` are read. The admin listener never expects one.";
 
+    "OAUTHGATE_REFUSED_TOKENS", "refused_tokens", Gate, Some("60/min"),
+    "a rate such as 60/min: a whole number per s, min, h or day",
+    "How many refused tokens one client may send; all of them may come at once. Over that, its tokens that were good lately pass as ever, few of the others are verified, and the rest hears 429. Each replica counts for itself.";
+
     "OAUTHGATE_CLIENT_PREFIX_IPV4", "client_prefix_ipv4", Gate, Some("32"),
     "a number of bits, 8 to 32",
     "How many leading bits of an IPv4 address tell one client from another, for every limit that goes by address.";
@@ -253,6 +257,10 @@ variables! {
     "OAUTHGATE_DANGER_ACCEPT_DEV_ISSUER", "danger_accept_dev_issuer", Process, Some("false"),
     "true or false",
     "Accepts the throw-away keys of `oauthgate dev-issuer`, and its answers about opaque tokens. Anybody who runs one can then mint tokens: for tests on loopback only.";
+
+    "OAUTHGATE_DANGER_UNLIMITED_REFUSED_TOKENS", "danger_unlimited_refused_tokens", Process, Some("false"),
+    "true or false",
+    "Verifies every token however many bad ones its client sent before. Whoever can send requests can then keep the gate busy: only when something in front of it counts them.";
 
     "OAUTHGATE_DANGER_UNBOUND_SESSIONS", "danger_unbound_sessions", Process, Some("false"),
     "true or false",

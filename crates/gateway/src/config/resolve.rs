@@ -87,6 +87,8 @@ fn gate(
     let admin_token = reader.one("admin_token", values::admin_token);
     let trusted_proxies = reader.many("trusted_proxies", values::network);
     let client_prefixes = client_prefixes(&mut reader);
+    let refused_tokens = reader.one("refused_tokens", str::parse);
+    let unlimited_refused_tokens = reader.one("danger_unlimited_refused_tokens", values::boolean);
     let forwarded_header = reader.one("forwarded_header", proxies::forwarded_header);
     let proxy_protocol = reader.one("proxy_protocol", proxies::proxy_protocol);
     let state_directory = reader.one("state_directory", values::absolute_path);
@@ -103,6 +105,8 @@ fn gate(
         admin_token,
         trusted_proxies,
         client_prefixes: client_prefixes?,
+        refused_tokens: refused_tokens?,
+        unlimited_refused_tokens: unlimited_refused_tokens?,
         forwarded_header: forwarded_header?,
         proxy_protocol: proxy_protocol?,
         state_directory,

@@ -10,9 +10,9 @@ use std::{
 };
 
 use ipnet::IpNet;
-use oauthgate_core::ScopeSet;
+use oauthgate_core::{ScopeSet, quota::Quota};
 use oauthgate_remote::{Outbound, ProviderSettings};
-use oauthgate_tower::ClientPrefixes;
+use oauthgate_tower::{ClientPrefixes, RefusedTokenBudget};
 use secrecy::SecretString;
 use url::Url;
 
@@ -44,6 +44,10 @@ pub struct Settings {
     pub forwarded_header: ForwardedHeader,
     /// Whether connections from them begin with a header of the PROXY protocol; `OAUTHGATE_PROXY_PROTOCOL`.
     pub proxy_protocol: bool,
+    /// How many refused tokens one client may send; `OAUTHGATE_REFUSED_TOKENS`.
+    pub refused_tokens: Quota,
+    /// Whether it may send any number; `OAUTHGATE_DANGER_UNLIMITED_REFUSED_TOKENS`.
+    pub unlimited_refused_tokens: bool,
     /// Where keys and withdrawals outlive the process; `OAUTHGATE_STATE_DIRECTORY`. Nowhere by default.
     pub state_directory: Option<PathBuf>,
     /// How authorization servers are reached; its certificate authorities are trusted for upstreams too.
@@ -74,6 +78,8 @@ impl Settings {
             resources,
             trusted_proxies: Vec::new(),
             client_prefixes: ClientPrefixes::default(),
+            refused_tokens: RefusedTokenBudget::default_quota(),
+            unlimited_refused_tokens: false,
             forwarded_header: ForwardedHeader::default(),
             proxy_protocol: false,
             state_directory: None,

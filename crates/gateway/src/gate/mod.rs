@@ -147,6 +147,8 @@ impl Gate {
         let keys = key_stores(&settings, directory.as_ref())?;
         let sessions = Sessions::new(&settings, directory.as_ref())?;
         let expired_streams = ExpiredStreams::default();
+        let refused_tokens = (!settings.unlimited_refused_tokens)
+            .then(|| Arc::new(RefusedTokenBudget::of(settings.refused_tokens)));
         let parts = SiteParts {
             keys: &keys,
             sessions: &sessions,
@@ -154,6 +156,7 @@ impl Gate {
                 QUOTA_KEYS,
                 Arc::new(SystemClock::default()),
             )),
+            refused_tokens: refused_tokens.clone(),
             expired_streams: &expired_streams,
             listens_on_loopback: public_addr.ip().is_loopback(),
         };
@@ -169,7 +172,11 @@ impl Gate {
             .map(|site| (site.name.to_string(), site.provider.clone()))
             .collect();
         let issuers = Issuers::new(keys, &providers);
-        let metrics = Arc::new(Metrics::with(issuers.clone(), &expired_streams));
+        let mut metrics = Metrics::with(issuers.clone(), &expired_streams);
+        if let Some(budget) = refused_tokens {
+            metrics.watch_refused_tokens(budget);
+        }
+        let metrics = Arc::new(metrics);
         for site in &sites {
             metrics.step_up.begin(&site.name);
         }
@@ -273,21 +280,22 @@ struct SiteParts<'a> {
     keys: &'a KeyStores,
     sessions: &'a Sessions,
     quotas: Arc<dyn Quotas>,
+    /// One for all resources: a client gets one budget.
+    refused_tokens: Option<Arc<RefusedTokenBudget>>,
     expired_streams: &'a ExpiredStreams,
     listens_on_loopback: bool,
 }
 
-/// The resources, in the order of the settings. All count refused tokens together: a client gets one budget.
+/// The resources, in the order of the settings.
 fn sites(
     settings: &Settings,
     parts: &SiteParts<'_>,
     upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
 ) -> Result<Vec<Site>, ConfigurationError> {
-    let budget = Arc::new(RefusedTokenBudget::default());
     let site = |resource: &ResourceSettings| {
         let provider = provider(resource, settings.accept_dev_issuer, parts.keys)?;
         let shared = Shared {
-            budget: Arc::clone(&budget),
+            refused_tokens: parts.refused_tokens.clone(),
             sessions: parts.sessions.layer(provider.resource()),
             quotas: Arc::clone(&parts.quotas),
             expired_streams: parts.expired_streams.clone(),

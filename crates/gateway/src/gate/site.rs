@@ -57,7 +57,8 @@ pub(super) type Handler = BoxCloneSyncService<Request<RequestBody>, Response<Gat
 
 /// What a resource gets from the gate.
 pub(super) struct Shared {
-    pub(super) budget: Arc<RefusedTokenBudget>,
+    /// `None` where nobody counts them.
+    pub(super) refused_tokens: Option<Arc<RefusedTokenBudget>>,
     pub(super) sessions: SessionBindingLayer,
     pub(super) quotas: Arc<dyn Quotas>,
     pub(super) expired_streams: ExpiredStreams,
@@ -122,9 +123,13 @@ fn handler(
     let quotas = QuotaLayer::new(plan, shared.quotas).without_refusal_log();
     let limits = (places, quotas);
     let behind = (MapRequestLayer::new(note_caller), shared.sessions, policy);
-    let service = ResourceServerLayer::new(provider)
+    let layer = ResourceServerLayer::new(provider);
+    let layer = match shared.refused_tokens {
+        Some(budget) => layer.refused_token_budget(budget),
+        None => layer.danger_without_refused_token_budget(),
+    };
+    let service = layer
         .without_metadata_route()
-        .refused_token_budget(shared.budget)
         .strip_authorization()
         .stream_expiry(settings.stream_expiry)
         .on_stream_expiry(shared.expired_streams.of(&settings.name))

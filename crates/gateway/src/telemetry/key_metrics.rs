@@ -211,7 +211,7 @@ fn shared(encoder: &mut DescriptorEncoder<'_>, sharing: &Sharing) -> fmt::Result
 }
 
 /// A metric without labels.
-fn single(
+pub(super) fn single(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

@@ -11,11 +11,13 @@ use prometheus_client::{
 
 use super::{
     expired_streams::ExpiredStreams, introspection_metrics::IntrospectionMetrics,
-    key_metrics::KeyMetrics, slow_peers::SlowPeers, step_up::StepUpWatch,
+    key_metrics::KeyMetrics, refused_token_metrics::RefusedTokenMetrics, slow_peers::SlowPeers,
+    step_up::StepUpWatch,
 };
 use crate::issuers::Issuers;
 use oauthgate_core::{Blame, Denial};
 use oauthgate_mcp::Decided;
+use oauthgate_tower::RefusedTokenBudget;
 use oauthgate_tower::quota::Counted;
 
 /// How a request ended, for whom, and why.
@@ -129,6 +131,12 @@ impl Metrics {
             .registry
             .register_collector(Box::new(KeyMetrics::new(issuers)));
         metrics
+    }
+
+    /// Shows how the budget of strangers is doing.
+    pub(crate) fn watch_refused_tokens(&mut self, budget: Arc<RefusedTokenBudget>) {
+        let collector = Box::new(RefusedTokenMetrics(budget));
+        self.registry.register_collector(collector);
     }
 
     fn register(&mut self) {

@@ -7,5 +7,6 @@ mod introspection_metrics;
 mod key_metrics;
 pub mod logs;
 pub mod metrics;
+mod refused_token_metrics;
 pub(crate) mod slow_peers;
 mod step_up;

@@ -23,9 +23,7 @@ use super::{
 };
 use crate::ClientNetwork;
 
-/// The paved figures: 60 refused tokens per minute and client, 10,000 clients remembered. The compiler
-/// proves that 60 is not zero.
-const REFUSALS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// How many clients are remembered, at some 50 bytes each.
 const CLIENTS: usize = 10_000;
 
 /// How many unknown tokens of one client over budget are looked at in a second, of those that come for the
@@ -78,11 +76,18 @@ pub struct RefusedTokens {
 
 impl Default for RefusedTokenBudget {
     fn default() -> Self {
-        Self::per_minute(REFUSALS_PER_MINUTE)
+        Self::of(Self::default_quota())
     }
 }
 
 impl RefusedTokenBudget {
+    /// 60 refused tokens per minute and client.
+    #[must_use]
+    pub fn default_quota() -> Quota {
+        const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+        Quota::new(PER_MINUTE, Duration::from_secs(60))
+    }
+
     /// So many refused tokens per minute and client, over 10,000 clients.
     #[must_use]
     pub fn per_minute(refusals: NonZeroU32) -> Self {

@@ -271,6 +271,18 @@ async fn too_many_refused_tokens_hear_429_and_good_ones_never_do() {
     let over = gate.ask("GET /mcp HTTP/1.1", &[bad]).await;
     assert_eq!(over.status, 429);
     assert!(!over.header("retry-after").is_empty());
+    let metrics = gate.ask_admin("/metrics").await.body;
+    for line in [
+        "oauthgate_refused_tokens_total{answer=\"challenged\"} 60",
+        "oauthgate_refused_tokens_total{answer=\"unverified\"} 11",
+        "oauthgate_refused_tokens_clients_over_budget 1",
+        "oauthgate_known_tokens 0",
+    ] {
+        assert!(
+            metrics.lines().any(|other| other == line),
+            "{line}: {metrics}"
+        );
+    }
     assert_eq!(
         gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({}))])
             .await
@@ -451,4 +463,27 @@ async fn f14_only_the_path_decides_where_a_request_goes(
     let gate = Running::start().await;
     let answer = gate.ask(&format!("GET {target} HTTP/1.1"), &[]).await;
     assert_eq!((answer.status, gate.reached()), (expected, 0), "{answer:?}");
+}
+
+#[tokio::test]
+async fn refused_tokens_are_counted_as_the_settings_say() {
+    let bad = "Authorization: Bearer a.b.c";
+    let gate = Running::with("test-1", |settings| {
+        settings.refused_tokens = "2/min".parse().unwrap();
+    })
+    .await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(gate.ask("GET /mcp HTTP/1.1", &[bad]).await.status);
+    }
+    assert_eq!(statuses, [401, 401, 429]);
+    assert_eq!(gate.ask_admin("/livez").await.status, 200);
+    let unlimited = Running::with("test-1", |settings| {
+        settings.unlimited_refused_tokens = true;
+    })
+    .await;
+    for _ in 0..100 {
+        let answer = unlimited.ask("GET /mcp HTTP/1.1", &[bad]).await;
+        assert_eq!(answer.status, 401);
+    }
 }

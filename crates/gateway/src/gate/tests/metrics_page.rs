@@ -34,6 +34,7 @@ configuration or from a closed list: no stranger can make a new series. What to 
 | `decision` of a limit | `within`, `over` (it refused the request), or `spared` (another limit did, so it was charged nothing) |
 | `issuer` | the issuer as it is configured; with a template, `OAUTH_ISSUER_URL` |
 | `store` | `1`; further numbers where resources hold the keys of one issuer under different settings |
+| `answer` to a refused token | `challenged` (401, within the budget), `limited` (looked at over budget: 429, or 401 if it may have been good once), `unverified` (429, nobody looked at it) |
 | `outcome` of a fetch | `none` before the first, `ok`, or why it failed: `metadata_unavailable`, `metadata_issuer_mismatch`, `jwks_unavailable`, `no_usable_keys` |
 | `fault` | what was wrong with the beginning of a connection: `missing`, `malformed`, `too_long`, `other_transport`, `checksum`, `slow`, `ended` (a trusted proxy's PROXY header) or `unexpected` (anybody else's) |
 | `version` | the version of the gate |
