@@ -4,10 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use oauthgate_core::quota::{Quota, Verdict, decide};
 
-/// By how much the times of two threads that look at one key may differ, in microseconds: between its look
-/// at the clock and the count, a thread may have to wait for its turn.
-const TURN: u64 = 1_000_000;
-
 /// Two theoretical arrival times, in microseconds; the later one counts.
 #[derive(Debug, Default)]
 pub(super) struct Count {
@@ -18,24 +14,13 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// The arrival time. If it is further ahead than this quota can make it, another quota did, and it is
-    /// cut, lest that one is remembered for longer than this one takes to come back.
-    pub(super) fn arrival(&self, quota: Quota, now: u64) -> u64 {
-        let [ours, theirs] = [&self.ours, &self.theirs].map(|time| {
-            let arrival = time.load(Relaxed);
-            if arrival <= quota.credible(arrival, now).saturating_add(TURN) {
-                return arrival;
-            }
-            let most = quota.credible(arrival, now);
-            time.fetch_min(most, Relaxed);
-            most
-        });
-        ours.max(theirs)
+    pub(super) fn arrival(&self) -> u64 {
+        self.ours.load(Relaxed).max(self.theirs.load(Relaxed))
     }
 
     /// Takes a cost, if it is there.
     pub(super) fn take(&self, quota: Quota, now: u64, cost: u32) -> Verdict {
-        let mut verdict = decide(quota, self.arrival(quota, now), now, cost);
+        let mut verdict = decide(quota, self.arrival(), now, cost);
         let theirs = self.theirs.load(Relaxed);
         let _ = self.ours.fetch_update(Relaxed, Relaxed, |ours| {
             verdict = decide(quota, ours.max(theirs), now, cost);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use oauthgate_core::quota::Quota;
 
 /// What a quota is counted under. Nothing of what it was made of can be read in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +26,12 @@ impl QuotaKey {
             .zip(digest.as_ref())
             .for_each(|(to, from)| *to = *from);
         Self(key)
+    }
+
+    /// The key of the count under this quota.
+    pub(in crate::state) fn under(self, quota: Quota) -> Self {
+        let quota = u128::from(quota.price(1)) << 64 | u128::from(quota.depth());
+        Self((u128::from_be_bytes(self.0) ^ quota).to_be_bytes())
     }
 
     /// The key itself.

@@ -49,22 +49,27 @@ impl LocalQuotas {
     /// As [`Quotas::spend`], which never waits here.
     #[must_use]
     pub fn spend_now(&self, charges: &[Charge]) -> Spent {
+        self.spend_part(charges, 100)
+    }
+
+    /// As [`Self::spend_now`], out of so many percent of each quota.
+    pub(in crate::state) fn spend_part(&self, charges: &[Charge], share: u8) -> Spent {
         self.decisions.fetch_add(1, Ordering::Relaxed);
         let now = self.now();
         // Where one charge alone is over, nothing is taken of the others, not even for a moment: a key that
         // somebody invented would stay, and push out what others spent.
         if charges.len() > 1
-            && let Some(over) = self.look(charges, now).foreseen()
+            && let Some(over) = self.look(charges, share, now).foreseen()
         {
             return over;
         }
         let mut taken = Vec::with_capacity(charges.len());
         for (which, charge) in charges.iter().enumerate() {
-            match self.take(charge, now) {
+            match self.take(charge, share, now) {
                 Ok(took) => taken.push(took),
                 Err(wait) => {
-                    self.give_back(charges, &taken);
-                    return self.look(charges, now).over(which, wait);
+                    self.give_back(charges, share, &taken);
+                    return self.look(charges, share, now).over(which, wait);
                 }
             }
         }
@@ -74,7 +79,7 @@ impl LocalQuotas {
     /// The refusal, if it is known that some of these are over their quotas. Nothing is charged.
     #[cfg(feature = "redis")]
     pub(in crate::state) fn foresee(&self, charges: &[Charge]) -> Option<Spent> {
-        self.look(charges, self.now()).foreseen()
+        self.look(charges, 100, self.now()).foreseen()
     }
 
     /// Counts a charge that somebody who counts for all replicas has decided on. `sent` is when he was
@@ -85,23 +90,28 @@ impl LocalQuotas {
         let price = charge.quota.price(charge.cost);
         let theirs = sent.saturating_add(ahead);
         match ahead {
-            0 => self.with(&charge.key, |count| count.follow(price, sent, theirs)),
-            1.. => self.count_of(&charge.key).follow(price, sent, theirs),
+            0 => self.with(charge, |count| count.follow(price, sent, theirs)),
+            1.. => self.count_of(charge).follow(price, sent, theirs),
         }
     }
 
     /// Takes the cost of one charge, or tells how long until it is there.
-    pub(in crate::state) fn take(&self, charge: &Charge, now: u64) -> Result<Taken, Duration> {
-        if charge.cost == 0 {
-            let arrival = self.arrival(charge, now);
-            let standing = charge.quota.standing(arrival.saturating_sub(now));
+    pub(in crate::state) fn take(
+        &self,
+        charge: &Charge,
+        share: u8,
+        now: u64,
+    ) -> Result<Taken, Duration> {
+        let Charge { quota, cost, .. } = charge.part(share);
+        if cost == 0 {
+            let arrival = self.arrival(charge);
+            let standing = quota.standing(arrival.saturating_sub(now));
             return Ok(Taken { arrival, standing });
         }
-        if let Verdict::Over { wait, .. } = decide(charge.quota, 0, now, charge.cost) {
+        if let Verdict::Over { wait, .. } = decide(quota, 0, now, cost) {
             return Err(wait);
         }
-        let count = self.count_of(&charge.key);
-        match count.take(charge.quota, now, charge.cost) {
+        match self.count_of(charge).take(quota, now, cost) {
             Verdict::Within { arrival, standing } => Ok(Taken { arrival, standing }),
             Verdict::Over { wait, .. } => Err(wait),
         }
@@ -109,46 +119,48 @@ impl LocalQuotas {
 
     /// Gives back what was taken, as far as time has not done it: for others who were charged in the
     /// meantime that time counts as well.
-    pub(in crate::state) fn give_back(&self, charges: &[Charge], taken: &[Taken]) {
+    pub(in crate::state) fn give_back(&self, charges: &[Charge], share: u8, taken: &[Taken]) {
         let now = self.now();
         for (charge, taken) in charges.iter().zip(taken) {
-            let price = charge.quota.price(charge.cost);
+            let Charge { quota, cost, .. } = charge.part(share);
+            let price = quota.price(cost);
             let amount = taken.arrival.saturating_sub(now).min(price);
             if amount > 0 {
-                self.with(&charge.key, |count| count.give_back(amount));
+                self.with(charge, |count| count.give_back(amount));
             }
         }
     }
 
     /// How charges stand that are not made.
-    fn look(&self, charges: &[Charge], now: u64) -> Look {
+    fn look(&self, charges: &[Charge], share: u8, now: u64) -> Look {
         let mut look = Look::default();
         for (which, charge) in charges.iter().enumerate() {
-            let arrival = self.arrival(charge, now);
-            if let Verdict::Over { wait, .. } = decide(charge.quota, arrival, now, charge.cost) {
+            let Charge { quota, cost, .. } = charge.part(share);
+            let arrival = self.arrival(charge);
+            if let Verdict::Over { wait, .. } = decide(quota, arrival, now, cost) {
                 look.wait_for(which, wait);
             }
             let ahead = arrival.saturating_sub(now);
-            look.standings.push(charge.quota.standing(ahead));
+            look.standings.push(quota.standing(ahead));
         }
         look
     }
 
-    pub(in crate::state) fn arrival(&self, charge: &Charge, now: u64) -> u64 {
-        let count = self.counts.get(&charge.key);
-        count.map_or(0, |count| count.arrival(charge.quota, now))
+    pub(in crate::state) fn arrival(&self, charge: &Charge) -> u64 {
+        let count = self.counts.get(&charge.place());
+        count.map_or(0, |count| count.arrival())
     }
 
-    fn with(&self, key: &QuotaKey, change: impl FnOnce(&Count)) {
-        if let Some(count) = self.counts.get(key) {
+    fn with(&self, charge: &Charge, change: impl FnOnce(&Count)) {
+        if let Some(count) = self.counts.get(&charge.place()) {
             change(&count);
         }
     }
 
-    fn count_of(&self, key: &QuotaKey) -> Arc<Count> {
+    fn count_of(&self, charge: &Charge) -> Arc<Count> {
         let Ok(count) = self
             .counts
-            .get_or_insert_with(key, || Ok::<_, Infallible>(Arc::default()));
+            .get_or_insert_with(&charge.place(), || Ok::<_, Infallible>(Arc::default()));
         count
     }
 

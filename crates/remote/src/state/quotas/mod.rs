@@ -46,7 +46,8 @@ pub struct Decisions {
     pub uncounted: u64,
 }
 
-/// One quota of one caller, and what is to be taken out of it.
+/// One quota of one caller, and what is to be taken out of it. The same key under another quota is another
+/// count, so that nobody who has two quotas can use one to forget what he spent of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
     /// Whose it is.
@@ -77,3 +78,30 @@ pub enum Spent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("nobody counts the quotas of all replicas now")]
 pub struct Uncounted;
+
+impl Charge {
+    /// What it is counted under.
+    pub(in crate::state) fn place(&self) -> QuotaKey {
+        self.key.under(self.quota)
+    }
+
+    /// The charge to a share of the quota, in percent. What the whole quota has room for is not refused for
+    /// ever by a part of it: it costs all of the share's burst.
+    pub(in crate::state) fn part(&self, share: u8) -> Self {
+        if share >= 100 {
+            return *self;
+        }
+        let quota = self.quota.share(share);
+        let most = quota.burst().get();
+        let cost = if self.cost > self.quota.burst().get() {
+            most.saturating_add(1)
+        } else {
+            self.cost.min(most)
+        };
+        Self {
+            quota,
+            cost,
+            ..*self
+        }
+    }
+}

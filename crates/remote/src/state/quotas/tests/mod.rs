@@ -141,16 +141,51 @@ fn charges_of_one_key_add_up() {
     assert_eq!(remaining(&quotas, two), 1);
 }
 
+/// Two tokens of one caller may be of two tiers.
 #[test]
-fn a_quota_that_is_made_smaller_locks_nobody_out_for_longer_than_it_takes_to_come_back() {
+fn f5_a_caller_with_two_quotas_has_both_and_no_more() {
     let (quotas, clock) = quotas(100);
-    assert!(is_within(
-        &quotas.spend_now(&[charge("anna", "60/min", 1_000, 1_000)])
-    ));
-    let smaller = charge("anna", "60/min", 10, 1);
-    assert!(!is_within(&quotas.spend_now(&[smaller])));
-    clock.advance(Duration::from_secs(1));
-    assert!(is_within(&quotas.spend_now(&[smaller])));
+    let slow = charge("anna", "60/min", 60, 1);
+    let quick = charge("anna", "600/min", 100, 1);
+    let mut within = [0, 0];
+    for round in 0..1_000 {
+        clock.advance(Duration::from_millis(1));
+        let which = round % 2;
+        let spent = quotas.spend_now(&[[slow, quick][which]]);
+        within[which] += u32::from(is_within(&spent));
+    }
+    assert_eq!(within, [60, 109]);
+}
+
+#[test]
+fn a_share_gives_its_part_and_lets_through_what_the_whole_would() {
+    let (quotas, clock) = quotas(100);
+    // Of a burst of 20: percent, cost, and how many are within at once.
+    for (share, cost, within) in [
+        (100, 1, 20),
+        (50, 1, 10),
+        (33, 1, 6),
+        (1, 1, 1),
+        (50, 20, 1),
+        (1, 20, 1),
+        (50, 21, 0),
+        (100, 21, 0),
+    ] {
+        clock.advance(Duration::from_secs(3_600));
+        let one = [charge("anna", "60/min", 20, cost)];
+        let spent = (0..30).filter(|_| is_within(&quotas.spend_part(&one, share)));
+        assert_eq!(spent.count(), within, "{share} {cost}");
+    }
+    // And of a minute.
+    clock.advance(Duration::from_secs(3_600));
+    let one = [charge("anna", "60/min", 1, 1)];
+    let mut within = 0;
+    for _ in 0..600 {
+        clock.advance(Duration::from_millis(100));
+        let _ = quotas.spend_now(&[Charge { cost: 0, ..one[0] }]);
+        within += usize::from(is_within(&quotas.spend_part(&one, 25)));
+    }
+    assert_eq!(within, 15);
 }
 
 #[cfg(feature = "redis")]

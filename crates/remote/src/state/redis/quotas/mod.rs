@@ -139,7 +139,7 @@ impl RedisQuotas {
 
     fn call(&self, charge: &Charge, arguments: [u64; 2]) -> Call {
         Call {
-            key: names::quota(&self.shared.seal, &charge.key),
+            key: names::quota(&self.shared.seal, &charge.place()),
             arguments: arguments.map(|number| number.to_string()).to_vec(),
         }
     }
@@ -207,13 +207,7 @@ impl RedisQuotas {
                 self.uncounted.fetch_add(1, Ordering::Relaxed);
                 Err(Uncounted)
             }
-            WhenAway::Fallback { share } => {
-                let charges: Vec<_> = charges
-                    .iter()
-                    .map(|charge| part_of(charge, share))
-                    .collect();
-                Ok(self.local.spend_now(&charges))
-            }
+            WhenAway::Fallback { share } => Ok(self.local.spend_part(charges, share)),
         }
     }
 }
@@ -228,22 +222,6 @@ async fn run<T>(
 ) -> Result<T, NoAnswer> {
     let answers = link.run(script, &[call], limit, read).await;
     answers.into_iter().next().unwrap_or(Err(NoAnswer::Away))
-}
-
-/// The charge to this replica's share of a quota. What the whole quota has room for is not refused for
-/// ever by a part of it.
-fn part_of(charge: &Charge, share: u8) -> Charge {
-    let quota = charge.quota.share(share);
-    let cost = if charge.cost <= charge.quota.burst().get() {
-        charge.cost.min(quota.burst().get())
-    } else {
-        charge.cost
-    };
-    Charge {
-        quota,
-        cost,
-        ..*charge
-    }
 }
 
 impl Quotas for RedisQuotas {

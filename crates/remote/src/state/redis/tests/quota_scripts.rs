@@ -64,8 +64,8 @@ fn in_memory(schedule: &Schedule, deeds: &[Deed]) -> String {
             Deed::Spend { now, cost } => {
                 clock.set(now);
                 let charge = Charge { key, quota, cost };
-                let taken = quotas.take(&charge, now).ok();
-                let ahead = quotas.arrival(&charge, now).saturating_sub(now);
+                let taken = quotas.take(&charge, 100, now).ok();
+                let ahead = quotas.arrival(&charge).saturating_sub(now);
                 let fits = u8::from(taken.is_some());
                 last = taken.map(|taken| (charge, taken));
                 write!(said, "{fits} {ahead} ").unwrap();
@@ -73,7 +73,7 @@ fn in_memory(schedule: &Schedule, deeds: &[Deed]) -> String {
             Deed::GiveBack { now } => {
                 clock.set(now);
                 if let Some((charge, taken)) = last.take() {
-                    quotas.give_back(&[charge], &[taken]);
+                    quotas.give_back(&[charge], 100, &[taken]);
                 }
             }
         }
