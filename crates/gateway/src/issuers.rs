@@ -69,10 +69,12 @@ pub struct Report {
     pub failure_detail: Option<String>,
 }
 
-/// How sharing keys and withdrawals with other replicas is doing.
+/// How sharing keys, withdrawals and quotas with other replicas is doing.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Sharing {
+    /// Where it lies: on a `single` server, in a `cluster`, or on the master of `sentinel`s.
+    pub mode: &'static str,
     /// Whether the others can be reached; if not, this replica goes on alone.
     pub connected: bool,
     /// For how long that has been so.
@@ -93,6 +95,7 @@ impl From<SharedStatus> for Sharing {
     fn from(status: SharedStatus) -> Self {
         let (trouble, trouble_detail) = status.trouble.unzip();
         Self {
+            mode: status.mode,
             connected: status.connected,
             since_seconds: status.since.as_secs(),
             trouble,
@@ -115,8 +118,8 @@ impl Sharing {
             warning: "replicas_unreachable",
             issuer: None,
             detail: format!(
-                "this replica has been alone for {since}: it fetches keys by itself, and withdrawals reach \
-                 it and leave it later; {code}: {}",
+                "this replica has been alone for {since}: it fetches keys and counts quotas by itself, and \
+                 withdrawals reach it and leave it later; {code}: {}",
                 Printable(detail)
             ),
         })
@@ -452,6 +455,7 @@ mod tests {
     #[test]
     fn a_replica_is_warned_about_while_it_is_alone() {
         let mut sharing = Sharing {
+            mode: "single",
             connected: false,
             since_seconds: 130,
             trouble: Some("unreachable"),

@@ -16,6 +16,7 @@ use crate::issuers::{Introspection, Issuers, Report, Sharing, Trusted};
 pub struct Health {
     providers: Arc<[(String, OAuth21Provider)]>,
     issuers: Issuers,
+    requires_others: bool,
     draining: Arc<AtomicBool>,
 }
 
@@ -26,8 +27,16 @@ impl Health {
         Self {
             providers: providers.into(),
             issuers,
+            requires_others: false,
             draining: Arc::default(),
         }
+    }
+
+    /// Whether it is of no use while it cannot reach the other replicas.
+    #[must_use]
+    pub fn requiring_others(mut self, requires_others: bool) -> Self {
+        self.requires_others = requires_others;
+        self
     }
 
     /// From now on no new traffic should come.
@@ -38,9 +47,12 @@ impl Health {
     fn readiness(&self) -> (StatusCode, Value) {
         let resources: Vec<_> = self.providers.iter().map(resource).collect();
         let draining = self.draining.load(Ordering::Relaxed);
-        let ready = !draining && resources.iter().all(|resource| resource["usable"] == true);
-        let issuers: Vec<_> = self.issuers.trusted().iter().map(Trusted::report).collect();
         let sharing = self.issuers.sharing();
+        let is_alone = sharing.as_ref().is_some_and(|sharing| !sharing.connected);
+        let ready = !draining
+            && !(self.requires_others && is_alone)
+            && resources.iter().all(|resource| resource["usable"] == true);
+        let issuers: Vec<_> = self.issuers.trusted().iter().map(Trusted::report).collect();
         let introspection = self.issuers.introspection();
         let of_sharing = sharing.as_ref().and_then(Sharing::warning);
         let warnings: Vec<_> = issuers
@@ -70,7 +82,8 @@ fn resource((name, provider): &(String, OAuth21Provider)) -> Value {
 }
 
 /// Ready once every resource has an issuer whose keys may be used, which an outage within the stale limit
-/// does not change, or that can be asked about tokens; not ready while draining.
+/// does not change, or that can be asked about tokens; not ready while draining, nor while it is alone and
+/// was told to count with the others or not at all.
 pub(super) async fn ready(State(health): State<Health>) -> impl IntoResponse {
     let (status, report) = health.readiness();
     (status, Json(report))

@@ -242,8 +242,33 @@ variables! {
 
     "OAUTHGATE_REDIS_URL", "redis_url", Gate, None,
     "a Redis or Valkey server, for example redis://127.0.0.1:6379, or rediss://user:password@redis.internal:6379/0 for TLS",
-    "Where replicas of the gate share keys and withdrawals: one replica's fetch serves all, and a withdrawal reaches all within a second. When it is away each replica goes on alone. Needs `OAUTHGATE_STATE_SECRET`.",
+    "Where replicas of the gate share keys, withdrawals and quotas: one replica's fetch serves all, a withdrawal reaches all within a second, and a caller has its quota once. When it is away each replica goes on alone. Needs `OAUTHGATE_STATE_SECRET`. With `OAUTHGATE_REDIS_CLUSTER`, some servers of a cluster, separated by blanks or commas. With `OAUTHGATE_REDIS_SENTINELS` it says how to log in at the master, and its host and port are not used.",
     secret;
+
+    "OAUTHGATE_REDIS_CLUSTER", "redis_cluster", Gate, Some("false"),
+    "true or false",
+    "Whether the servers of `OAUTHGATE_REDIS_URL` are of a Redis Cluster. One is enough to find the others; name several to find them while that one is away. All are reached with the same scheme, user and password.";
+
+    "OAUTHGATE_REDIS_SENTINELS", "redis_sentinels", Gate, None,
+    "sentinels' URLs, separated by blanks or commas, for example redis://10.0.0.1:26379 redis://10.0.0.2:26379",
+    "The sentinels that know where the master is. They are asked at each attempt to connect, and every few seconds whether it is still the same. User and password of a URL are those of the sentinel. Needs `OAUTHGATE_REDIS_SENTINEL_MASTER`.",
+    secret;
+
+    "OAUTHGATE_REDIS_SENTINEL_MASTER", "redis_sentinel_master", Gate, None,
+    "the name of the master in the sentinels' configuration, for example mymaster",
+    "The master that the sentinels of `OAUTHGATE_REDIS_SENTINELS` are asked about.";
+
+    "OAUTHGATE_REDIS_TIMEOUT", "redis_timeout", Gate, Some("20"),
+    "milliseconds, 1 to 1000",
+    "How long a request waits for its count in Redis at most, in milliseconds; then this replica decides alone, or `OAUTHGATE_REDIS_LIMITS` says that nobody does. Nobody waits for a connection, or for a server that was silent for a tenth of a second.";
+
+    "OAUTHGATE_REDIS_LIMITS", "redis_limits", Gate, Some("fallback"),
+    "fallback or require",
+    "What becomes of quotas while Redis is away: `fallback` lets each replica count alone, from where Redis stood; `require` answers requests that have a quota with 503 (`quota_unavailable`), and `/readyz` says that the replica is not ready.";
+
+    "OAUTHGATE_REDIS_LOCAL_SHARE", "redis_local_share", Gate, Some("100"),
+    "a percentage, 1 to 100",
+    "How much of each quota a replica gives while it counts alone, in percent: 100 divided by the number of replicas keeps a caller that is spread over all of them within its quota.";
 
     "OAUTHGATE_STATE_SECRET", "state_secret", Gate, None,
     "at least 32 random bytes, the same on all replicas, for example what `openssl rand -base64 32` prints",

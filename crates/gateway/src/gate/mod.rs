@@ -34,7 +34,10 @@ use oauthgate_remote::{
     clock::SystemClock,
     error::Mistake,
     jwks::{SnapshotDirectory, SnapshotError},
-    state::quotas::{LocalQuotas, Quotas},
+    state::{
+        LocalState, SharedState,
+        quotas::{LocalQuotas, Quotas},
+    },
 };
 use oauthgate_tower::RefusedTokenBudget;
 use secrecy::SecretString;
@@ -61,7 +64,7 @@ pub(crate) use self::{
 };
 use crate::{
     admin::{Admin, Health},
-    config::{ResourceSettings, Settings},
+    config::{ResourceSettings, Settings, SharedState as SharedStateSettings},
     issuers::Issuers,
     proxy::{forwarded::TrustedProxies, routes::Routes},
     telemetry::{expired_streams::ExpiredStreams, metrics::Metrics},
@@ -95,6 +98,7 @@ pub struct Gate {
     metrics: Arc<Metrics>,
     issuers: Issuers,
     admin_token: Option<SecretString>,
+    state: Arc<dyn SharedState>,
 }
 
 impl fmt::Debug for Gate {
@@ -144,7 +148,8 @@ impl Gate {
     ) -> Result<Self, GateError> {
         let (public_addr, admin_addr) = (address_of(&public)?, address_of(&admin)?);
         let directory = state_directory(&settings)?;
-        let keys = key_stores(&settings, directory.as_ref())?;
+        let state = state(&settings)?;
+        let keys = key_stores(&settings, directory.as_ref(), state.as_ref());
         let sessions = Sessions::new(&settings, directory.as_ref())?;
         let expired_streams = ExpiredStreams::default();
         let refused_tokens = (!settings.unlimited_refused_tokens)
@@ -152,10 +157,7 @@ impl Gate {
         let parts = SiteParts {
             keys: &keys,
             sessions: &sessions,
-            quotas: Arc::new(LocalQuotas::new(
-                QUOTA_KEYS,
-                Arc::new(SystemClock::default()),
-            )),
+            quotas: state.quotas(),
             refused_tokens: refused_tokens.clone(),
             expired_streams: &expired_streams,
             listens_on_loopback: public_addr.ip().is_loopback(),
@@ -172,11 +174,12 @@ impl Gate {
             .map(|site| (site.name.to_string(), site.provider.clone()))
             .collect();
         let issuers = Issuers::new(keys, &providers);
-        let mut metrics = Metrics::with(issuers.clone(), &expired_streams);
+        let mut metrics = Metrics::with(issuers.clone(), &expired_streams, Arc::clone(&state));
         if let Some(budget) = refused_tokens {
             metrics.watch_refused_tokens(budget);
         }
         let metrics = Arc::new(metrics);
+        let requires_others = requires_others(&settings);
         for site in &sites {
             metrics.step_up.begin(&site.name);
         }
@@ -212,7 +215,8 @@ impl Gate {
             admin,
             public_addr,
             admin_addr,
-            health: Health::new(providers, issuers.clone()),
+            health: Health::new(providers, issuers.clone()).requiring_others(requires_others),
+            state,
             metrics,
             issuers,
             admin_token: settings.admin_token,
@@ -249,6 +253,7 @@ impl Gate {
         cut: impl Future<Output = ()>,
     ) {
         let health = self.health.clone();
+        self.state.begin();
         let warming = tokio::spawn(warm_up(self.issuers.keys().clone()));
         let pages = Admin {
             health: self.health,
@@ -307,21 +312,40 @@ fn sites(
     settings.resources.iter().map(site).collect()
 }
 
+/// Whether this replica is of no use while it is alone: it was told to let nobody through then who has a
+/// quota, and somebody has one.
+fn requires_others(settings: &Settings) -> bool {
+    let has_limits = |resource: &ResourceSettings| !resource.quotas.limits.is_empty();
+    let shared = settings.shared_state.as_ref();
+    shared.is_some_and(SharedStateSettings::is_required)
+        && settings.resources.iter().any(has_limits)
+}
+
+/// What the replicas share, or what this one has alone.
+fn state(settings: &Settings) -> Result<Arc<dyn SharedState>, ConfigurationError> {
+    let local = LocalQuotas::new(QUOTA_KEYS, Arc::new(SystemClock::default()));
+    let local = Arc::new(local);
+    match &settings.shared_state {
+        Some(shared) => shared
+            .open(local)
+            .map_err(|error| mistake("OAUTHGATE_REDIS_URL", error)),
+        None => Ok(Arc::new(LocalState::new(local))),
+    }
+}
+
 fn key_stores(
     settings: &Settings,
     directory: Option<&SnapshotDirectory>,
-) -> Result<KeyStores, ConfigurationError> {
+    state: &dyn SharedState,
+) -> KeyStores {
     let mut builder = KeyStores::builder().outbound(settings.outbound.clone());
     if let Some(directory) = directory {
         builder = builder.keeper(Arc::new(directory.clone()));
     }
-    if let Some(shared) = &settings.shared_state {
-        let shared = shared
-            .keys()
-            .map_err(|error| mistake("OAUTHGATE_REDIS_URL", error))?;
+    if let Some(shared) = state.keys() {
         builder = builder.shared(shared);
     }
-    Ok(builder.build())
+    builder.build()
 }
 
 /// A directory that cannot be used now will not be there when it is needed.

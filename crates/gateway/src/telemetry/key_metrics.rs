@@ -13,7 +13,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use crate::issuers::{Issuers, Sharing};
+use crate::issuers::Issuers;
 
 /// The metrics of the keys of all issuers.
 #[derive(Debug)]
@@ -171,43 +171,8 @@ impl Collector for KeyMetrics {
             "keys_strangers_left",
             "Fetches that tokens with an unknown kid may cause at once, over all issuers.",
             &ConstGauge::new(i64::from(self.issuers.keys().strangers_left())),
-        )?;
-        match self.issuers.sharing() {
-            Some(sharing) => shared(encoder, &sharing),
-            None => Ok(()),
-        }
+        )
     }
-}
-
-/// What replicas share; absent where nothing is shared.
-fn shared(encoder: &mut DescriptorEncoder<'_>, sharing: &Sharing) -> fmt::Result {
-    single(
-        encoder,
-        "shared_connected",
-        "1 while this replica shares keys and withdrawals with the others through Redis, 0 while it is alone; absent where nothing is shared.",
-        &ConstGauge::new(flag(sharing.connected)),
-    )?;
-    let counters = [
-        (
-            "shared_key_sets_adopted",
-            "Key sets taken over from other replicas.",
-            sharing.adopted,
-        ),
-        (
-            "shared_key_sets_published",
-            "Key sets told to other replicas.",
-            sharing.published,
-        ),
-        (
-            "shared_entries_refused",
-            "Entries of the shared state that were refused: not sealed by a replica, of another type, too long, older than before, from the future.",
-            sharing.refused,
-        ),
-    ];
-    for (name, help, value) in counters {
-        single(encoder, name, help, &ConstCounter::new(value))?;
-    }
-    Ok(())
 }
 
 /// A metric without labels.

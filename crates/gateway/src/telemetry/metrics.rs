@@ -12,11 +12,15 @@ use prometheus_client::{
 use super::{
     expired_streams::ExpiredStreams, introspection_metrics::IntrospectionMetrics,
     key_metrics::KeyMetrics, refused_token_metrics::RefusedTokenMetrics, slow_peers::SlowPeers,
-    step_up::StepUpWatch,
+    state_metrics::StateMetrics, step_up::StepUpWatch,
 };
 use crate::issuers::Issuers;
 use oauthgate_core::{Blame, Denial};
 use oauthgate_mcp::Decided;
+use oauthgate_remote::{
+    clock::SystemClock,
+    state::{LocalState, SharedState, quotas::LocalQuotas},
+};
 use oauthgate_tower::RefusedTokenBudget;
 use oauthgate_tower::quota::Counted;
 
@@ -99,11 +103,17 @@ impl Metrics {
     /// The metrics of a gate that trusts these issuers.
     #[must_use]
     pub fn new(issuers: Issuers) -> Self {
-        Self::with(issuers, &ExpiredStreams::default())
+        let quotas = LocalQuotas::new(1, Arc::new(SystemClock::new()));
+        let state = Arc::new(LocalState::new(Arc::new(quotas)));
+        Self::with(issuers, &ExpiredStreams::default(), state)
     }
 
     /// The metrics of a gate whose resources count here what they ended.
-    pub(crate) fn with(issuers: Issuers, expired_streams: &ExpiredStreams) -> Self {
+    pub(crate) fn with(
+        issuers: Issuers,
+        expired_streams: &ExpiredStreams,
+        state: Arc<dyn SharedState>,
+    ) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("oauthgate"),
             requests: Family::default(),
@@ -130,6 +140,9 @@ impl Metrics {
         metrics
             .registry
             .register_collector(Box::new(KeyMetrics::new(issuers)));
+        metrics
+            .registry
+            .register_collector(Box::new(StateMetrics::new(state)));
         metrics
     }
 

@@ -9,4 +9,5 @@ pub mod logs;
 pub mod metrics;
 mod refused_token_metrics;
 pub(crate) mod slow_peers;
+mod state_metrics;
 mod step_up;

@@ -1,15 +1,17 @@
-//! State that the replicas of a service hold in common, so that one replica's fetch serves all, and a
-//! withdrawal reaches all.
+//! State that the replicas of a service hold in common, so that one replica's fetch serves all, a
+//! withdrawal reaches all, and a caller has its quotas once.
 //!
-//! [`quotas`] counts what callers may do. [`SharedKeys`] is the seam for keys: key stores put it before every source of keys, and tell it what was
-//! withdrawn. What stands behind it is not trusted, and nobody waits for it: when it is away, slow or
-//! lying, each replica goes on alone, by the same rules.
+//! [`SharedState`] is the seam: [`LocalState`] is that of a replica alone, and `redis::RedisState` that of
+//! many. It hands out [`SharedKeys`], which key stores put before every source of keys and tell what was
+//! withdrawn, and [`Quotas`], which count what callers may do. What stands behind it is not trusted, and
+//! nobody waits for it long: when it is away, slow or lying, each replica goes on alone, by the same rules.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use oauthgate_core::Issuer;
 
+use self::quotas::{LocalQuotas, Quotas};
 use crate::jwks::{JwksSource, Withdrawals, schedule::Timing};
 
 pub mod quotas;
@@ -17,7 +19,48 @@ pub mod quotas;
 #[cfg(feature = "redis")]
 pub mod redis;
 
-/// What replicas hold in common.
+/// What replicas hold in common, or what one alone has in its place.
+pub trait SharedState: fmt::Debug + Send + Sync + 'static {
+    /// The keys and withdrawals of all replicas; `None` where each has its own.
+    fn keys(&self) -> Option<Arc<dyn SharedKeys>>;
+
+    /// Who counts what callers do.
+    fn quotas(&self) -> Arc<dyn Quotas>;
+
+    /// Begins to connect, in this runtime: nobody has to need it first.
+    fn begin(&self) {}
+
+    /// How sharing is doing; `None` where nothing is shared.
+    fn status(&self) -> Option<SharedStatus> {
+        self.keys().map(|keys| keys.status())
+    }
+}
+
+/// The state of a replica that is alone: it has its own keys, and counts by itself.
+#[derive(Debug, Clone)]
+pub struct LocalState {
+    quotas: Arc<LocalQuotas>,
+}
+
+impl LocalState {
+    /// Counts quotas with these.
+    #[must_use]
+    pub fn new(quotas: Arc<LocalQuotas>) -> Self {
+        Self { quotas }
+    }
+}
+
+impl SharedState for LocalState {
+    fn keys(&self) -> Option<Arc<dyn SharedKeys>> {
+        None
+    }
+
+    fn quotas(&self) -> Arc<dyn Quotas> {
+        Arc::clone(&self.quotas) as Arc<dyn Quotas>
+    }
+}
+
+/// The keys and withdrawals that replicas hold in common.
 pub trait SharedKeys: fmt::Debug + Send + Sync + 'static {
     /// A source that looks at what the other replicas fetched before it asks this one, and tells them what
     /// it brought. Strangers of all replicas together cause one fetch per cooldown.
@@ -53,6 +96,8 @@ pub struct SharedSet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedStatus {
+    /// Where it lies: a word for people, such as `cluster`.
+    pub mode: &'static str,
     /// Whether the other replicas can be reached. If not, this one works alone.
     pub connected: bool,
     /// For how long that has been so.

@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oauthgate_remote::state::redis::RedisAddress;
+use oauthgate_remote::state::redis::{QuotaSettings, RedisAddress, WhenAway};
+use oauthgate_tower::quota::{By, Limit};
 use serde_json::{Value, json};
 
 use super::support::{PATIENCE, Running, issuing, resource};
@@ -185,5 +186,85 @@ async fn a_gate_tells_whether_it_is_alone() {
         readiness(&first).await["sharing"]["connected"] == true
     })
     .await;
+    drop(redis);
+}
+
+/// Gates whose callers may do ten things in an hour, whatever the machine is busy with.
+async fn counting(redis: &Redis, when_away: WhenAway, gates: usize) -> Vec<Running> {
+    let signer = issuing("test-1").await;
+    let mut counting = Vec::new();
+    for _ in 0..gates {
+        let mut resource = resource("https://mcp.example.com/mcp", &signer.issuer);
+        let limit = Limit::new("per-user", [By::Subject]).unwrap();
+        let limit = limit.rate("10/h".parse().unwrap());
+        resource.quotas.limits.push(limit);
+        let mut settings = Settings::new(vec![resource]);
+        redis.share(&mut settings);
+        let shared = settings.shared_state.take().unwrap();
+        let patient = QuotaSettings {
+            timeout: Duration::from_secs(10),
+            when_away,
+        };
+        settings.shared_state = Some(shared.with_quotas(patient));
+        counting.push(Running::over(settings, Arc::clone(&signer)).await);
+    }
+    for gate in &counting {
+        until("connected", async || {
+            readiness(gate).await["sharing"]["connected"] == true
+        })
+        .await;
+        gate.ready().await;
+    }
+    counting
+}
+
+#[tokio::test]
+async fn a_caller_has_its_quota_once_over_all_gates() {
+    let mut redis = Redis::start();
+    let share = 100;
+    let gates = counting(&redis, WhenAway::Fallback { share }, 3).await;
+    let mut answers = Vec::new();
+    for round in 0..15 {
+        answers.push(gates[round % 3].status().await);
+    }
+    assert_eq!(answers, [vec![200; 10], vec![429; 5]].concat());
+    let metrics = gates[0].ask_admin("/metrics").await.body;
+    let counted = "oauthgate_quota_decisions_total{by=\"replicas\"}";
+    assert!(metrics.contains(counted), "{metrics}");
+    redis.process.kill().unwrap();
+    redis.process.wait().unwrap();
+    // Where Redis stood, as far as each gate knows: nobody fails because it is gone.
+    for gate in &gates {
+        assert_eq!(gate.status().await, 429);
+    }
+}
+
+#[tokio::test]
+async fn a_gate_that_must_not_count_alone_says_so_and_does_not() {
+    let mut redis = Redis::start();
+    let gates = counting(&redis, WhenAway::Require, 1).await;
+    let gate = &gates[0];
+    assert_eq!(gate.status().await, 200);
+    assert_eq!(gate.ask_admin("/readyz").await.status, 200);
+    redis.process.kill().unwrap();
+    redis.process.wait().unwrap();
+    until("not ready", async || {
+        gate.ask_admin("/readyz").await.status == 503
+    })
+    .await;
+    let report = readiness(gate).await;
+    assert_eq!(report["ready"], false, "{report}");
+    assert_eq!(report["warnings"][0]["warning"], "replicas_unreachable");
+    assert_eq!(gate.status().await, 503);
+    let metrics = gate.ask_admin("/metrics").await.body;
+    let uncounted = "oauthgate_quota_decisions_total{by=\"nobody\"} 1";
+    assert!(metrics.contains(uncounted), "{metrics}");
+    let port = redis.port;
+    redis = Redis::on(port);
+    until("ready again", async || {
+        gate.ask_admin("/readyz").await.status == 200
+    })
+    .await;
+    assert_eq!(gate.status().await, 200);
     drop(redis);
 }

@@ -32,6 +32,7 @@ mod servers;
 mod shared;
 mod slots;
 mod source;
+mod state;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -51,6 +52,7 @@ pub use self::{
     address::RedisAddress,
     quotas::{QuotaSettings, RedisQuotas, WhenAway},
     servers::RedisServers,
+    state::RedisState,
 };
 use self::{
     exchange::Exchange,
@@ -143,6 +145,7 @@ impl SharedKeys for RedisKeys {
         let link = self.shared.link.status();
         let [adopted, published, refused] = self.shared.counts();
         SharedStatus {
+            mode: self.shared.link.mode(),
             connected: link.connected,
             since: link.since,
             trouble: link

@@ -74,18 +74,27 @@ impl RedisServers {
                 "no path in the URL of a sentinel",
             ));
         }
-        let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if !(1..=LONGEST_NAME).contains(&name.len()) || !name.bytes().all(is_sign) {
-            return Err(mistake(
-                "no master can have this name",
-                "the name in the sentinels' configuration, for example mymaster",
-            ));
-        }
+        Self::master_name(name)?;
         Ok(Self(Layout::Sentinels {
             sentinels,
             name: name.to_owned(),
             master,
         }))
+    }
+
+    /// Whether sentinels can know a master by this name.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn master_name(name: &str) -> Result<(), SettingError> {
+        let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_sign) {
+            return Ok(());
+        }
+        Err(mistake(
+            "no master can have this name",
+            "the name in the sentinels' configuration, for example mymaster",
+        ))
     }
 
     /// Every address that is given, of servers and sentinels. The address of a master that sentinels know

@@ -107,6 +107,27 @@ async fn a_server_that_is_named_and_away_is_no_obstacle() {
     until("all are connected", || link.status().connected).await;
 }
 
+/// Begins to move the slot of a key from the first server to the second, the key with it. What is returned
+/// ends the move.
+fn move_away<'a>(fleet: &'a Fleet, key: &str) -> impl FnOnce() + use<'a> {
+    let (from, to) = (&fleet.servers[0], &fleet.servers[1]);
+    let (from_id, to_id) = (fleet.id(0), fleet.id(1));
+    let slot = slot_of(key).to_string();
+    let set_slot = move |server: &RedisServer, what: &str, id: &str| {
+        let answer = server.say(&["CLUSTER", "SETSLOT", &slot, what, id]);
+        assert_eq!(answer, "+OK\r\n", "{what}");
+    };
+    set_slot(to, "IMPORTING", &from_id);
+    set_slot(from, "MIGRATING", &to_id);
+    let port = to.port().to_string();
+    let moved = from.say(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+    assert_eq!(moved, "+OK\r\n");
+    move || {
+        set_slot(to, "NODE", &to_id);
+        set_slot(from, "NODE", &to_id);
+    }
+}
+
 #[tokio::test]
 async fn a_slot_that_moves_is_followed_all_the_way() {
     let fleet = Fleet::start().await;
@@ -114,27 +135,14 @@ async fn a_slot_that_moves_is_followed_all_the_way() {
     let key = key_of(0);
     put(&link, &key).await;
     answered_at(&link, &key_of(1)).await;
-    let (from, to) = (&fleet.servers[0], &fleet.servers[1]);
-    let (from_id, to_id) = (fleet.id(0), fleet.id(1));
-    let slot = slot_of(&key).to_string();
-    let set_slot = |server: &RedisServer, what: &str, id: &str| {
-        let answer = server.say(&["CLUSTER", "SETSLOT", &slot, what, id]);
-        assert_eq!(answer, "+OK\r\n", "{what}");
-    };
-    set_slot(to, "IMPORTING", &from_id);
-    set_slot(from, "MIGRATING", &to_id);
     let read = || link.read(&key, 9);
-    assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "not yet");
-    let port = to.port().to_string();
-    let moved = from.say(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]);
-    assert_eq!(moved, "+OK\r\n");
+    let settle = move_away(&fleet, &key);
     assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "ASK");
-    set_slot(to, "NODE", &to_id);
-    set_slot(from, "NODE", &to_id);
+    settle();
     assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "MOVED");
     assert_eq!(read().await, Ok(Entry::Text(b"v".to_vec())), "known");
     assert_eq!(link.put(&key, b"w", None).await, Ok(()));
-    assert_eq!(to.text(&key), b"w");
+    assert_eq!(fleet.servers[1].text(&key), b"w");
     assert!(link.status().connected, "{:?}", link.status());
 }
 
@@ -228,4 +236,29 @@ async fn all_servers_of_a_cluster_are_as_well_encrypted_and_logged_in_at_as_the_
     assert_eq!(stranger.read("key", 9).await, Err(NoAnswer::Away));
     let refused = || trouble(&stranger) == "authentication_failed";
     until("the trouble is told", refused).await;
+}
+
+#[tokio::test]
+async fn the_rights_that_the_guide_names_are_enough_for_a_cluster() {
+    let guide = include_str!("../../../../../../docs/guides/replicas.md");
+    let orders = guide.lines().filter(|line| line.starts_with("ACL SETUSER"));
+    let orders: Vec<Vec<_>> = orders.map(|line| line.split(' ').collect()).collect();
+    assert_eq!(orders.len(), 2);
+    let fleet = Fleet::start().await;
+    for server in &fleet.servers {
+        for order in &orders {
+            assert_eq!(server.say(order), "+OK\r\n");
+        }
+    }
+    let port = fleet.servers[0].port();
+    let url = format!("redis://oauthgate:password@127.0.0.1:{port}");
+    let link = link_to(cluster(&[url]));
+    let key = |server| named("oauthgate:1:keys:x", server);
+    for server in 0..3 {
+        put(&link, &key(server)).await;
+    }
+    until("all are connected", || link.status().connected).await;
+    let _settle = move_away(&fleet, &key(0));
+    assert_eq!(link.read(&key(0), 9).await, Ok(Entry::Text(b"v".to_vec())));
+    assert!(link.status().connected);
 }

@@ -354,12 +354,12 @@ async fn e9_a_text_that_is_longer_than_was_asked_for_is_not_kept() {
 }
 
 /// Greets as Redis would, and then talks without end, whatever it is asked.
-async fn endless() -> (String, Arc<AtomicU64>, tokio::task::JoinHandle<()>) {
+pub(super) async fn endless() -> (u16, Arc<AtomicU64>, tokio::task::JoinHandle<()>) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
         .await
         .unwrap();
-    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let port = listener.local_addr().unwrap().port();
     let said = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&said);
     let talking = tokio::spawn(async move {
@@ -371,13 +371,13 @@ async fn endless() -> (String, Arc<AtomicU64>, tokio::task::JoinHandle<()>) {
             counted.fetch_add(1 << 16, Ordering::Relaxed);
         }
     });
-    (url, said, talking)
+    (port, said, talking)
 }
 
 #[tokio::test]
 async fn e9_a_server_that_talks_without_end_is_not_listened_to() {
-    let (url, said, talking) = endless().await;
-    let link = link(&url);
+    let (port, said, talking) = endless().await;
+    let link = link(&format!("redis://127.0.0.1:{port}"));
     assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
     tokio::time::timeout(PATIENCE, talking)
         .await

@@ -1,17 +1,27 @@
 //! `rediss://`: the server is checked, and there is no switch for it.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::{PATIENCE, patient, server::RedisServer};
+use super::{
+    PATIENCE,
+    link::{endless, link_to},
+    patient,
+    server::RedisServer,
+};
 use crate::{
     clock::SystemClock,
     state::redis::{
         RedisAddress,
-        link::{Limits, Link},
+        link::{Limits, Link, NoAnswer},
     },
     testing::{TestAuthority, self_signed},
 };
@@ -57,9 +67,12 @@ impl Files {
 
 /// TLS in front of a server; returns the port.
 async fn in_front_of(server: &RedisServer, acceptor: TlsAcceptor) -> u16 {
+    in_front_of_port(server.port(), acceptor).await
+}
+
+async fn in_front_of_port(behind: u16, acceptor: TlsAcceptor) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let behind = server.port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
@@ -153,4 +166,20 @@ async fn there_is_no_way_from_one_to_the_other() {
         "connected",
         "a server with TLS"
     );
+}
+
+#[tokio::test]
+async fn e9_a_server_that_talks_without_end_is_not_listened_to_over_tls_either() {
+    let authority = TestAuthority::new("redis authority");
+    let (behind, said, talking) = endless().await;
+    let port = in_front_of_port(behind, authority.acceptor(&["localhost"])).await;
+    let address = trusting(&authority, address("rediss", "localhost", port));
+    let link = link_to(address);
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    tokio::time::timeout(PATIENCE, talking)
+        .await
+        .expect("the connection is closed")
+        .unwrap();
+    let said = said.load(Ordering::Relaxed);
+    assert!(said < 32 << 20, "{said}");
 }
