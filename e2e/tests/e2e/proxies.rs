@@ -348,6 +348,97 @@ async fn h5_what_nginx_lets_through_is_refused_until_a_setting_names_its_header(
     }
 }
 
+/// A proxy that passes bytes on, behind one that passes requests on: the header of the connection names the
+/// first, and that one's header names the client.
+#[tokio::test]
+async fn h5_a_chain_of_proxies_is_followed_from_bytes_to_headers() {
+    let (_, variables) = of_the_guide("### HAProxy, passing bytes on");
+    let ground = Ground::prepare().await;
+    let gate = ground.gate(&variables).await;
+    let (bytes, _) = of_the_guide("### HAProxy, passing bytes on");
+    let inner = Haproxy::start(|port| {
+        let plain = bytes.replace(" ssl crt /etc/ssl/mcp.example.com.pem alpn h2,http/1.1", "");
+        // Without what stood behind it, the port ends the line.
+        let plain = plain.replace("bind :443", "bind :443 ");
+        on_this_machine(&plain, Path::new("/"), port, gate.port)
+    })
+    .await;
+    let (requests, _) = of_the_guide("## HAProxy");
+    let outer = Haproxy::start(|port| ground.on_this_machine(&requests, port, inner.port)).await;
+    let scene = Scene {
+        ground,
+        gate,
+        proxy: Proxy::Haproxy(outer),
+    };
+    let token = scene.ground.token();
+    assert_eq!(scene.ask(CLIENT, &token, None).await, 200);
+    for spoof in SPOOFS {
+        assert_eq!(
+            scene.ask(CLIENT, &token, Some(spoof)).await,
+            200,
+            "{spoof:?}"
+        );
+    }
+    let count = 1 + SPOOFS.len();
+    assert_eq!(scene.clients(count).await, vec![CLIENT; count]);
+}
+
+/// The standard header as HAProxy 2.8 and later write it: one more element behind the client's own words.
+#[tokio::test]
+async fn h5_the_standard_header_of_a_proxy_is_read_behind_the_clients_words() {
+    let standard = |text: &str| {
+        let lines = text
+            .lines()
+            .filter(|line| !line.contains("X-Forwarded-Host"));
+        let lines = lines.map(|line| {
+            if line.contains("option forwardfor") {
+                "    http-request add-header Forwarded proto=https;host=\\\"%[req.hdr(Host)]\\\";for=%[src]".to_owned()
+            } else if line.contains("X-Forwarded-Proto") || line.contains("del-header") {
+                String::new()
+            } else {
+                line.to_owned()
+            }
+        });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let (text, _) = of_the_guide("## HAProxy");
+    let ground = Ground::prepare().await;
+    let variables = [
+        ("OAUTHGATE_TRUSTED_PROXIES", "127.0.0.1"),
+        ("OAUTHGATE_FORWARDED_HEADER", "forwarded"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let gate = ground.gate(&variables).await;
+    let fill = |port| ground.on_this_machine(&standard(&text), port, gate.port);
+    let proxy = Proxy::Haproxy(Haproxy::start(fill).await);
+    let scene = Scene {
+        ground,
+        gate,
+        proxy,
+    };
+    let token = scene.ground.token();
+    for spoof in SPOOFS {
+        // An open quotation mark would swallow what the proxy adds.
+        let expected = if spoof.1.contains('"') { 400 } else { 200 };
+        assert_eq!(
+            scene.ask(CLIENT, &token, Some(spoof)).await,
+            expected,
+            "{spoof:?}"
+        );
+    }
+    let refused = SPOOFS
+        .iter()
+        .filter(|(_, value)| value.contains('"'))
+        .count();
+    let clients = scene.clients(SPOOFS.len()).await;
+    let found = clients.iter().filter(|client| *client == CLIENT).count();
+    assert_eq!(found, SPOOFS.len() - refused, "{clients:?}");
+    for request in scene.ground.upstream.take() {
+        assert_eq!(request.values("x-forwarded-for"), [CLIENT]);
+        assert_eq!(request.values("x-forwarded-host"), [HOST]);
+    }
+}
+
 /// A client that reaches the gate past its proxies, and plays one.
 #[rstest]
 #[case::a_line(&b"PROXY TCP4 203.0.113.9 127.0.0.1 5000 80\r\n"[..])]
