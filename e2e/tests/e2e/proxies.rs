@@ -153,7 +153,7 @@ struct Scene {
 
 impl Scene {
     async fn as_in(heading: &str) -> Self {
-        Self::with(heading, |text| text.to_owned()).await
+        Self::with(heading, str::to_owned).await
     }
 
     async fn with(heading: &str, change: impl Fn(&str) -> String) -> Self {

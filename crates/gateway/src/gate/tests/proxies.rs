@@ -334,6 +334,51 @@ async fn g11_f7_metadata_and_challenges_say_the_same_whatever_proxies_say() {
     }
 }
 
+/// Forward authentication asks about a request in headers; a gate that stands in its way does not.
+#[tokio::test]
+async fn f5_the_decision_is_on_the_request_that_is_made() {
+    let told = [
+        "X-Forwarded-Uri: /.well-known/oauth-protected-resource",
+        "X-Forwarded-Method: OPTIONS",
+        "X-Forwarded-Prefix: /mcp",
+        "X-Original-Url: /mcp",
+        "X-Original-Uri: /mcp",
+        "X-Original-Method: OPTIONS",
+        "X-Rewrite-Url: /mcp",
+        "X-Http-Method-Override: OPTIONS",
+        "X-Forwarded-Host: mcp.example.com",
+    ];
+    for trusted in [&[][..], &["127.0.0.0/8"]] {
+        let mut recorder = Recorder::answering(NOTHING).await;
+        let gate = Running::before(&recorder.url(), trusting(trusted)).await;
+        let bearer = gate.bearer(json!({}));
+        assert_eq!(gate.ask("GET /mcp HTTP/1.1", &told).await.status, 401);
+        let with_token = [&[&bearer[..]], &told[..]].concat();
+        assert_eq!(
+            gate.ask("GET /elsewhere HTTP/1.1", &with_token)
+                .await
+                .status,
+            404
+        );
+        assert_eq!(recorder.connections(), 0);
+        assert_eq!(
+            gate.ask("DELETE /mcp/x?y=1 HTTP/1.1", &with_token)
+                .await
+                .status,
+            204
+        );
+        let head = recorder.head().await;
+        assert!(head.starts_with("delete /mcp/x?y=1 http/1.1\r\n"), "{head}");
+        assert!(
+            !head.contains("x-original") && !head.contains("x-rewrite"),
+            "{head}"
+        );
+        assert_eq!(value(&head, "x-forwarded-uri"), "-");
+        assert_eq!(value(&head, "x-forwarded-method"), "-");
+        assert_eq!(value(&head, "x-forwarded-prefix"), "-");
+    }
+}
+
 #[rstest]
 #[case::nobody(&[], "9.9.9.9, 198.51.100.1", "127.0.0.1")]
 #[case::one_hop(&["127.0.0.0/8"], "9.9.9.9, 198.51.100.1", "198.51.100.1")]

@@ -156,11 +156,13 @@ impl TrustedProxies {
         let believed = || elements.iter().rev().take(walk.hops);
         let scheme = believed()
             .filter_map(|element| element.proto.as_deref())
-            .last();
+            .next_back();
         Ok(Some(Reported {
             client: walk.client,
             scheme: scheme.map(standard::scheme).transpose()?,
-            host: believed().filter_map(|element| element.host.clone()).last(),
+            host: believed()
+                .filter_map(|element| element.host.clone())
+                .next_back(),
         }))
     }
 

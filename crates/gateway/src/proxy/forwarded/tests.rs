@@ -425,7 +425,7 @@ fn spelling() -> impl Strategy<Value = (String, String)> {
     let name = prop_oneof![Just("for"), Just("For"), Just("FOR"), Just("fOr")];
     let more = prop_oneof![
         Just(""),
-        Just(";by=_x"),
+        Just(";e=_x"),
         Just(";proto=https"),
         Just(";ext=\"a,b;c\\\"\"")
     ];

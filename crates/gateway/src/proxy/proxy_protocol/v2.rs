@@ -16,6 +16,8 @@ pub(super) const MAX_REST: usize = 4096;
 const CHECKSUM: u8 = 0x03;
 
 type Outcome<T> = Result<T, ProxyHeaderError>;
+/// Takes the source out of a pair of addresses.
+type ReadSource = fn(&[u8]) -> Option<SocketAddr>;
 
 pub(super) fn read(bytes: &[u8]) -> Outcome<Option<ProxyHeader>> {
     let Some((head, rest)) = bytes.split_at_checked(HEAD) else {
@@ -54,7 +56,7 @@ fn is_proxied(command: u8) -> Outcome<bool> {
 }
 
 fn source(head: &[u8], family: u8, rest: &[u8]) -> Outcome<Option<SocketAddr>> {
-    let (read, length): (fn(&[u8]) -> Option<SocketAddr>, _) = match family {
+    let (read, length): (ReadSource, _) = match family {
         // "Unspecified": the proxy could not say, so the socket's addresses are all there is.
         0x00 => return Ok(None),
         0x11 => (v4, 12),
