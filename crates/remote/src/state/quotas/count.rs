@@ -1,8 +1,9 @@
-//! What is known of one key.
-
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! What is known of one key. `tests/count_model.rs` compiles this file with the primitives of a model
+//! checker, so it knows no others than those of `super::sync`.
 
 use oauthgate_core::quota::{Quota, Verdict, decide};
+
+use super::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Two theoretical arrival times, in microseconds; the later one counts.
 #[derive(Debug, Default)]

@@ -7,6 +7,9 @@
 mod count;
 mod key;
 mod local;
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+}
 #[cfg(test)]
 pub(in crate::state) mod tests;
 
