@@ -23,6 +23,7 @@ mod parts;
 mod process;
 mod providers;
 mod raw;
+mod raw_http2;
 mod recorder;
 mod redis;
 mod step_up;
@@ -53,6 +54,10 @@ pub use parts::{
 pub use process::{Process, free_port};
 pub use providers::Emulated;
 pub use raw::{Connection, RawResponse, exchange, request_head};
+pub use raw_http2::{
+    Http2Connection, Http2Event, http2_continuation, http2_field, http2_half_head, http2_request,
+    http2_reset, http2_room,
+};
 pub use recorder::{Recorded, Recorder};
 pub use redis::RedisServer;
 pub use step_up::{Call, Client, Step, StepUpJob, StepUpReport, step_up};

@@ -25,5 +25,6 @@ mod readers;
 mod rmcp_client;
 mod rotation;
 mod sessions;
+mod slow;
 mod step_up;
 mod streams;
