@@ -21,6 +21,7 @@ mod opaque_login;
 mod policy;
 mod providers;
 mod proxies;
+mod quotas;
 mod readers;
 mod rmcp_client;
 mod rotation;
