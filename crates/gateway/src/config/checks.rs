@@ -6,6 +6,7 @@ use std::{
 };
 
 use oauthgate_remote::{ProviderSettings, env::table};
+use oauthgate_tower::quota::Limit;
 use url::{Host, Url};
 
 use super::{
@@ -201,6 +202,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
     for resource in &settings.resources {
         warnings.extend(last_slashes(&resource.provider));
         warnings.extend(open_rules(resource));
+        warnings.extend(unlimited_callers(resource));
     }
     warnings
 }
@@ -225,6 +227,22 @@ fn open_rules(resource: &ResourceSettings) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!(
             "{}: what these rules are about is open to everybody, callers without a token included: {}",
+            resource.name,
+            names.join(", ")
+        )
+    })
+}
+
+/// A token that names no tier is `free`: whoever lists other tiers only has probably not meant that.
+fn unlimited_callers(resource: &ResourceSettings) -> Option<String> {
+    let limits = resource.quotas.limits.iter();
+    let names: Vec<_> = limits
+        .filter(|limit| limit.tiers().next().is_some() && !limit.has_quota_for(Some("free")))
+        .map(Limit::name)
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{}: callers whose token names no tier, which makes them free, are not limited by: {}; give it a `rate`, or free a rate of its own",
             resource.name,
             names.join(", ")
         )

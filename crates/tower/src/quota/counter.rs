@@ -1,6 +1,6 @@
 //! Whether one request is within its limits.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
@@ -64,44 +64,34 @@ impl Counter {
         response
     }
 
-    /// Each limit once, with what is left of the count that is nearest to its end, or that refused; and the
-    /// place of the limit that refused.
+    /// Each limit once, with what is left of the count that refused, or else is nearest to its end; and the place
+    /// of the limit that refused.
     fn counted(
         &self,
         planned: &[Planned],
         standings: &[Standing],
         which: Option<usize>,
     ) -> (Vec<CountedLimit>, usize) {
-        let mut limits: Vec<(usize, CountedLimit)> = Vec::new();
-        let refused = which.and_then(|which| planned.get(which));
-        for (position, (planned, standing)) in planned.iter().zip(standings).enumerate() {
-            let Some(limit) = self.plan.limits.get(planned.limit) else {
-                continue;
-            };
-            let counted = CountedLimit {
-                name: limit.name.clone(),
-                by: limit.by.clone(),
-                quota: planned.charge.quota,
-                standing: *standing,
-            };
-            let is_refusing = which == Some(position);
-            match limits.last_mut() {
-                Some((number, last)) if *number == planned.limit => {
-                    let is_nearer = standing.remaining < last.standing.remaining;
-                    let is_settled = which.is_some_and(|which| which < position)
-                        && refused.is_some_and(|refused| refused.limit == planned.limit);
-                    if is_refusing || (is_nearer && !is_settled) {
-                        *last = counted;
-                    }
-                }
-                _ => limits.push((planned.limit, counted)),
+        let left = |position: usize| standings.get(position).map(|standing| standing.remaining);
+        let mut told: BTreeMap<usize, usize> = BTreeMap::new();
+        for (position, planned) in planned.iter().enumerate() {
+            let known = told.entry(planned.limit).or_insert(position);
+            let is_settled = Some(*known) == which;
+            if Some(position) == which || (!is_settled && left(position) < left(*known)) {
+                *known = position;
             }
         }
-        let place = limits
-            .iter()
-            .position(|(number, _)| refused.is_some_and(|refused| refused.limit == *number));
-        let limits = limits.into_iter().map(|(_, limit)| limit).collect();
-        (limits, place.unwrap_or_default())
+        let place = told.values().position(|position| Some(*position) == which);
+        let limits = told.into_iter().filter_map(|(number, position)| {
+            let limit = self.plan.limits.get(number)?;
+            Some(CountedLimit {
+                name: limit.name.clone(),
+                by: limit.by.clone(),
+                quota: planned.get(position)?.charge.quota,
+                standing: *standings.get(position)?,
+            })
+        });
+        (limits.collect(), place.unwrap_or_default())
     }
 
     fn refuse(&self, parts: &Parts, denial: Denial) -> Response<Full<Bytes>> {

@@ -113,6 +113,12 @@ impl Limit {
         self.tiers.keys().map(String::as_str)
     }
 
+    /// Whether a caller of this tier has a quota here; `None` is one without a token.
+    #[must_use]
+    pub fn has_quota_for(&self, tier: Option<&str>) -> bool {
+        self.quota_of(tier).is_some()
+    }
+
     /// Whether it counts calls of tools only.
     #[must_use]
     pub fn is_about_tools(&self) -> bool {

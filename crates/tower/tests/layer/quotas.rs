@@ -267,3 +267,45 @@ async fn what_must_be_counted_and_cannot_be_is_a_503() {
     assert_eq!(answered.reason(), Some(Reason::QuotaUnavailable));
     assert!(answered.header(header::RETRY_AFTER).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_many_counts_of_a_limit_the_one_that_matters_is_told() {
+    let plan = LimitPlan::new(
+        &resource(),
+        [Limit::new("per-tool", [By::Tool])
+            .unwrap()
+            .rate("10/min".parse().unwrap())],
+    );
+    let quotas = Arc::new(LocalQuotas::new(1_000, Arc::new(SystemClock::new())));
+    let service =
+        QuotaLayer::new(plan.unwrap(), quotas).layer(service_fn(async |_: Request<Body>| {
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        }));
+    let calling = |tools: &[(&str, u32)]| {
+        let calls = tools.iter().map(|(tool, cost)| ToolCall {
+            name: (*tool).to_owned(),
+            counted_as: (*tool).to_owned(),
+            cost: *cost,
+        });
+        let mut request = get("/");
+        request.extensions_mut().insert(Operations::new(calls, 0));
+        request
+    };
+    let told = async |tools: &[(&str, u32)]| {
+        let response = service.clone().oneshot(calling(tools)).await.unwrap();
+        response.headers()[RATE_LIMIT].to_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        told(&[("a", 1), ("b", 7), ("c", 2)]).await,
+        r#""per-tool";r=3;t=18"#
+    );
+    assert_eq!(
+        told(&[("a", 1), ("b", 1), ("c", 9)]).await,
+        r#""per-tool";r=8;t=6"#,
+        "the count of c refused, with 8 left and 9 asked for"
+    );
+    assert_eq!(
+        told(&[("a", 1), ("b", 1), ("c", 1)]).await,
+        r#""per-tool";r=2;t=12"#
+    );
+}

@@ -355,6 +355,23 @@ fn the_limit_of_the_variable_has_a_name_that_no_other_may_have() {
     assert_eq!(quotas(&both).limits.len(), 2);
 }
 
+#[rstest]
+#[case("tiers = { pro = \"600/min\" }", true)]
+#[case("tiers = { pro = \"600/min\", free = \"60/min\" }", false)]
+#[case("tiers = { pro = \"600/min\" }\nrate = \"60/min\"", false)]
+#[case("in_flight = 5", false)]
+fn callers_that_are_free_of_a_limit_by_accident_are_warned_about(
+    #[case] lines: &str,
+    #[case] warned: bool,
+) {
+    let setup = limit(&format!("name = \"a\"\nby = [\"subject\"]\n{lines}"));
+    let warnings = setup.load().warnings;
+    let about = warnings
+        .iter()
+        .filter(|line| line.contains("not limited by: a"));
+    assert_eq!(about.count(), usize::from(warned), "{warnings:?}");
+}
+
 /// What people copy must work.
 #[rstest]
 #[case("guides/limits.md", 3)]
