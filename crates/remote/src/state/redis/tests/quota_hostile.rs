@@ -13,7 +13,7 @@ use crate::state::{
         Spent,
         tests::{charge, is_within},
     },
-    redis::WhenAway,
+    redis::{QuotaSettings, WhenAway},
 };
 
 #[tokio::test]
@@ -117,6 +117,27 @@ async fn e9_what_no_script_of_ours_says_is_no_count() {
         assert!(gate.is_away(), "{}", nonsense.escape_ascii());
         lying.abort();
     }
+}
+
+#[tokio::test]
+async fn r3_who_hangs_in_the_middle_of_an_answer_costs_a_request_the_timeout_at_most() {
+    let (url, hanging) = pretending(answering(b"*3\r\n:1\r\n:5")).await;
+    let gate = Gate::new(&url, QuotaSettings::default());
+    gate.is_connected().await;
+    let both = [
+        charge("anna", "60/min", 9, 1),
+        charge("ben", "60/min", 9, 1),
+    ];
+    tokio::time::pause();
+    for _ in 0..9 {
+        let begun = tokio::time::Instant::now();
+        assert!(is_within(&gate.spend(&both).await));
+        let waited = begun.elapsed();
+        assert!(waited <= Duration::from_millis(20 + 5), "{waited:?}");
+    }
+    assert!(!is_within(&gate.spend(&both).await));
+    assert_eq!(gate.shared(), 0);
+    hanging.abort();
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub(super) fn patient_settings(when_away: WhenAway) -> QuotaSettings {
 pub(super) const ALONE: WhenAway = WhenAway::Fallback { share: 100 };
 
 impl Gate {
-    fn new(url: &str, settings: QuotaSettings) -> Self {
+    pub(super) fn new(url: &str, settings: QuotaSettings) -> Self {
         Self::over(redis(url, SECRET, pace()), settings)
     }
 
