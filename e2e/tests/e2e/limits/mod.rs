@@ -1,3 +1,4 @@
 //! Limits, seen from outside.
 
 mod evasion;
+mod refused_tokens;
