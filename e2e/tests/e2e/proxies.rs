@@ -3,8 +3,15 @@
 //! The proxies end TLS as they would; a client comes from an address of loopback that nobody trusts, and the gate
 //! trusts 127.0.0.1, from which the proxies come.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    convert::Infallible,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use axum::{Router, body::Body, routing::get};
 use oauthgate_dev_issuer::TokenSpec;
 use oauthgate_e2e::{
     AuthorizationServer, Gate, GateBuilder, Haproxy, Kind, Nginx, Recorder, exchange,
@@ -14,6 +21,7 @@ use reqwest::{Certificate, Client, StatusCode};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::mpsc};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const HOST: &str = "mcp.example.com";
@@ -158,10 +166,20 @@ impl Scene {
 
     async fn with(heading: &str, change: impl Fn(&str) -> String) -> Self {
         let (text, variables) = of_the_guide(heading);
+        Self::set(heading, &change(&text), &variables).await
+    }
+
+    /// As the guide has it, before another server.
+    async fn before(upstream: &str, heading: &str) -> Self {
+        let (text, mut variables) = of_the_guide(heading);
+        variables.push(("OAUTHGATE_UPSTREAM".to_owned(), upstream.to_owned()));
+        Self::set(heading, &text, &variables).await
+    }
+
+    async fn set(heading: &str, text: &str, variables: &[(String, String)]) -> Self {
         let ground = Ground::prepare().await;
-        let gate = ground.gate(&variables).await;
-        let text = change(&text);
-        let fill = |port| ground.on_this_machine(&text, port, gate.port);
+        let gate = ground.gate(variables).await;
+        let fill = |port| ground.on_this_machine(text, port, gate.port);
         let proxy = if heading.contains("nginx") {
             Proxy::Nginx(Nginx::start(fill).await)
         } else {
@@ -305,6 +323,52 @@ async fn http_2_passes_behind_a_proxy_header() {
         (answer.status(), answer.version()),
         (StatusCode::OK, reqwest::Version::HTTP_2)
     );
+}
+
+/// A server that sends each event when the test says it.
+async fn announcer() -> (String, mpsc::UnboundedSender<String>) {
+    let (sender, receiver) = mpsc::unbounded_channel::<String>();
+    let receiver = Arc::new(Mutex::new(Some(receiver)));
+    let events = move || {
+        let receiver = receiver.lock().expect("no holder panics").take();
+        let receiver = receiver.expect("one request");
+        let events = futures_util::stream::unfold(receiver, async |mut receiver| {
+            let event = receiver.recv().await?;
+            Some((Ok::<_, Infallible>(format!("data: {event}\n\n")), receiver))
+        });
+        async move {
+            (
+                [("content-type", "text/event-stream")],
+                Body::from_stream(events),
+            )
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
+    let app = Router::new().route("/mcp", get(events));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (url, sender)
+}
+
+#[rstest]
+#[case::nginx("## nginx")]
+#[case::haproxy("## HAProxy")]
+#[case::haproxy_with_bytes("### HAProxy, passing bytes on")]
+#[tokio::test]
+async fn events_pass_the_guides_proxies_one_by_one(#[case] heading: &str) {
+    let (upstream, events) = announcer().await;
+    let scene = Scene::before(&upstream, heading).await;
+    events.send("first".to_owned()).expect("a listener");
+    let client = scene.ground.client(CLIENT, scene.proxy.port());
+    let request = client.get(RESOURCE).bearer_auth(scene.ground.token());
+    let mut answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    for (event, next) in [("first", "second"), ("second", "third"), ("third", "none")] {
+        // The next one is sent only when this one was read.
+        let piece = answer.chunk().await.expect("an event").expect("no end yet");
+        assert_eq!(piece, format!("data: {event}\n\n"));
+        events.send(next.to_owned()).expect("a listener");
+    }
 }
 
 /// nginx as most people have it: one line for the address, and everything else as it comes.
