@@ -243,7 +243,7 @@ fn checked(reader: &mut Reader<'_>, addresses: Addresses) -> Option<Addresses> {
         let checked = |addresses: &[RedisAddress]| {
             let addresses = addresses.iter().cloned();
             let addresses = addresses.map(|address| match address.is_encrypted() {
-                true => address.with_authorities(pem.clone()),
+                true => address.with_authorities(&pem),
                 false => Ok(address),
             });
             addresses.collect::<Result<Vec<_>, _>>()

@@ -81,14 +81,14 @@ impl RedisAddress {
     ///
     /// # Errors
     /// No certificate in the text, or an address without TLS.
-    pub fn with_authorities(mut self, pem: Vec<u8>) -> Result<Self, SettingError> {
+    pub fn with_authorities(mut self, pem: &[u8]) -> Result<Self, SettingError> {
         if !self.is_encrypted {
             return Err(SettingError::new(
                 "the address is not encrypted, so there is no certificate to check",
                 "rediss:// instead of redis://",
             ));
         }
-        self.authorities = Some(CertificateAuthorities::from_pem(&pem)?);
+        self.authorities = Some(CertificateAuthorities::from_pem(pem)?);
         Ok(self)
     }
 

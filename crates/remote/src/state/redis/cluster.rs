@@ -14,10 +14,11 @@ use tokio::{runtime::Handle, sync::watch, time::timeout_at};
 
 use super::{
     RedisAddress,
-    node::{Limits, LinkStatus, Node, Patience, Redirect, Refusal},
+    node::Node,
     place::Place,
     script,
     slots::{MOST_SERVERS, Server, Slots, slot_of},
+    terms::{Limits, LinkStatus, Patience, Redirect, Refusal},
     trouble::Trouble,
     wire::{Dialer, Question},
 };
@@ -153,7 +154,7 @@ impl Cluster {
     /// Looks after every server, and after the map.
     pub(super) async fn tend(self: &Arc<Self>) {
         let owners = self.owners();
-        join_all(owners.iter().map(|node| node.tend())).await;
+        join_all(owners.iter().map(Node::tend)).await;
         let is_old = {
             let map = self.map();
             let is_complete = map.slots.as_ref().is_some_and(Slots::are_complete);
@@ -337,5 +338,28 @@ impl Drop for Reading {
         // After `run` it is no longer the current one, and this changes nothing.
         self.cluster
             .reading_ended(self.number, Err(Trouble::aborted()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn e9_servers_without_end_are_not_connected_to() {
+        let address = RedisAddress::parse("redis://127.0.0.1").unwrap();
+        let cluster = Cluster::new(
+            Dialer::new(address.clone()).unwrap(),
+            &[address],
+            "probe".to_owned(),
+            Limits::default(),
+            Arc::new(SystemClock::new()),
+        );
+        let known = |port| cluster.node(&("127.0.0.1".to_owned(), port)).is_ok();
+        assert!((1..=1_000).all(known));
+        assert!(!(1_001..=2_000).any(known));
+        assert!(known(1));
+        assert_eq!(cluster.map().nodes.len(), MOST_SERVERS);
     }
 }

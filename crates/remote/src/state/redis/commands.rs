@@ -85,7 +85,7 @@ impl Link {
         life: Option<Duration>,
     ) -> Result<bool, NoAnswer> {
         let command = script::replace(key, held, value, life);
-        self.ask(key, &short(command), flag).await
+        self.ask(key, &short(command), |answer| flag(&answer)).await
     }
 
     /// Sets a value where there is none, and else returns what is there, up to this length: in one step,
@@ -119,8 +119,10 @@ impl Link {
         key: &str,
         value: &[u8],
     ) -> Result<bool, NoAnswer> {
-        self.ask(key, &short(script::give_back(key, value)), flag)
-            .await
+        self.ask(key, &short(script::give_back(key, value)), |answer| {
+            flag(&answer)
+        })
+        .await
     }
 
     /// What begins a key, up to this length: no Redis brings more than it was asked for.
@@ -145,7 +147,7 @@ pub(super) fn short(command: Cmd) -> Question {
     }
 }
 
-fn flag(answer: Value) -> Option<bool> {
+fn flag(answer: &Value) -> Option<bool> {
     match answer {
         Value::Int(0) => Some(false),
         Value::Int(1) => Some(true),

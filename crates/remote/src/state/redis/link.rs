@@ -15,15 +15,16 @@ use oauthgate_core::SettingError;
 use redis::Value;
 use tokio::runtime::Handle;
 
-pub(super) use super::node::{Limits, LinkStatus};
+pub(super) use super::terms::{Limits, LinkStatus};
 use super::{
     RedisServers,
     cluster::Cluster,
-    node::{Node, Patience, Refusal},
+    node::Node,
     place::Place,
     script::{Call, Script},
     sentinel::Sentinels,
     servers::Layout,
+    terms::{Patience, Refusal},
     trouble::Trouble,
     wire::{Dialer, Question},
 };
@@ -216,7 +217,7 @@ impl Link {
         match &self.way {
             Way::One(node) => {
                 node.tend().await;
-                if round % LOOKS_PER_ROUND == 0 {
+                if round.is_multiple_of(LOOKS_PER_ROUND) {
                     follow(node).await;
                 }
             }

@@ -33,6 +33,7 @@ mod shared;
 mod slots;
 mod source;
 mod state;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod trouble;

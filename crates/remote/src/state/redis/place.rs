@@ -7,9 +7,9 @@ use redis::Value;
 use super::{
     RedisAddress,
     commands::short,
-    node::Limits,
     script,
     sentinel::Sentinels,
+    terms::Limits,
     trouble::Trouble,
     wire::{Dialer, Question, Wire},
 };

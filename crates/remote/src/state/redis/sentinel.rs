@@ -11,9 +11,9 @@ use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use redis::Value;
 
 use super::{
-    node::Limits,
     place::greeted,
     script,
+    terms::Limits,
     trouble::Trouble,
     wire::{Dialer, Question, Wire},
 };

@@ -1,12 +1,16 @@
 //! A cluster of real servers: keys are found wherever they are, and wherever they go.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{
     PATIENCE,
     fleet::Fleet,
     keys::{SECRET, pace, redis_at},
-    link::{answered_at, counted, link_to, trouble},
+    link::{answered_at, counted, counted_within, link_to, link_with, pretending, trouble},
+    patient,
     quotas::{Gate, patient_settings},
     server::RedisServer,
     tls::Files,
@@ -19,7 +23,7 @@ use crate::{
         redis::{
             RedisAddress, RedisServers, WhenAway,
             commands::Entry,
-            link::{Link, NoAnswer},
+            link::{Limits, Link, NoAnswer},
             slots::slot_of,
         },
     },
@@ -224,7 +228,7 @@ async fn all_servers_of_a_cluster_are_as_well_encrypted_and_logged_in_at_as_the_
     let address = |login: &str| {
         let url = format!("rediss://{login}@localhost:{first}");
         let address = RedisAddress::parse(&url).unwrap();
-        address.with_authorities(authority.pem().into_bytes())
+        address.with_authorities(authority.pem().as_bytes())
     };
     let servers = |login: &str| RedisServers::cluster(vec![address(login).unwrap()]).unwrap();
     let link = link_to(servers("gate:s3cret"));
@@ -261,4 +265,59 @@ async fn the_rights_that_the_guide_names_are_enough_for_a_cluster() {
     let _settle = move_away(&fleet, &key(0));
     assert_eq!(link.read(&key(0), 9).await, Ok(Entry::Text(b"v".to_vec())));
     assert!(link.status().connected);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_keeps_its_own_keys_to_itself_and_no_others() {
+    let fleet = Fleet::with(&["--cluster-require-full-coverage", "no"]).await;
+    let limits = Limits {
+        command: Duration::from_secs(2),
+        ..patient()
+    };
+    let link = link_with(cluster(&fleet.urls(&[0, 1, 2])), limits);
+    for server in 0..3 {
+        put(&link, &key_of(server)).await;
+    }
+    fleet.servers[2].hang();
+    let keys = [0, 1, 2].map(|server| named("count", server));
+    let keys = keys.each_ref().map(String::as_str);
+    let limit = Duration::from_secs(1);
+    let counts = counted_within(&link, &keys, limit).await;
+    assert_eq!(counts, [Ok(1), Ok(1), Err(NoAnswer::Away)]);
+    until("it is missed", || !link.status().connected).await;
+    let found = link.read(&key_of(0), 9).await;
+    assert_eq!(found, Ok(Entry::Text(b"v".to_vec())));
+    fleet.servers[2].go_on();
+    answered_at(&link, &key_of(2)).await;
+    until("it is back", || link.status().connected).await;
+}
+
+/// A server that has all slots, and sends everybody to itself.
+fn in_circles(request: &[u8], port: u16) -> Vec<u8> {
+    let has = |word: &[u8]| request.windows(word.len()).any(|part| part == word);
+    if has(b"SLOTS") {
+        return format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$-1\r\n:{port}\r\n").into_bytes();
+    }
+    let moved = format!("-MOVED 1 :{port}\r\n");
+    let greetings = request.windows(6).filter(|part| part == b"CLIENT");
+    let mut answer = b"+OK\r\n".repeat(greetings.count());
+    if has(b"EVAL") || has(b"GETRANGE") {
+        answer.extend_from_slice(moved.as_bytes());
+    }
+    answer
+}
+
+#[tokio::test]
+async fn e9_who_is_sent_in_circles_stops() {
+    let port = Arc::new(OnceLock::new());
+    let known = Arc::clone(&port);
+    let (url, lying) = pretending(move |request| in_circles(request, *known.get().unwrap())).await;
+    let own: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
+    port.set(own).unwrap();
+    let link = link_to(cluster(&[url]));
+    link.begin();
+    until("it is believed", || link.status().connected).await;
+    assert_eq!(link.read("key", 9).await, Err(NoAnswer::Away));
+    assert_eq!(counted(&link, &["key"]).await, [Err(NoAnswer::Away)]);
+    lying.abort();
 }

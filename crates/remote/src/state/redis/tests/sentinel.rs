@@ -63,6 +63,15 @@ async fn a_master_that_is_replaced_while_it_lives_is_left() {
 }
 
 #[tokio::test]
+async fn a_sentinel_that_hangs_is_no_obstacle() {
+    let watched = Watched::start().await;
+    watched.sentinels[0].hang();
+    let link = link_to(master_of(&urls(&watched), "redis://ignored"));
+    answered_at(&link, "key").await;
+    watched.sentinels[0].go_on();
+}
+
+#[tokio::test]
 async fn replicas_share_keys_and_withdrawals_through_the_master_of_sentinels() {
     let watched = Watched::start().await;
     replicas_share_all_through(&master_of(&urls(&watched), "redis://ignored")).await;
@@ -121,7 +130,7 @@ async fn a_master_is_as_well_encrypted_as_its_url_says() {
     let watched = Watched::with(&arguments).await;
     let servers = |trusted: &TestAuthority| {
         let login = RedisAddress::parse("rediss://ignored").unwrap();
-        let login = login.with_authorities(trusted.pem().into_bytes()).unwrap();
+        let login = login.with_authorities(trusted.pem().as_bytes()).unwrap();
         let sentinels = urls(&watched);
         let sentinels = sentinels
             .iter()
@@ -130,7 +139,7 @@ async fn a_master_is_as_well_encrypted_as_its_url_says() {
     };
     let link = link_to(servers(&authority));
     answered_at(&link, "key").await;
-    assert!(format!("{:?}", link).contains("connected: true"));
+    assert!(format!("{link:?}").contains("connected: true"));
     let suspicious = link_to(servers(&TestAuthority::new("another")));
     assert_eq!(suspicious.read("key", 9).await, Err(NoAnswer::Away));
     assert_eq!(trouble(&suspicious), "unreachable");

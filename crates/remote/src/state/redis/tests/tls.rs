@@ -115,8 +115,8 @@ fn address(scheme: &str, host: &str, port: u16) -> RedisAddress {
 }
 
 fn trusting(authority: &TestAuthority, address: RedisAddress) -> RedisAddress {
-    let pem = authority.pem().into_bytes();
-    address.with_authorities(pem).unwrap()
+    let pem = authority.pem();
+    address.with_authorities(pem.as_bytes()).unwrap()
 }
 
 #[tokio::test]
