@@ -35,7 +35,8 @@
 //!    [`ClientAddress`] that you insert; without either nothing is counted, and a warning says so once.
 //! 6. A stream of events ends when its token does ([`stream_expiry`]).
 //!
-//! How much one caller may have under way at a time is a layer of its own: [`concurrency`].
+//! How much one caller may have under way at a time, and how much it may do in a time, are layers of their own:
+//! [`concurrency`] and [`quota`].
 //!
 //! Where a policy opens something to everybody, [`ResourceServerLayer::optional_authentication`] joins this
 //! layer with one that decides on requests without credentials ([`anonymous`]).

@@ -63,9 +63,7 @@ impl Costs {
             .entries
             .iter()
             .filter(|entry| !entry.pattern.matches(tool) && entry.pattern.is_alike(tool));
-        mistakable
-            .map(|entry| entry.cost)
-            .fold(cost, |most, cost| most.max(cost))
+        mistakable.map(|entry| entry.cost).fold(cost, u32::max)
     }
 
     /// Every pattern with its cost, in the order in which they count.

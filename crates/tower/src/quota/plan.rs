@@ -50,7 +50,6 @@ impl LimitPlan {
     }
 
     /// Its limits.
-    #[must_use]
     pub fn limits(&self) -> &[Limit] {
         &self.limits
     }

@@ -53,48 +53,65 @@ fn refuse_names_twice(limits: &[LimitGiven], mistakes: &mut Mistakes) -> bool {
 fn limit(given: &LimitGiven, mistakes: &mut Mistakes) -> Option<Compiled> {
     let is_incomplete = refuse_incomplete(given, mistakes);
     let mut words = WordReader::new(mistakes);
-    let by = given.by.as_ref();
-    let by = by.map(|by| words.each(by, |word| word.parse::<By>()));
-    let name = given.name.as_ref();
-    let limit = name.and_then(|name| {
-        let limit = Limit::new(one_word(name), by.unwrap_or_default());
-        words.ok(name, one_word(name), limit)
+    let limit = named(given, &mut words);
+    let limit = with_rates(limit, given, &mut words);
+    let limit = with_places(limit, given, &mut words);
+    let tools = given.tools.as_ref().map(|tools| {
+        let patterns = words.each(tools, |word| Pattern::parse(word));
+        ToolPatterns::from(patterns)
     });
-    let rate = words.quota(&given.rate, None);
-    let burst = given.rate.burst.as_ref();
-    let tiers: Vec<_> = given
-        .tiers
-        .iter()
-        .map(|(tier, given)| (tier, words.quota(given, burst)))
-        .collect();
-    let in_flight = given
-        .in_flight
-        .as_ref()
-        .and_then(|given| words.count(given));
-    let streams = given.streams.as_ref().and_then(|given| words.count(given));
-    let tools = given.tools.as_ref();
-    let tools =
-        tools.map(|tools| ToolPatterns::from(words.each(tools, |word| Pattern::parse(word))));
     if given.is_broken || is_incomplete || words.is_broken {
         return None;
     }
+    let limit = match tools.clone() {
+        Some(tools) => limit?.tools(move |tool| tools.hold(tool)),
+        None => limit?,
+    };
+    Some(Compiled { limit, tools })
+}
+
+fn named(given: &LimitGiven, words: &mut WordReader<'_>) -> Option<Limit> {
+    let by = given.by.as_ref();
+    let by = by.map(|by| words.each(by, str::parse::<By>));
+    let name = given.name.as_ref()?;
+    let limit = Limit::new(one_word(name), by.unwrap_or_default());
+    words.ok(name, one_word(name), limit)
+}
+
+fn with_rates(
+    limit: Option<Limit>,
+    given: &LimitGiven,
+    words: &mut WordReader<'_>,
+) -> Option<Limit> {
+    let rate = words.quota(&given.rate, None);
+    let burst = given.rate.burst.as_ref();
+    let tiers = given.tiers.iter();
+    let tiers: Vec<_> = tiers
+        .filter_map(|(tier, given)| Some((tier, words.quota(given, burst)?)))
+        .collect();
     let mut limit = limit?;
     if let Some(rate) = rate {
         limit = limit.rate(rate);
     }
-    for (tier, quota) in tiers {
-        limit = limit.tier(tier, quota?);
-    }
-    if let Some(tools) = tools.clone() {
-        limit = limit.tools(move |tool| tools.hold(tool));
-    }
+    let tiers = tiers.into_iter();
+    Some(tiers.fold(limit, |limit, (tier, quota)| limit.tier(tier, quota)))
+}
+
+fn with_places(
+    limit: Option<Limit>,
+    given: &LimitGiven,
+    words: &mut WordReader<'_>,
+) -> Option<Limit> {
+    let mut count = |given: &Option<Given>| words.count(given.as_ref()?);
+    let (in_flight, streams) = (count(&given.in_flight), count(&given.streams));
+    let mut limit = limit?;
     if let Some(in_flight) = in_flight {
         limit = limit.in_flight(in_flight);
     }
     if let Some(streams) = streams {
         limit = limit.streams(streams);
     }
-    Some(Compiled { limit, tools })
+    Some(limit)
 }
 
 /// What a limit needs to limit anything.
