@@ -84,7 +84,7 @@ variables! {
 
     "OAUTHGATE_ALLOWED_HOSTS", "allowed_hosts", Resource, None,
     "host names with an optional port, for example mcp.internal:8080",
-    "The `Host` values that are served, beside the resource's own. A loopback listener also serves `localhost` and its own address. Requests for another host get 403.";
+    "The `Host` values that are served, beside the resource's own. A loopback listener also serves `localhost` and its own address. What a trusted proxy says the host was stands for `Host`. Requests for another host get 403.";
 
     "OAUTHGATE_IDENTITY_HEADERS", "identity_headers", Resource, Some("auth-request"),
     "auth-request, remote or nothing",

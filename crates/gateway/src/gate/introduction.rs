@@ -124,7 +124,7 @@ impl Introductions {
         self.metrics.bad_introductions(error.code()).inc();
         if self.is_worth_telling() {
             tracing::warn!(
-                peer = %peer.ip(),
+                peer = %peer.ip().to_canonical(),
                 reason = error.code(),
                 trusted = self.proxies.trusts(peer.ip()),
                 "connection closed: {error} (OAUTHGATE_PROXY_PROTOCOL is {}; told every {} s at the most)",

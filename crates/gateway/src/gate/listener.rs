@@ -167,7 +167,7 @@ impl Shared {
         };
         // The peer is the client or the proxy nearest to it, whoever passed its bytes on.
         if let Some((stream, peer)) = introduced {
-            self.converse(stream, peer.ip(), place).await;
+            self.converse(stream, peer.ip().to_canonical(), place).await;
         }
     }
 
