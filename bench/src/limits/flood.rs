@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -30,53 +27,97 @@ const GOOD_ADDRESS: &str = "198.51.100.7";
 /// What the issue grants, in MiB.
 const MOST_GROWTH: f64 = 64.0;
 
+/// Everybody may ping, and whoever has no token is counted by where it comes from.
+const RESOURCE: &str = r#"
+[[resource.rule]]
+name = "pings"
+methods = ["ping"]
+anonymous = true
+
+[[resource.rule]]
+name = "everything"
+methods = ["*"]
+
+[[resource.limit]]
+name = "per-user"
+by = ["subject"]
+rate = "600/s"
+"#;
+const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+
+/// What strangers send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A token of its own.
+    BadToken,
+    /// No token, where none is needed: its quota is counted.
+    NoToken,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::BadToken => "strangers over HTTP",
+            Self::NoToken => "callers without a token over HTTP",
+        }
+    }
+}
+
 /// The flood as it runs.
 struct Flood<'g> {
     gate: &'g Gate,
+    kind: Kind,
     forger: Forger,
     strangers: u64,
     next: AtomicU64,
     end: Instant,
-    heard: Mutex<Statuses>,
 }
 
-/// Every stranger sends one token to a gate that counts refused tokens and quotas.
+/// Every stranger sends one token to a gate that counts refused tokens and quotas; then a tenth as many come
+/// to another gate without one.
 pub(crate) fn run(stand: &Stand, strangers: u64, report: &mut Report) -> Result<(), String> {
-    let trusts = [("OAUTHGATE_TRUSTED_PROXIES", "127.0.0.1")];
-    let gate = stand.gate(&trusts, "")?;
-    let before = memory(gate.process.id()).map_err(|error| failed(&error))?;
+    for (kind, strangers) in [(Kind::BadToken, strangers), (Kind::NoToken, strangers / 10)] {
+        let trusts = [("OAUTHGATE_TRUSTED_PROXIES", "127.0.0.1")];
+        let gate = stand.gate(&trusts, RESOURCE)?;
+        one(&gate, kind, strangers, report)
+            .map_err(|error| format!("the flood failed: {error}"))?;
+    }
+    Ok(())
+}
+
+fn one(gate: &Gate, kind: Kind, strangers: u64, report: &mut Report) -> io::Result<()> {
+    let before = memory(gate.process.id())?;
     let flood = Flood {
         forger: Forger::of(&gate.token),
-        gate: &gate,
+        kind,
+        gate,
         strangers,
         next: AtomicU64::new(0),
         end: Instant::now() + LONGEST,
-        heard: Mutex::default(),
     };
     let begin = Instant::now();
-    let good = flood.run().map_err(|error| failed(&error))?;
+    let (heard, good) = flood.run()?;
     let took = begin.elapsed().as_secs_f64();
-    let after = memory(gate.process.id()).map_err(|error| failed(&error))?;
-    let heard = flood
-        .heard
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let after = memory(gate.process.id())?;
     let sent: u64 = heard.values().sum();
-    let name = format!("{} strangers over HTTP", grouped(sent));
+    let name = format!("{} {}", grouped(sent), kind.name());
     report.tell(&format!("{name}: they heard"), &shown(&heard));
     report.tell(
-        &format!("{name}: requests per second"),
+        "  requests per second",
         &format!("{:.0}", sent as f64 / took),
     );
-    let passed = heard.get(&200).copied().unwrap_or_default();
-    report.line(
-        "  of them let through",
-        passed as f64,
-        &grouped(passed),
-        Goal::AtMost(0.0),
-    );
+    if kind == Kind::BadToken {
+        let passed = passed(&heard);
+        let text = grouped(passed);
+        report.line(
+            "  of them let through",
+            passed as f64,
+            &text,
+            Goal::AtMost(0.0),
+        );
+    }
     let all: u64 = good.values().sum();
-    let refused = all - good.get(&200).copied().unwrap_or_default();
+    let refused = all - passed(&good);
     report.line(
         "  good requests refused meanwhile",
         refused as f64,
@@ -99,23 +140,37 @@ pub(crate) fn run(stand: &Stand, strangers: u64, report: &mut Report) -> Result<
     Ok(())
 }
 
+fn passed(heard: &Statuses) -> u64 {
+    heard.get(&200).copied().unwrap_or_default()
+}
+
 impl Flood<'_> {
-    /// What the good caller heard.
-    fn run(&self) -> io::Result<Statuses> {
+    /// What strangers heard, and the good caller.
+    fn run(&self) -> io::Result<(Statuses, Statuses)> {
         thread::scope(|scope| {
             let strangers: Vec<_> = (0..CONNECTIONS)
                 .map(|_| scope.spawn(|| self.one()))
                 .collect();
             let good = self.good(|| strangers.iter().all(thread::ScopedJoinHandle::is_finished))?;
+            let mut all = Statuses::new();
             for stranger in strangers {
                 let heard = stranger.join().map_err(|_| io::Error::other("a panic"))??;
-                let mut all = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
                 for (status, count) in heard {
                     *all.entry(status).or_default() += count;
                 }
             }
-            Ok(good)
+            Ok((all, good))
         })
+    }
+
+    fn request(&self, number: u64) -> Vec<u8> {
+        let address = address(number).to_string();
+        match self.kind {
+            Kind::BadToken => self
+                .gate
+                .request(&self.forger.token(number), Some(&address)),
+            Kind::NoToken => self.gate.ping(&address, PING),
+        }
     }
 
     /// One connection of the proxy.
@@ -131,9 +186,7 @@ impl Flood<'_> {
             }
             requests.clear();
             for number in first..last {
-                let address = address(number).to_string();
-                let token = self.forger.token(number);
-                requests.extend(self.gate.request(&token, Some(&address)));
+                requests.extend(self.request(number));
             }
             let count = usize::try_from(last - first).expect("a few");
             wire.exchange(&requests, count, &mut heard)?;
@@ -162,8 +215,4 @@ pub(crate) fn shown(heard: &Statuses) -> String {
 
 pub(crate) fn mib(kib: u64) -> String {
     format!("{:.1} MiB", kib as f64 / 1024.0)
-}
-
-fn failed(error: &io::Error) -> String {
-    format!("the flood failed: {error}")
 }

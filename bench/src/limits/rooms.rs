@@ -3,17 +3,23 @@
 use std::{
     convert::Infallible,
     io,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{Empty, Full};
-use oauthgate_remote::OAuth21Provider;
+use oauthgate_core::quota::Quota;
+use oauthgate_remote::{
+    OAuth21Provider,
+    clock::SystemClock,
+    state::quotas::{Charge, LocalQuotas, QuotaKey},
+};
 use oauthgate_tower::{ClientAddress, RefusedTokenBudget, ResourceServerLayer};
 use tokio::runtime::Runtime;
 use tower::{Layer, ServiceExt, service_fn};
@@ -28,6 +34,8 @@ use crate::{
 };
 
 const TASKS: usize = 2;
+/// As many as a gate remembers.
+const QUOTA_KEYS: usize = 100_000;
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 /// What the issue grants, in MiB.
 const MOST_GROWTH: f64 = 64.0;
@@ -51,7 +59,31 @@ pub(crate) fn run(
         &format!("{name}: requests per second"),
         &format!("{:.0}", strangers as f64 / took),
     );
-    grown(report, "  resident memory: grown by, in MiB", before)
+    grown(report, "  resident memory: grown by, in MiB", before)?;
+    let before = resident()?;
+    let quotas = LocalQuotas::new(QUOTA_KEYS, Arc::new(SystemClock::new()));
+    count(&quotas, strangers);
+    let what = format!(
+        "{} callers counted by quotas: grown by, in MiB",
+        grouped(strangers)
+    );
+    grown(report, &what, before)?;
+    let kept = format!("{} callers", grouped(quotas.keys() as u64));
+    report.tell("  remembered of them", &kept);
+    Ok(())
+}
+
+/// One request of each caller.
+fn count(quotas: &LocalQuotas, callers: u64) {
+    let quota = Quota::new(NonZeroU32::MIN, Duration::from_secs(1));
+    for number in 0..callers {
+        let key = QuotaKey::of(&["address", &address(number).to_string()]);
+        let _ = quotas.spend_now(&[Charge {
+            key,
+            quota,
+            cost: 1,
+        }]);
+    }
 }
 
 fn grown(report: &mut Report, what: &str, before: u64) -> Result<(), String> {

@@ -110,6 +110,17 @@ impl Gate {
         .into_bytes()
     }
 
+    /// A message without a token, from an address.
+    pub(crate) fn ping(&self, address: &str, message: &str) -> Vec<u8> {
+        format!(
+            "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nX-Forwarded-For: {address}\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-06-18\r\nContent-Length: {}\r\n\r\n{message}",
+            self.port,
+            message.len()
+        )
+        .into_bytes()
+    }
+
     fn until_open(&self) -> io::Result<()> {
         let begin = Instant::now();
         let request = self.request(&self.token, None);
