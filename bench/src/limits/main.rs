@@ -14,6 +14,7 @@ mod latency;
 mod process;
 mod report;
 mod rooms;
+mod shared;
 mod stand;
 mod stranger;
 #[path = "../keys/upstream.rs"]
@@ -36,6 +37,8 @@ enum Part {
     Flood,
     /// One decision, beside `governor`
     Decisions,
+    /// One decision that replicas share, beside bare commands of Redis
+    Shared,
     /// What good callers wait beside an attacker
     Latency,
     /// What a request costs the gate, with limits and without
@@ -98,6 +101,9 @@ fn run(options: &Options) -> Result<bool, String> {
     }
     if options.wants(Part::Decisions) {
         decisions::run(options.rounds, &mut report);
+    }
+    if options.wants(Part::Shared) {
+        shared::run(&runtime, options.rounds, &mut report)?;
     }
     if options.wants(Part::Cost) {
         cost::run(&stand, options.rounds, &mut report)?;
