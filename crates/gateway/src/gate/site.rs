@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use oauthgate_core::{SettingError, UserContext};
+use oauthgate_core::{ProtectedResource, SettingError, UserContext};
 use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
 use oauthgate_remote::{OAuth21Provider, state::quotas::Quotas};
 use oauthgate_tower::{
@@ -118,10 +118,7 @@ fn handler(
     if settings.quotas.ask_for_tools() {
         policy = policy.count_tools(settings.quotas.costs.clone());
     }
-    let plan = LimitPlan::new(provider.resource(), settings.quotas.limits.clone())?;
-    let places = ConcurrencyLayer::new(provider.resource(), plan.places()).without_refusal_log();
-    let quotas = QuotaLayer::new(plan, shared.quotas).without_refusal_log();
-    let limits = (places, quotas);
+    let upstream = limited(settings, provider.resource(), shared.quotas, upstream)?;
     let behind = (MapRequestLayer::new(note_caller), shared.sessions, policy);
     let layer = ResourceServerLayer::new(provider);
     let layer = match shared.refused_tokens {
@@ -135,10 +132,28 @@ fn handler(
         .on_stream_expiry(shared.expired_streams.of(&settings.name))
         .without_refusal_log()
         .optional_authentication(behind)
-        .layer(limits.layer(upstream.0));
+        .layer(upstream.0);
     Ok(BoxCloneSyncService::new(
         service.map_response(|response| response.map(boxed)),
     ))
+}
+
+/// What stands behind the quotas of a resource. Where there are none, nobody waits for them.
+fn limited(
+    settings: &ResourceSettings,
+    resource: &ProtectedResource,
+    quotas: Arc<dyn Quotas>,
+    upstream: Upstream,
+) -> Result<Upstream, SettingError> {
+    if settings.quotas.limits.is_empty() {
+        return Ok(upstream);
+    }
+    let plan = LimitPlan::new(resource, settings.quotas.limits.clone())?;
+    // A request that finds no place is charged nothing.
+    let places = ConcurrencyLayer::new(resource, plan.places()).without_refusal_log();
+    let quotas = QuotaLayer::new(plan, quotas).without_refusal_log();
+    let service = (places, quotas).layer(upstream.0);
+    Ok(Upstream::new(service))
 }
 
 /// Authentication is over when a request comes by here: the access log learns when, and who.
