@@ -39,3 +39,35 @@ pub(super) fn watch(stream: &TcpStream, unanswered: Duration) {
 pub(crate) fn unanswered_for(time: Duration) -> Duration {
     time.max(SILENCE + INTERVAL * QUESTIONS)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_is_asked_to_watch() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        watch(&stream, Duration::from_secs(600));
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && stream.nodelay().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), SILENCE);
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), INTERVAL);
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), QUESTIONS);
+            let unanswered = socket.tcp_user_timeout().unwrap();
+            assert_eq!(unanswered, Some(Duration::from_secs(600)));
+        }
+    }
+
+    #[test]
+    fn nobody_is_given_up_before_all_questions_were_asked() {
+        assert_eq!(unanswered_for(Duration::from_secs(1)).as_secs(), 90);
+        assert_eq!(unanswered_for(Duration::from_secs(600)).as_secs(), 600);
+    }
+}

@@ -46,7 +46,10 @@ fn certificate() -> CertificateDer<'static> {
     CertificateDer::from(der(CERTIFICATE))
 }
 
-/// Says in its body which protocol it was asked in, and whether a `Host` header came along.
+/// More than all callers together have read when the last one asks.
+const LONG: usize = 1024 * 1024;
+
+/// Says in its body which protocol it was asked in, and whether a `Host` header came along; below `/long` a lot.
 async fn serve(protocols: &[&str]) -> Url {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(der(KEY)));
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -70,7 +73,10 @@ async fn serve(protocols: &[&str]) -> Url {
             tokio::spawn(async move {
                 let service = service_fn(|request: Request<Incoming>| async move {
                     let host = request.headers().contains_key("host");
-                    let text = format!("{:?} {host}", request.version());
+                    let text = match request.uri().path() {
+                        "/long" => "x".repeat(LONG),
+                        _ => format!("{:?} {host}", request.version()),
+                    };
                     Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
                 });
                 let builder = auto::Builder::new(TokioExecutor::new());
@@ -128,6 +134,28 @@ async fn speaks_what_the_upstream_offers_and_http1_for_upgrades(
     let body = http_body_util::BodyExt::collect(response.into_body()).await;
     let host = spoken == Version::HTTP_11;
     assert_eq!(body.unwrap().to_bytes(), format!("{spoken:?} {host}"));
+}
+
+/// All share one connection, and what it has room for.
+#[tokio::test]
+async fn f20_callers_who_do_not_read_leave_room_for_those_who_do() {
+    let url = serve(&["h2"]).await;
+    let client = client();
+    let long = url.join("/long").unwrap();
+    let mut held = Vec::new();
+    for _ in 0..32 {
+        let response = client.send(request(&long), false).await.unwrap();
+        assert_eq!(response.version(), Version::HTTP_2);
+        held.push(response);
+    }
+    let whole = async {
+        let response = client.send(request(&long), false).await.unwrap();
+        http_body_util::BodyExt::collect(response.into_body()).await
+    };
+    let whole = tokio::time::timeout(Duration::from_secs(30), whole).await;
+    let whole = whole.expect("others are in the way").unwrap();
+    assert_eq!(whole.to_bytes().len(), LONG);
+    drop(held);
 }
 
 #[tokio::test]
