@@ -49,8 +49,9 @@ impl Health {
         let draining = self.draining.load(Ordering::Relaxed);
         let sharing = self.issuers.sharing();
         let is_alone = sharing.as_ref().is_some_and(|sharing| !sharing.connected);
+        let lacks_others = self.requires_others && is_alone;
         let ready = !draining
-            && !(self.requires_others && is_alone)
+            && !lacks_others
             && resources.iter().all(|resource| resource["usable"] == true);
         let issuers: Vec<_> = self.issuers.trusted().iter().map(Trusted::report).collect();
         let introspection = self.issuers.introspection();
