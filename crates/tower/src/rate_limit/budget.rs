@@ -148,17 +148,22 @@ impl RefusedTokenBudget {
         if !self.is_over(client) {
             return Ok(free);
         }
-        // Credentials that are no token cost no work, and are refused for what they are.
-        let Ok(token) = BearerToken::from_request(parts) else {
+        let Some(token) = self.digest(parts) else {
             return Ok(free);
         };
-        let (token, now) = (self.known.digest(token.expose().as_bytes()), self.now());
-        if self.known.holds(token, now) {
-            return Ok(free);
+        let (look, now) = (free.at(token), self.now());
+        // Credentials that are no token cost no work, and are refused for what they are.
+        if self.known.holds(token, now) || BearerToken::from_request(parts).is_err() {
+            return Ok(look);
         }
         self.look_at_unknown(client, token, now)
-            .map(|lane| lane.map_or(free, |lane| Look::through(self, client, lane)))
+            .map(|lane| look.through(lane))
             .map_err(|wait| self.turn_away(token, wait, now))
+    }
+
+    /// The digest of the request's token, if it has one.
+    pub(super) fn digest(&self, parts: &Parts) -> Option<TokenDigest> {
+        token_of(parts).map(|token| self.known.digest(token))
     }
 
     fn now(&self) -> u64 {
@@ -241,18 +246,21 @@ impl RefusedTokenBudget {
         too_many(wait, "the token was not looked at".to_owned())
     }
 
-    /// The token of this request is good.
-    pub(super) fn remember(&self, parts: &Parts) {
-        if let Some(token) = token_of(parts) {
-            self.known.remember(self.known.digest(token), self.now());
-        }
+    /// The token is good.
+    pub(super) fn remember(&self, token: TokenDigest) {
+        self.known.remember(token, self.now());
     }
 
     /// Counts a token that a stranger could have made up. The refusal itself while the budget lasts, and for
     /// whoever had a good token; `too_many_refused_tokens` for all others.
-    pub(super) fn charge(&self, client: ClientNetwork, parts: &Parts, refusal: Denial) -> Denial {
-        let (token, now) = (token_of(parts), self.now());
-        if let Some(token) = token.map(|token| self.known.digest(token)) {
+    pub(super) fn charge(
+        &self,
+        client: ClientNetwork,
+        token: Option<TokenDigest>,
+        refusal: Denial,
+    ) -> Denial {
+        let now = self.now();
+        if let Some(token) = token {
             if self.known.holds(token, now) {
                 return refusal;
             }

@@ -3,7 +3,7 @@
 use http::request::Parts;
 use oauthgate_core::Denial;
 
-use super::{accounts::Account, budget::is_charged};
+use super::{accounts::Account, budget::is_charged, known::TokenDigest};
 use crate::{ClientNetwork, RefusedTokenBudget};
 
 /// What a look at an unknown token of a client over budget is taken from.
@@ -31,6 +31,8 @@ impl Lane {
 pub(crate) struct Look<'a> {
     budget: &'a RefusedTokenBudget,
     client: ClientNetwork,
+    /// Once it was worked out.
+    token: Option<TokenDigest>,
     lane: Option<Lane>,
 }
 
@@ -39,36 +41,43 @@ impl<'a> Look<'a> {
         Self {
             budget,
             client,
+            token: None,
             lane: None,
         }
     }
 
-    pub(super) fn through(
-        budget: &'a RefusedTokenBudget,
-        client: ClientNetwork,
-        lane: Lane,
-    ) -> Self {
+    pub(super) fn at(self, token: TokenDigest) -> Self {
         Self {
-            lane: Some(lane),
-            ..Self::free(budget, client)
+            token: Some(token),
+            ..self
         }
+    }
+
+    pub(super) fn through(self, lane: Option<Lane>) -> Self {
+        Self { lane, ..self }
     }
 
     /// The token is good, and known from now on.
     pub(crate) fn found_good(self, parts: &Parts) {
         self.give_back();
-        self.budget.remember(parts);
+        if let Some(token) = self.token(parts) {
+            self.budget.remember(token);
+        }
     }
 
     /// The request is refused for this; what is to be said instead.
     pub(crate) fn found_bad(self, parts: &Parts, refusal: Denial) -> Denial {
         if is_charged(refusal.reason()) {
-            return self.budget.charge(self.client, parts, refusal);
+            return self.budget.charge(self.client, self.token(parts), refusal);
         }
         if refusal.reason().follows_a_verified_signature() {
             self.give_back();
         }
         refusal
+    }
+
+    fn token(self, parts: &Parts) -> Option<TokenDigest> {
+        self.token.or_else(|| self.budget.digest(parts))
     }
 
     fn give_back(self) {

@@ -33,18 +33,24 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
+/// What is written while this is done.
+async fn written<T>(done: impl Future<Output = T>) -> (String, T) {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::registry()
+        .with(fmt::layer().with_ansi(false).with_writer(captured.clone()));
+    let guard = tracing::subscriber::set_default(subscriber);
+    let value = done.await;
+    drop(guard);
+    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    (text, value)
+}
+
 /// Everything that one request writes, down to `trace`, and its reference.
 async fn logged(
     server: &Server,
     request: http::Request<axum::body::Body>,
 ) -> (String, Option<String>) {
-    let captured = Captured::default();
-    let subscriber = tracing_subscriber::registry()
-        .with(fmt::layer().with_ansi(false).with_writer(captured.clone()));
-    let guard = tracing::subscriber::set_default(subscriber);
-    let answered = server.ask(request).await;
-    drop(guard);
-    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let (text, answered) = written(server.ask(request)).await;
     (
         text,
         answered
@@ -115,4 +121,65 @@ async fn h2_never_holds_the_token() {
 async fn is_silent_when_an_outer_layer_writes_the_log() {
     let server = Server::new(ResourceServerLayer::new(Provider::default()).without_refusal_log());
     assert_eq!(logged(&server, with_token("stale")).await.0, "");
+}
+
+/// The lines about clients over budget.
+fn warnings(text: &str) -> Vec<&str> {
+    let lines = text.lines();
+    lines
+        .filter(|line| line.contains("used up its budget"))
+        .collect()
+}
+
+async fn refuse(server: &Server, times: usize, address: &str) {
+    for number in 0..times {
+        let request = with_token(&format!("forged-{address}-{number}"));
+        server.ask(from_address(request, address)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_warning_says_which_client_went_over_its_budget_and_what_to_do() {
+    let server = Server::paved();
+    let attack = async {
+        refuse(&server, 59, "192.0.2.1").await;
+        refuse(&server, 10, "192.0.2.2").await;
+    };
+    let (text, ()) = written(attack).await;
+    assert_eq!(warnings(&text), [""; 0], "nobody is over budget yet");
+    let attack = async {
+        refuse(&server, 1_000, "192.0.2.1").await;
+        // A minute at the edge of the budget is no news.
+        for _ in 0..60 {
+            tokio::time::advance(std::time::Duration::from_secs(1)).await;
+            refuse(&server, 5, "192.0.2.1").await;
+        }
+    };
+    let (text, ()) = written(attack).await;
+    let lines = warnings(&text);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in ["192.0.2.1/32", "60/min", "OAUTHGATE_REFUSED_TOKENS"] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+    assert!(!lines[0].contains("forged"), "{}", lines[0]);
+    tokio::time::advance(std::time::Duration::from_secs(61)).await;
+    let (text, ()) = written(refuse(&server, 1_000, "192.0.2.1")).await;
+    assert_eq!(warnings(&text).len(), 1, "it had recovered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn h3_strangers_cannot_fill_the_log_with_warnings() {
+    let server = Server::paved();
+    let attack = async {
+        for number in 0..100 {
+            refuse(&server, 61, &format!("192.0.2.{number}")).await;
+        }
+    };
+    let (text, ()) = written(attack).await;
+    assert_eq!(warnings(&text).len(), 6);
+    tokio::time::advance(std::time::Duration::from_secs(10)).await;
+    let (text, ()) = written(refuse(&server, 61, "198.51.100.1")).await;
+    let lines = warnings(&text);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("more_networks=94"), "{}", lines[0]);
 }

@@ -1,6 +1,7 @@
 //! Who hears what: the table of answers, over HTTP.
 
 use oauthgate_core::ScopeSet;
+use oauthgate_tower::ClientPrefixes;
 use rstest::rstest;
 use serde_json::json;
 use tokio::{
@@ -485,5 +486,27 @@ async fn refused_tokens_are_counted_as_the_settings_say() {
     for _ in 0..100 {
         let answer = unlimited.ask("GET /mcp HTTP/1.1", &[bad]).await;
         assert_eq!(answer.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_as_wide_as_the_settings_say() {
+    let gate = Running::with("test-1", |settings| {
+        settings.refused_tokens = "1/h".parse().unwrap();
+        settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        settings.client_prefixes = ClientPrefixes::new(24, 48);
+    })
+    .await;
+    let bad = "Authorization: Bearer a.b.c";
+    for (client, status) in [
+        ("192.0.2.1", 401),
+        ("192.0.2.255", 429),
+        ("192.0.3.1", 401),
+        ("2001:db8:1:2::1", 401),
+        ("2001:db8:1:3::1", 429),
+    ] {
+        let forwarded = format!("X-Forwarded-For: {client}");
+        let answer = gate.ask("GET /mcp HTTP/1.1", &[bad, &forwarded]).await;
+        assert_eq!(answer.status, status, "{client}");
     }
 }
