@@ -159,7 +159,7 @@ impl Connections {
 impl Shared {
     /// From the first byte of a connection to its end.
     async fn serve(&self, stream: TcpStream, socket_peer: SocketAddr, place: &Place) {
-        let patience = self.limits.idle;
+        let patience = self.limits.head;
         let introduced = tokio::select! {
             introduced = self.introductions.receive(stream, socket_peer, patience) => introduced,
             // Nobody was asked for anything yet.

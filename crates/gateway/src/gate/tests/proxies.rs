@@ -171,6 +171,23 @@ async fn a_stranger_is_served_beside_proxies_and_the_admin_pages_expect_no_heade
 }
 
 #[tokio::test]
+async fn a_proxy_has_as_long_for_its_header_as_clients_for_theirs() {
+    let gate = Running::with("test-1", |settings| {
+        expecting(settings);
+        settings.limits.head = std::time::Duration::from_millis(200);
+    })
+    .await;
+    let mut stream = TcpStream::connect(gate.public).await.unwrap();
+    stream.write_all(&V2[..20]).await.unwrap();
+    let mut answer = Vec::new();
+    let end = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    assert!(end.is_ok() && answer.is_empty(), "{end:?}");
+    let metrics = gate.ask_admin("/metrics").await.body;
+    let counted = "oauthgate_proxy_headers_refused_total{fault=\"slow\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
 async fn a_drain_waits_for_nobody_who_has_not_said_who_it_is() {
     let mut gate = Running::with("test-1", expecting).await;
     let mut stream = TcpStream::connect(gate.public).await.unwrap();
