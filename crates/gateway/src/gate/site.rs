@@ -109,13 +109,16 @@ fn handler(
     upstream: Upstream,
 ) -> Result<Handler, SettingError> {
     // What the resource needs is asked for together with what an operation needs, in one challenge.
-    let mut policy = PolicyLayer::new(settings.policy(), provider.resource())
+    let rules = settings.policy();
+    // Where messages are read anyway, those of a batch are counted one by one.
+    let is_counted = !settings.quotas.limits.is_empty() && rules.has_rules();
+    let mut policy = PolicyLayer::new(rules, provider.resource())
         .require(settings.requirement())
         .max_body_bytes(settings.policy.max_message_bytes)
         .body_read_timeout(settings.policy.message_timeout)
         .max_list_bytes(settings.policy.max_list_bytes)
         .without_refusal_log();
-    if settings.quotas.ask_for_tools() {
+    if is_counted || settings.quotas.ask_for_tools() {
         policy = policy.count_tools(settings.quotas.costs.clone());
     }
     let upstream = limited(settings, provider.resource(), shared.quotas, upstream)?;

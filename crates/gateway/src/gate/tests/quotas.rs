@@ -344,6 +344,33 @@ async fn a_look_alike_neither_escapes_nor_is_charged_to_nobody(#[case] tool: &st
     assert_eq!(answer.header(LEFT), left, "{tool:?}");
 }
 
+#[rstest]
+#[case::nobody_reads(false, false, 5)]
+#[case::rules_are_asked(true, false, 3)]
+#[case::costs_are_asked(false, true, 3)]
+#[tokio::test]
+async fn a_batch_is_counted_one_by_one_where_anybody_reads_it(
+    #[case] rules: bool,
+    #[case] costs: bool,
+    #[case] left: u32,
+) {
+    let gate = changed([limit("all", &[], "6/h")], |settings| {
+        let resource = &mut settings.resources[0];
+        if rules {
+            let rule = Rule::builder().tools(["*"]).build().unwrap();
+            resource.policy.rules.push(rule);
+        }
+        if costs {
+            resource.quotas.costs = Costs::new().tool("*", 1).unwrap();
+        }
+    })
+    .await;
+    let batch = format!("[{},{},{}]", call(1, "a"), call(2, "b"), call(3, "c"));
+    let answer = post(&gate, &batch, json!({})).await;
+    let told = format!("\"all\";r={left};t={}", left * 600);
+    assert_eq!((answer.status, answer.header(LEFT)), (200, &*told));
+}
+
 #[tokio::test]
 async fn all_spellings_of_a_tool_share_its_count() {
     let gate = limited([limit("per-tool", &[By::Subject, By::Tool], "2/h")]).await;
