@@ -176,7 +176,7 @@ async fn a_server_that_is_killed_takes_its_own_keys_and_no_others() {
 
 #[tokio::test]
 async fn a_replica_that_takes_over_is_followed() {
-    let mut fleet = Fleet::start().await;
+    let mut fleet = Fleet::with(&["--cluster-node-timeout", "2000"]).await;
     let replica = fleet.add_replica_of(1).await;
     let link = link_to(cluster(&fleet.urls(&[0])));
     let key = key_of(1);

@@ -53,8 +53,9 @@ impl Fleet {
             "yes",
             "--cluster-port",
             &bus,
+            // So that a busy machine looks like no server that is gone.
             "--cluster-node-timeout",
-            "1500",
+            "20000",
             "--cluster-allow-replica-migration",
             "no",
         ];
@@ -201,7 +202,7 @@ fn sentinel(directory: &Path, number: usize, master: u16, arguments: &[&str]) ->
     let file = directory.join(format!("sentinel-{number}.conf"));
     let mut told = vec![
         format!("sentinel monitor {MASTER} 127.0.0.1 {master} 2"),
-        format!("sentinel down-after-milliseconds {MASTER} 1000"),
+        format!("sentinel down-after-milliseconds {MASTER} 2000"),
         format!("sentinel failover-timeout {MASTER} 5000"),
     ];
     let tls = arguments.chunks(2).map(|words| words.join(" "));
