@@ -65,7 +65,7 @@ pin_project! {
                 || this.delivery.as_ref().is_some_and(Delivery::is_stalled);
             if is_stalled {
                 let resource = this.told.resource.as_deref();
-                slow_peers::log(SlowPeer::StalledClient, resource, &this.told.reference);
+                slow_peers::log_cut(SlowPeer::StalledClient.code(), resource, &this.told.reference);
             }
         }
     }

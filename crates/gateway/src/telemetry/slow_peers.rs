@@ -79,12 +79,12 @@ impl SlowPeers {
 }
 
 /// A line beside the one of the request, which was written when its answer began.
-pub(crate) fn log(peer: SlowPeer, resource: Option<&str>, reference: &Reference) {
+pub(crate) fn log_cut(reason: &str, resource: Option<&str>, reference: &Reference) {
     tracing::info!(
         target: "oauthgate::access",
         resource = resource.unwrap_or("none"),
         outcome = "cut",
-        reason = peer.code(),
+        reason,
         %reference,
     );
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ve
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use oauthgate_core::{Denial, Reason};
-use oauthgate_tower::Reference;
+use oauthgate_tower::{Reference, StoppedBody};
 
 use super::{
     destination::Destination, headers::to_client, passing::Passing, tunnel::Silence,
@@ -16,7 +16,7 @@ use crate::{
     gate::{GateBody, Leisure, Pace, Paced, boxed, of_headers},
     telemetry::{
         access::Passage,
-        slow_peers::{SlowPeer, SlowPeers},
+        slow_peers::{SlowPeer, SlowPeers, log_cut},
     },
 };
 
@@ -38,6 +38,10 @@ pub(super) struct Answering<'a> {
     slow_peers: SlowPeers,
     /// The request's body's.
     leisure: Leisure,
+    /// Why the request's body was stopped.
+    stopped: StoppedBody,
+    /// The resource's name.
+    resource: &'a str,
 }
 
 impl<'a> Answering<'a> {
@@ -47,6 +51,7 @@ impl<'a> Answering<'a> {
         destination: &'a Destination,
         reference: &'a Reference,
         limits: AnswerLimits,
+        resource: &'a str,
     ) -> Self {
         let extensions = request.extensions();
         let slow_peers = extensions.get().map(Passage::slow_peers);
@@ -56,6 +61,8 @@ impl<'a> Answering<'a> {
             limits,
             slow_peers: slow_peers.unwrap_or_default(),
             leisure: extensions.get().cloned().unwrap_or_default(),
+            stopped: extensions.get().cloned().unwrap_or_default(),
+            resource,
         }
     }
 
@@ -113,7 +120,8 @@ impl<'a> Answering<'a> {
     }
 
     /// The access line is written by then, so an answer that breaks off gets a line of its own. A client that
-    /// leaves drops the body, and is no failure.
+    /// leaves drops the body, and is no failure; one that spoils its own request ends the upstream's side, and that
+    /// is not the upstream's.
     fn watched(self, body: Incoming, is_stream: bool) -> GateBody {
         let pace = Pace {
             pause: self.limits.pause,
@@ -128,8 +136,14 @@ impl<'a> Answering<'a> {
             slow_peers.count(SlowPeer::StalledUpstream);
         });
         let (upstream, reference) = (self.destination.authority().clone(), self.reference.clone());
+        let (stopped, resource) = (self.stopped, self.resource.to_owned());
         let body = body.map_err(move |error| {
-            tracing::warn!(%upstream, %reference, %error, "the upstream broke off its answer");
+            match stopped.reason() {
+                Some(reason) => log_cut(reason.code(), Some(&resource), &reference),
+                None => {
+                    tracing::warn!(%upstream, %reference, %error, "the upstream broke off its answer");
+                }
+            }
             error
         });
         boxed(Passing::new(body))

@@ -50,6 +50,7 @@ struct Shared {
     response_timeout: Duration,
     most: u64,
     limits: AnswerLimits,
+    name: String,
     resource: ProtectedResource,
 }
 
@@ -84,6 +85,7 @@ impl ReverseProxy {
             scheme: provider.resource.url().scheme().to_owned(),
             response_timeout: settings.timeouts.response,
             most: settings.sizes.request_body,
+            name: settings.name.clone(),
             limits: AnswerLimits {
                 head_bytes: settings.sizes.response_head,
                 pause: settings.timeouts.pause,
@@ -141,7 +143,13 @@ impl Shared {
             return Err(Denial::new(Reason::BodyTooLarge));
         }
         let upgrade = Upgrade::asked_for(&mut request);
-        let answering = Answering::of(&request, &self.destination, reference, self.limits);
+        let answering = Answering::of(
+            &request,
+            &self.destination,
+            reference,
+            self.limits,
+            &self.name,
+        );
         let (mut parts, body) = request.into_parts();
         self.readdress(&mut parts)?;
         if upgrade.is_some() {

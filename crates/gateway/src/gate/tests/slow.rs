@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     between::{Between, ends_soon, read_until, rest, write, write_chunk},
+    lines::Log,
     recorder::head,
     support::{PATIENCE, Running},
 };
@@ -161,6 +162,25 @@ async fn f21_a_body_that_comes_byte_by_byte_is_answered_408() {
     assert_eq!(&answer, b"HTTP/1.1 408");
 }
 
+/// The upstream began to answer, and is to have no part in it.
+#[tokio::test]
+async fn f21_a_body_that_stops_coming_after_the_answer_began_is_cut_and_logged() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let between = hasty(|settings| settings.limits.body = HASTE).await;
+    let (mut client, mut upstream, _) = between.request(UPLOAD).await;
+    write(&mut upstream, &format!("{ENDLESS}half")).await;
+    let answer = rest(&mut client).await;
+    assert!(answer.ends_with("half"), "{answer}");
+    ends_soon(&mut upstream).await;
+    is_free(&between.gate).await;
+    assert_eq!(slow_peers(&between.gate, "slow_request").await, 1);
+    let text = log.text();
+    let cut = text.lines().find(|line| line.contains("\"cut\"")).unwrap();
+    assert!(cut.contains("\"slow_request\""), "{cut}");
+    assert!(cut.contains("\"resource\":\"mcp\""), "{cut}");
+    assert!(!text.contains("broke off"), "{text}");
+}
+
 /// Slow, and faster than the least rate.
 #[tokio::test]
 async fn a_slow_upload_arrives_whole() {
@@ -257,6 +277,7 @@ async fn a_body_of_the_longest_length_passes() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_left_and_the_upstream_with_it() {
+    let (log, _guard) = Log::of_this_thread("info");
     let between = hasty(|settings| settings.limits.send = HASTE).await;
     let (client, mut upstream, _) = between.request(DOWNLOAD).await;
     write(&mut upstream, ENDLESS).await;
@@ -265,6 +286,9 @@ async fn a_client_that_takes_nothing_is_left_and_the_upstream_with_it() {
     timeout(PATIENCE, flood).await.expect("an end");
     is_free(&between.gate).await;
     assert_eq!(slow_peers(&between.gate, "stalled_client").await, 1);
+    let text = log.text();
+    let cut = text.lines().find(|line| line.contains("\"cut\"")).unwrap();
+    assert!(cut.contains("\"stalled_client\""), "{cut}");
     drop(client);
 }
 
