@@ -2,7 +2,10 @@
 //! at in vain. Who keeps `Retry-After` is told from a flood of tokens that are made up once and never come back.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -35,8 +38,9 @@ pub(super) enum Visit {
 }
 
 /// A token's digest picks the group. Threads that meet there may lose a token, which is no more than forgetting it.
-#[derive(Debug)]
-pub(super) struct Doorstep(Box<[[AtomicU64; GROUP]]>);
+/// There is no memory for it before the first token is refused.
+#[derive(Debug, Default)]
+pub(super) struct Doorstep(OnceLock<Box<[[AtomicU64; GROUP]]>>);
 
 /// What is kept of a token, from the highest bit: the half of its digest that does not pick the group, 31 bits
 /// of the time in milliseconds (a month, then they begin anew), and whether somebody looked.
@@ -70,12 +74,6 @@ impl Memory {
     }
 }
 
-impl Default for Doorstep {
-    fn default() -> Self {
-        Self((0..GROUPS).map(|_| Default::default()).collect())
-    }
-}
-
 impl Doorstep {
     /// How a token stands at `now`, in microseconds.
     pub(super) fn visit(&self, token: TokenDigest, now: u64) -> Visit {
@@ -104,7 +102,7 @@ impl Doorstep {
     }
 
     fn memory_of(&self, token: TokenDigest) -> Option<Memory> {
-        let mut places = self.group_of(token).iter();
+        let mut places = group_of(token, self.0.get()?).iter();
         places.find_map(|place| remembered(place).filter(|memory| memory.half == half(token)))
     }
 
@@ -118,15 +116,18 @@ impl Doorstep {
             Some(other) => (other.half == memory.half, other.age(now)),
             None => (false, Duration::MAX),
         };
-        if let Some(place) = self.group_of(token).iter().max_by_key(giving_way) {
+        let groups = self
+            .0
+            .get_or_init(|| (0..GROUPS).map(|_| Default::default()).collect());
+        if let Some(place) = group_of(token, groups).iter().max_by_key(giving_way) {
             place.store(memory.pack(), Ordering::Relaxed);
         }
     }
+}
 
-    fn group_of(&self, token: TokenDigest) -> &[AtomicU64] {
-        let group = self.0.get(token.bits() as usize % GROUPS);
-        group.map_or(&[], <[_; GROUP]>::as_slice)
-    }
+fn group_of(token: TokenDigest, groups: &[[AtomicU64; GROUP]]) -> &[AtomicU64] {
+    let group = groups.get(token.bits() as usize % GROUPS);
+    group.map_or(&[], <[_; GROUP]>::as_slice)
 }
 
 /// A token whose half and time are all zero would read as none, which is no more than forgetting it.
