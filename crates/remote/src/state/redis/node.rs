@@ -372,7 +372,7 @@ impl Node {
         let changed = match (&state.phase, &phase) {
             (Phase::Away(_), Phase::Away(_)) => false,
             (_, Phase::Away(trouble)) => {
-                tracing::warn!(target: "oauthgate::shared", redis = %self.place, outcome = trouble.code, detail = %trouble.detail, "Redis is away: this replica goes on alone");
+                self.warn_of(trouble);
                 true
             }
             _ => {
@@ -384,6 +384,15 @@ impl Node {
             state.since = self.clock.elapsed();
         }
         state.phase = phase;
+    }
+
+    fn warn_of(&self, trouble: &Trouble) {
+        let Trouble { code, detail } = trouble;
+        if self.place.in_cluster().is_some() {
+            tracing::warn!(target: "oauthgate::shared", redis = %self.place, outcome = code, detail = %detail, "a server of the Redis cluster is away: for what lies there this replica goes on alone");
+        } else {
+            tracing::warn!(target: "oauthgate::shared", redis = %self.place, outcome = code, detail = %detail, "Redis is away: this replica goes on alone");
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
