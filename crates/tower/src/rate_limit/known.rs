@@ -10,7 +10,7 @@ use http::{header::AUTHORIZATION, request::Parts};
 use oauthgate_core::quota::microseconds;
 use quick_cache::sync::Cache;
 
-/// How many tokens are remembered: 100,000 at some 50 bytes each.
+/// How many tokens are remembered: 100,000 at some 80 bytes each.
 pub(super) const MOST_KNOWN: usize = 100_000;
 
 /// How long a token is known after it was good. In the second half of it the next success renews it, so a
