@@ -293,18 +293,18 @@ async fn f21_bodies_that_come_byte_by_byte_are_answered_408_and_never_look_whole
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_upload_takes_longer_than_any_limit_and_arrives() {
     let mut scene = Scene::set(&[
-        ("OAUTHGATE_BODY_TIMEOUT", "2"),
-        ("OAUTHGATE_HEADER_TIMEOUT", "1"),
-        ("OAUTHGATE_SEND_TIMEOUT", "1"),
-        ("OAUTHGATE_RESPONSE_TIMEOUT", "1"),
+        ("OAUTHGATE_BODY_TIMEOUT", "5"),
+        ("OAUTHGATE_HEADER_TIMEOUT", "5"),
+        ("OAUTHGATE_SEND_TIMEOUT", "5"),
+        ("OAUTHGATE_RESPONSE_TIMEOUT", "5"),
     ])
     .await;
     let mut stream = scene
         .begun("POST", "/mcp", "Content-Length: 5000\r\n", b"")
         .await;
-    for _ in 0..10 {
+    for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(400)).await;
-        stream.write_all(&[b'x'; 500]).await.expect("it is taken");
+        stream.write_all(&[b'x'; 250]).await.expect("it is taken");
     }
     let mut status = [0; 12];
     stream.read_exact(&mut status).await.expect("an answer");

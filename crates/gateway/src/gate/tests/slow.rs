@@ -129,7 +129,7 @@ async fn f21_a_body_that_stops_coming_is_answered_408_and_never_looks_whole(
     #[case] framing: &str,
     #[case] begin: &str,
 ) {
-    let between = hasty(|settings| settings.limits.body = HASTE).await;
+    let between = hasty(|settings| settings.limits.body = 4 * HASTE).await;
     let lines = format!("POST /mcp HTTP/1.1\r\n{framing}\r\n");
     let (mut client, mut upstream, _) = between.request(&lines).await;
     write(&mut client, begin).await;
@@ -166,7 +166,7 @@ async fn f21_a_body_that_comes_byte_by_byte_is_answered_408() {
 #[tokio::test]
 async fn f21_a_body_that_stops_coming_after_the_answer_began_is_cut_and_logged() {
     let (log, _guard) = Log::of_this_thread("info");
-    let between = hasty(|settings| settings.limits.body = HASTE).await;
+    let between = hasty(|settings| settings.limits.body = 4 * HASTE).await;
     let (mut client, mut upstream, _) = between.request(UPLOAD).await;
     write(&mut upstream, &format!("{ENDLESS}half")).await;
     let answer = rest(&mut client).await;
@@ -185,13 +185,13 @@ async fn f21_a_body_that_stops_coming_after_the_answer_began_is_cut_and_logged()
 #[tokio::test]
 async fn a_slow_upload_arrives_whole() {
     let between = hasty(|settings| {
-        settings.limits.body = 10 * HASTE;
+        settings.limits.body = 20 * HASTE;
         settings.limits.rate = std::num::NonZeroU32::new(1);
     })
     .await;
     let (mut client, mut upstream, _) = between.request(UPLOAD).await;
-    for _ in 0..10 {
-        sleep(HASTE).await;
+    for _ in 0..12 {
+        sleep(2 * HASTE).await;
         write_chunk(&mut client, "piece").await;
         read_until(&mut upstream, "piece").await;
     }
@@ -204,9 +204,9 @@ async fn a_slow_upload_arrives_whole() {
 /// The time is the client's until its body is whole, and none of the upstream's is taken for it.
 #[tokio::test]
 async fn a_client_that_pauses_is_no_fault_of_the_upstream() {
-    let between = hasty(|settings| settings.resources[0].timeouts.response = HASTE).await;
+    let between = hasty(|settings| settings.resources[0].timeouts.response = 4 * HASTE).await;
     let (mut client, mut upstream, _) = between.request(UPLOAD).await;
-    sleep(4 * HASTE).await;
+    sleep(8 * HASTE).await;
     write_chunk(&mut client, "piece").await;
     write(&mut client, "0\r\n\r\n").await;
     read_until(&mut upstream, "0\r\n\r\n").await;
@@ -215,13 +215,13 @@ async fn a_client_that_pauses_is_no_fault_of_the_upstream() {
 
 #[tokio::test]
 async fn who_is_answered_by_a_stream_may_pause_in_its_body() {
-    let between = hasty(|settings| settings.limits.body = HASTE).await;
+    let between = hasty(|settings| settings.limits.body = 4 * HASTE).await;
     let (mut client, mut upstream, _) = between.request(UPLOAD).await;
     let events =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n";
     write(&mut upstream, events).await;
     read_until(&mut client, "\r\n\r\n").await;
-    sleep(3 * HASTE).await;
+    sleep(8 * HASTE).await;
     write_chunk(&mut client, "late").await;
     read_until(&mut upstream, "late").await;
     write_chunk(&mut upstream, "data: later\n\n").await;
@@ -342,7 +342,7 @@ async fn an_upstream_that_stops_in_the_middle_is_left() {
 #[tokio::test]
 async fn a_stream_may_be_silent() {
     let between = hasty(|settings| {
-        settings.resources[0].timeouts.pause = HASTE;
+        settings.resources[0].timeouts.pause = 4 * HASTE;
         let limits = &mut settings.limits;
         for time in [
             &mut limits.head,
@@ -350,7 +350,7 @@ async fn a_stream_may_be_silent() {
             &mut limits.body,
             &mut limits.send,
         ] {
-            *time = HASTE;
+            *time = 4 * HASTE;
         }
     })
     .await;
@@ -360,7 +360,7 @@ async fn a_stream_may_be_silent() {
     write(&mut upstream, events).await;
     read_until(&mut client, "\r\n\r\n").await;
     for event in ["data: 1\n\n", "data: 2\n\n"] {
-        sleep(4 * HASTE).await;
+        sleep(8 * HASTE).await;
         write_chunk(&mut upstream, event).await;
         read_until(&mut client, event).await;
     }

@@ -108,7 +108,7 @@ async fn a_stream_for_which_there_is_room_waits_for_its_upstream() {
 
 #[tokio::test]
 async fn f20_an_answer_that_is_taken_in_small_windows_arrives_whole() {
-    let between = hasty(|settings| settings.limits.send = 10 * HASTE).await;
+    let between = hasty(|settings| settings.limits.send = 20 * HASTE).await;
     let mut client = client(&between.gate).await;
     let answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n{}",
@@ -158,11 +158,10 @@ async fn f20_who_only_resets_streams_loses_the_connection() {
     let gate = Running::with("test-1", patient).await;
     let mut flood = client(&gate).await;
     let mut other = client(&gate).await;
-    for round in 0.. {
-        assert!(round <= 101, "nobody minds");
-        if flood.ready().await.is_err() {
-            break;
-        }
+    let flooding = Instant::now();
+    // What a busy machine takes back too late does not count.
+    while flood.ready().await.is_ok() {
+        assert!(flooding.elapsed() < PATIENCE, "nobody minds");
         let reached = gate.reached();
         let asked = request(&gate, "/mcp/slower").body(nothing()).unwrap();
         let asked = tokio::spawn(flood.send_request(asked));
