@@ -166,3 +166,47 @@ async fn e9_no_good_request_fails_when_redis_hangs_and_quotas_are_shared_when_it
     let history = load.end().await;
     history.assert_only(&[200], "callers who keep to their quota");
 }
+
+/// Whoever can write to Redis can make a caller wait for as long as its burst takes to come back, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e9_what_strangers_write_to_redis_fails_no_request_and_grants_no_second_quota() {
+    let settings = [("OAUTHGATE_REDIS_TIMEOUT", PATIENT)];
+    let fleet = Fleet::start(Proxy::Haproxy, TIERS, &settings).await;
+    let (alice, bob) = (fleet.caller("alice", "free"), fleet.caller("bob", "pro"));
+    assert_eq!(alice.times(3 * BURST + 3).await.count(200), BURST);
+    let long = "9".repeat(1_000_000);
+    let texts = [
+        "",
+        "0",
+        "-1",
+        "x",
+        "nan",
+        "inf",
+        "1e400",
+        "0x10",
+        "1.5",
+        &long,
+        "18446744073709551616",
+    ];
+    for text in texts {
+        bob.times(3).await;
+        for name in fleet.redis.keys().await {
+            fleet.redis.command(&["SET", &name, text]).await;
+        }
+        let shown = &text[..text.len().min(20)];
+        // A number of the future is cut to a burst, which comes back to this caller in a second.
+        let is_served = async || bob.times(3).await.count(200) == 3;
+        eventually(&format!("served with {shown:?} in Redis"), is_served).await;
+    }
+    for name in fleet.redis.keys().await {
+        fleet.redis.command(&["DEL", &name]).await;
+        fleet.redis.command(&["LPUSH", &name, "a list"]).await;
+    }
+    bob.times(12)
+        .await
+        .assert_only(&[200], "values of another type");
+    // Every gate that saw her spend remembers; none lets through more than its own quota.
+    let more = alice.times(6 * BURST).await;
+    more.assert_only(&[200, 429], "over the quota, with lists in Redis");
+    assert!(more.count(200) <= 2 * BURST, "{:?}", more.statuses());
+}
