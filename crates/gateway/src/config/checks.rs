@@ -12,7 +12,7 @@ use url::{Host, Url};
 use super::{
     given::Mistakes,
     proxies,
-    settings::{ResourceSettings, Settings, SharedState},
+    settings::{Limits, ResourceSettings, Settings, SharedState},
     trust,
 };
 
@@ -192,6 +192,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
     }
     warnings.extend(proxies::warnings(settings));
     warnings.extend(hasty_rate(settings));
+    warnings.extend(greedy_callers(&settings.limits));
     warnings.extend(trust::warnings(&settings.resources));
     warnings.extend(
         settings
@@ -245,6 +246,39 @@ fn unlimited_callers(resource: &ResourceSettings) -> Option<String> {
             "{}: callers whose token names no tier, which makes them free, are not limited by: {}; give it a `rate`, or free a rate of its own",
             resource.name,
             names.join(", ")
+        )
+    })
+}
+
+/// A limit for one that is above the limit for all keeps nobody from taking everything.
+fn greedy_callers(limits: &Limits) -> impl Iterator<Item = String> {
+    let pairs = [
+        (
+            (
+                "OAUTHGATE_MAX_CONNECTIONS_PER_ADDRESS",
+                limits.connections_per_address,
+            ),
+            ("OAUTHGATE_MAX_CONNECTIONS", limits.connections),
+        ),
+        (
+            (
+                "OAUTHGATE_MAX_IN_FLIGHT_PER_SUBJECT",
+                limits.in_flight_per_subject,
+            ),
+            ("OAUTHGATE_MAX_IN_FLIGHT", limits.in_flight),
+        ),
+        (
+            (
+                "OAUTHGATE_MAX_STREAMS_PER_SUBJECT",
+                limits.streams_per_subject,
+            ),
+            ("OAUTHGATE_MAX_STREAMS", limits.streams),
+        ),
+    ];
+    let greedy = pairs.into_iter().filter(|((_, one), (_, all))| one > all);
+    greedy.map(|((name, one), (of_all, all))| {
+        format!(
+            "{name} ({one}) is more than {of_all} ({all}): one caller can take the places of all"
         )
     })
 }

@@ -240,6 +240,26 @@ variables! {
     "a number of connections, 1 to 1000000",
     "How many connections may be open at a time. Further ones wait in the kernel's queue. Each may take two descriptors: with fewer than that, and 64 to spare, under the hard limit (`ulimit -Hn`), a warning says how many connections are served.";
 
+    "OAUTHGATE_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", Gate, None,
+    "a number of connections, 1 to 1000000",
+    "How many of those connections may come from one client address (one IPv4 address, one IPv6 /64); further ones are closed at once. A quarter of `OAUTHGATE_MAX_CONNECTIONS` unless set. The proxies of `OAUTHGATE_TRUSTED_PROXIES` may have as many as they like.";
+
+    "OAUTHGATE_MAX_IN_FLIGHT", "max_in_flight", Gate, Some("10000"),
+    "a number of requests, 1 to 1000000",
+    "How many requests may be under way at a time, from their arrival to the end of their answer. Further ones are answered 503 `overloaded` before anything is done for them. Metadata, preflights and the admin pages do not count, streams have a limit of their own.";
+
+    "OAUTHGATE_MAX_STREAMS", "max_streams", Gate, Some("10000"),
+    "a number of streams, 1 to 1000000",
+    "How many streams (server-sent events, WebSockets) may be open at a time; further ones are answered 503 `overloaded`. A stream that answers a `POST` when all are taken counts as a request instead.";
+
+    "OAUTHGATE_MAX_IN_FLIGHT_PER_SUBJECT", "max_in_flight_per_subject", Gate, None,
+    "a number of requests, 1 to 1000000",
+    "How many requests of one caller may be under way at a time; further ones are answered 429 `too_many_in_flight`. A quarter of `OAUTHGATE_MAX_IN_FLIGHT` unless set. A caller is a subject of an issuer and a tenant; without a token, a client address.";
+
+    "OAUTHGATE_MAX_STREAMS_PER_SUBJECT", "max_streams_per_subject", Gate, None,
+    "a number of streams, 1 to 1000000",
+    "How many streams of one caller may be open at a time; further ones are answered 429 `too_many_streams`. A quarter of `OAUTHGATE_MAX_STREAMS` unless set. A stream that answers a `POST` when all are taken counts as a request instead.";
+
     "OAUTHGATE_REDIS_URL", "redis_url", Gate, None,
     "a Redis or Valkey server, for example redis://127.0.0.1:6379, or rediss://user:password@redis.internal:6379/0 for TLS",
     "Where replicas of the gate share keys, withdrawals and quotas: one replica's fetch serves all, a withdrawal reaches all within a second, and a caller has its quota once. When it is away each replica goes on alone. Needs `OAUTHGATE_STATE_SECRET`. With `OAUTHGATE_REDIS_CLUSTER`, some servers of a cluster, separated by blanks or commas. With `OAUTHGATE_REDIS_SENTINELS` it says how to log in at the master, and its host and port are not used.",

@@ -5,6 +5,7 @@
 
 mod admin_access;
 mod checks;
+mod concurrency;
 pub(crate) mod document;
 mod effective;
 pub mod env;

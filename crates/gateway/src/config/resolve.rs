@@ -8,6 +8,7 @@ use oauthgate_remote::{
 use oauthgate_tower::ClientPrefixes;
 
 use super::{
+    concurrency,
     effective::Effective,
     env::Environment,
     given::Mistakes,
@@ -95,6 +96,7 @@ fn gate(
     let outbound = outbound::read(&mut reader, environment);
     let log_format = reader.one("log_format", values::log_format);
     let limits = waiting::limits(&mut reader);
+    let concurrency = concurrency::read(&mut reader);
     let shared_state = shared_state::read(&mut reader);
     let session_secret = reader.one("session_secret", values::session_secret);
     let unbound_sessions = reader.one("danger_unbound_sessions", values::boolean);
@@ -112,7 +114,7 @@ fn gate(
         state_directory,
         outbound,
         log_format: log_format?,
-        limits: limits?,
+        limits: concurrency?.of(limits?),
         shared_state,
         session_secret,
         unbound_sessions: unbound_sessions?,

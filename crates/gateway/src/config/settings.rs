@@ -262,6 +262,16 @@ pub struct Limits {
     /// Connections open at a time; further ones wait in the kernel's queue. Fewer are served where the
     /// process may not have two descriptors for each.
     pub connections: usize,
+    /// Of those, how many may come from one network, unless it is a trusted proxy.
+    pub connections_per_address: usize,
+    /// Requests under way at a time, streams apart; further ones are turned away.
+    pub in_flight: usize,
+    /// Streams open at a time.
+    pub streams: usize,
+    /// Requests of one caller under way at a time.
+    pub in_flight_per_subject: usize,
+    /// Streams of one caller open at a time.
+    pub streams_per_subject: usize,
     /// From a connection, or the last response on it, to the first byte of the next request.
     pub idle: Duration,
     /// From the first byte of a request's head to its last.
@@ -285,6 +295,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: 2_500,
+            in_flight: 10_000,
+            streams: 10_000,
+            in_flight_per_subject: 2_500,
+            streams_per_subject: 2_500,
             // Longer than the 60 s of common load balancers: whoever lets go second loses no request.
             idle: Duration::from_secs(75),
             head: Duration::from_secs(30),

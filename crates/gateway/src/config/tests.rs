@@ -1,5 +1,6 @@
 //! What people write, and what they are told.
 
+mod concurrency;
 mod introspection;
 mod issuer;
 mod limits;
@@ -259,6 +260,11 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_TIER_CLAIMS", "/plan"),
         ("OAUTHGATE_EMAIL_CLAIMS", "/upn"),
         ("OAUTHGATE_SERVICE_SIGNS", "/gty=client-credentials !/sub"),
+        ("OAUTHGATE_MAX_CONNECTIONS_PER_ADDRESS", "3"),
+        ("OAUTHGATE_MAX_IN_FLIGHT", "32"),
+        ("OAUTHGATE_MAX_STREAMS", "33"),
+        ("OAUTHGATE_MAX_IN_FLIGHT_PER_SUBJECT", "30"),
+        ("OAUTHGATE_MAX_STREAMS_PER_SUBJECT", "31"),
         ("OAUTHGATE_PRIVATE_NETWORKS", "10.20.0.0/16, fd00::/8"),
         ("OAUTHGATE_REDIRECT_HOSTS", "keys.example.com:8443"),
         ("OAUTHGATE_CA_FILE", authority.path().to_str().unwrap()),
@@ -371,6 +377,7 @@ fn profile_in_words(profile: &oauthgate_core::Profile) -> String {
 fn no_variable_is_read_and_forgotten() {
     let source = concat!(
         include_str!("tests.rs"),
+        include_str!("tests/concurrency.rs"),
         include_str!("tests/introspection.rs"),
         include_str!("tests/issuer.rs"),
         include_str!("tests/limits.rs"),

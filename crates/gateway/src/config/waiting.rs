@@ -30,6 +30,7 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Option<Limits> {
         connections: usize::try_from(connections?).ok()?,
         header_bytes: usize::try_from(header_bytes?).ok()?,
         headers: usize::try_from(headers?).ok()?,
+        ..Limits::default()
     })
 }
 

@@ -1,4 +1,4 @@
-//! The body of every response, counted while it is under way.
+//! The body of every response, and that there is work on its connection while it is under way.
 
 use std::{
     pin::Pin,
@@ -7,17 +7,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header};
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use oauthgate_tower::Reference;
 use pin_project_lite::pin_project;
 
 use super::{activity::Work, delivery::Delivery};
-use crate::telemetry::{
-    metrics::{Metrics, Underway},
-    slow_peers::{self, SlowPeer},
-};
+use crate::telemetry::slow_peers::{self, SlowPeer};
 
 /// What goes wrong while a body is under way; the connection ends with it.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -46,14 +43,13 @@ pub(super) struct Told {
 const PIECE: usize = 16 * 1024;
 
 pin_project! {
-    /// A body, and the gauges that count it until it ends or is dropped.
+    /// A body, and the work on it until it ends or is dropped.
     #[derive(Debug)]
     pub struct CountedBody {
         #[pin]
         body: GateBody,
         // What was too long for one piece.
         rest: Bytes,
-        underway: Vec<Underway>,
         work: Option<Work>,
         delivery: Option<Delivery>,
         told: Told,
@@ -71,37 +67,18 @@ pin_project! {
     }
 }
 
-/// Counts a response, and the work on it, until its body ends; an event stream is counted as such, too.
+/// Counts the work on a response until its body ends.
 pub(super) fn counted(
     response: Response<GateBody>,
-    request: Underway,
     work: Work,
     told: Told,
-    metrics: &Metrics,
 ) -> Response<CountedBody> {
-    let mut underway = vec![request];
-    if is_event_stream(response.headers()) {
-        underway.push(Underway::of(&metrics.open_streams));
-    }
     response.map(|body| CountedBody {
         body,
         rest: Bytes::new(),
-        underway,
         work: Some(work),
         delivery: Delivery::here(),
         told,
-    })
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    media_type.is_some_and(|value| {
-        value
-            .split(';')
-            .next()
-            .is_some_and(|name| name.trim().eq_ignore_ascii_case("text/event-stream"))
     })
 }
 
@@ -122,7 +99,6 @@ impl Body for CountedBody {
             false => Some(Ok(Frame::data(std::mem::take(this.rest)))),
         };
         if matches!(frame, None | Some(Err(_))) {
-            this.underway.clear();
             *this.work = None;
         }
         if let (Some(Ok(whole)), Some(delivery)) = (&mut frame, this.delivery) {

@@ -19,6 +19,7 @@ use super::{
     activity::Work,
     body::{CountedBody, GateBody, Told, boxed, counted},
     hints, length,
+    load::Load,
     pace::Pace,
     request_body::{self, RequestBody},
     site::Site,
@@ -30,10 +31,7 @@ use crate::{
         forwarded::{Reported, TrustedProxies},
         routes::Routes,
     },
-    telemetry::{
-        access::Passage,
-        metrics::{Metrics, Underway},
-    },
+    telemetry::{access::Passage, metrics::Metrics},
 };
 
 /// What all connections share.
@@ -47,6 +45,8 @@ pub(super) struct Door {
     pub(super) headers: usize,
     /// Bytes of its head.
     pub(super) header_bytes: usize,
+    /// What all carry together.
+    pub(super) load: Load,
     pub(super) metrics: Arc<Metrics>,
     /// Speaks for the gate where no resource does.
     pub(super) first: ProtectedResource,
@@ -66,7 +66,6 @@ impl Door {
         peer: IpAddr,
         work: Work,
     ) -> Result<Response<CountedBody>, Infallible> {
-        let underway = Underway::of(&self.metrics.in_flight);
         let reported = self.proxies.reported(request.headers(), peer);
         // Where a trusted proxy contradicts itself, it is the one to be named.
         let client = reported.as_ref().map_or(peer, |reported| reported.client);
@@ -99,13 +98,7 @@ impl Door {
             resource: answered.site,
             reference,
         };
-        Ok(counted(
-            answered.response,
-            underway,
-            work,
-            told,
-            &self.metrics,
-        ))
+        Ok(counted(answered.response, work, told))
     }
 
     /// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
@@ -149,7 +142,7 @@ impl Door {
         };
         match target.path().and_then(|path| self.routes.find(path)) {
             Some(site) => {
-                let response = site.serve(target, parts, body).await;
+                let response = site.serve(target, parts, body, &self.load).await;
                 Answered {
                     site: Some(Arc::clone(&site.name)),
                     response,
@@ -228,12 +221,14 @@ impl Answered {
 }
 
 impl Site {
-    /// Host, origin, preflight; then the protected service. Every answer gets the CORS headers of its page.
+    /// Host, origin, preflight; then the protected service, if the gate can carry one more request. Every
+    /// answer gets the CORS headers of its page.
     async fn serve(
         &self,
         target: RequestTarget,
         mut parts: Parts,
         body: RequestBody,
+        load: &Load,
     ) -> Response<GateBody> {
         let admitted = self
             .hosts
@@ -247,12 +242,18 @@ impl Site {
             return dressed(cors::preflight(&parts.headers), origin.as_ref());
         }
         parts.extensions.insert(target);
-        let response = self
-            .handler
-            .clone()
-            .oneshot(Request::from_parts(parts, body))
-            .await;
-        let Ok(response) = response;
+        let (method, reference) = (parts.method.clone(), Reference::of(&parts));
+        let served = match load.admit(&mut parts) {
+            Ok(visit) => {
+                let handler = self.handler.clone();
+                let Ok(response) = handler.oneshot(Request::from_parts(parts, body)).await;
+                visit.settle(response)
+            }
+            Err(denial) => Err(denial),
+        };
+        let response = served.unwrap_or_else(|denial| {
+            refusal(&method, denial, self.provider.resource(), reference).map(boxed)
+        });
         dressed(response, origin.as_ref())
     }
 }

@@ -27,7 +27,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    activity::Activity, delivery::StreamExecutor, descriptors, door::Door,
+    activity::Activity, addresses::Addresses, delivery::StreamExecutor, descriptors, door::Door,
     introduction::Introductions, liveness, opening::Opening, pace::Pace, patience::Patience,
     place::Place,
 };
@@ -63,10 +63,7 @@ pub(super) struct Public {
 impl Public {
     /// Serves until `drain`; then lets what is in flight end, until the limit or `cut`.
     pub(super) async fn run(self, drain: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
-        let limits = Limits {
-            connections: descriptors::affordable(self.limits.connections),
-            ..self.limits
-        };
+        let limits = affordable(self.limits);
         let connections = Connections::new(self.door, self.introductions, limits);
         tokio::select! {
             never = connections.accept(&self.listener) => match never {},
@@ -74,6 +71,18 @@ impl Public {
         }
         drop(self.listener);
         connections.end(limits.drain, cut).await;
+    }
+}
+
+/// Where fewer connections can be served than wanted, an address keeps its share of them, or a quarter.
+fn affordable(limits: Limits) -> Limits {
+    let connections = descriptors::affordable(limits.connections);
+    let share = limits.connections_per_address * connections / limits.connections.max(1);
+    let most = share.max(connections.div_ceil(4));
+    Limits {
+        connections,
+        connections_per_address: limits.connections_per_address.min(most),
+        ..limits
     }
 }
 
@@ -89,6 +98,7 @@ struct Connections {
 struct Shared {
     door: Arc<Door>,
     introductions: Arc<Introductions>,
+    addresses: Addresses,
     limits: Limits,
     builder: Builder<StreamExecutor>,
     slow_peers: SlowPeers,
@@ -98,9 +108,11 @@ struct Shared {
 impl Connections {
     fn new(door: Arc<Door>, introductions: Arc<Introductions>, limits: Limits) -> Self {
         let slow_peers = door.metrics.slow_peers.clone();
+        let addresses = Addresses::new(&door, limits.connections_per_address);
         let shared = Shared {
             door,
             introductions,
+            addresses,
             limits,
             builder: builder(&limits, slow_peers.clone()),
             slow_peers,
@@ -127,10 +139,16 @@ impl Connections {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        // There is no TLS and no request yet, so nobody to answer: the connection is closed.
+        let Ok(of_network) = self.shared.addresses.admit(peer.ip()) else {
+            return;
+        };
         let shared = Arc::clone(&self.shared);
         liveness::watch(&stream, shared.limits.send);
         let counted = Underway::of(&shared.door.metrics.connections);
-        let place = Place::new(permit, counted, self.graceful.watcher(), self.cut.clone());
+        let (watcher, cut) = (self.graceful.watcher(), self.cut.clone());
+        let place = Place::new(permit, counted, watcher, cut);
+        place.keep(of_network);
         tokio::spawn(async move {
             tokio::select! {
                 () = shared.serve(stream, peer, &place) => {}
@@ -165,10 +183,17 @@ impl Shared {
             // Nobody was asked for anything yet.
             () = self.draining.cancelled() => None,
         };
+        let Some((stream, peer)) = introduced else {
+            return;
+        };
         // The peer is the client or the proxy nearest to it, whoever passed its bytes on.
-        if let Some((stream, peer)) = introduced {
-            self.converse(stream, peer.ip().to_canonical(), place).await;
+        if peer != socket_peer {
+            let Ok(of_network) = self.addresses.admit(peer.ip()) else {
+                return;
+            };
+            place.keep(of_network);
         }
+        self.converse(stream, peer.ip().to_canonical(), place).await;
     }
 
     /// Answers request after request.

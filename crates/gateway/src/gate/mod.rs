@@ -5,6 +5,7 @@
 //! answered; then authentication, the tools, and the service behind.
 
 mod activity;
+mod addresses;
 mod admin_listener;
 mod body;
 mod delivery;
@@ -15,6 +16,7 @@ mod introduction;
 mod length;
 mod listener;
 mod liveness;
+mod load;
 mod opening;
 mod pace;
 mod paced;
@@ -39,7 +41,10 @@ use oauthgate_remote::{
         quotas::{LocalQuotas, Quotas},
     },
 };
-use oauthgate_tower::RefusedTokenBudget;
+use oauthgate_tower::{
+    RefusedTokenBudget,
+    concurrency::{Allowance, PerCaller},
+};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
@@ -52,6 +57,7 @@ use self::{
     door::Door,
     introduction::Introductions,
     listener::Public,
+    load::Load,
     sessions::Sessions,
     site::{Shared, Site},
 };
@@ -198,6 +204,7 @@ impl Gate {
             pace: Pace::of_bodies(&settings.limits),
             headers: settings.limits.headers,
             header_bytes: settings.limits.header_bytes,
+            load: Load::new(&settings.limits, &metrics),
             metrics: Arc::clone(&metrics),
             first,
         };
@@ -291,16 +298,21 @@ struct SiteParts<'a> {
     listens_on_loopback: bool,
 }
 
-/// The resources, in the order of the settings.
+/// The resources, in the order of the settings. What a caller has under way counts at all of them together.
 fn sites(
     settings: &Settings,
     parts: &SiteParts<'_>,
     upstream: impl Fn(&ResourceSettings) -> Result<Upstream, ConfigurationError>,
 ) -> Result<Vec<Site>, ConfigurationError> {
+    let callers = Arc::new(PerCaller::new(Allowance {
+        in_flight: Some(settings.limits.in_flight_per_subject),
+        streams: Some(settings.limits.streams_per_subject),
+    }));
     let site = |resource: &ResourceSettings| {
         let provider = provider(resource, settings.accept_dev_issuer, parts.keys)?;
         let shared = Shared {
             refused_tokens: parts.refused_tokens.clone(),
+            callers: Arc::clone(&callers),
             sessions: parts.sessions.layer(provider.resource()),
             quotas: Arc::clone(&parts.quotas),
             expired_streams: parts.expired_streams.clone(),

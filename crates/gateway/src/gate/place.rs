@@ -1,11 +1,12 @@
 //! A connection's place among all that may be open.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper_util::server::graceful::Watcher;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use super::addresses::NetworkPlace;
 use crate::telemetry::metrics::Underway;
 
 /// Held as long as the connection lasts, and on: a connection that becomes a tunnel is no longer
@@ -16,6 +17,8 @@ pub(crate) struct Place(Arc<Held>);
 
 struct Held {
     _permit: OwnedSemaphorePermit,
+    /// Among the connections of its network, once it is known whose it is.
+    of_network: Mutex<Option<NetworkPlace>>,
     _counted: Underway,
     /// A drain waits until it is dropped.
     _watcher: Watcher,
@@ -31,10 +34,21 @@ impl Place {
     ) -> Self {
         Self(Arc::new(Held {
             _permit: permit,
+            of_network: Mutex::default(),
             _counted: counted,
             _watcher: watcher,
             cut,
         }))
+    }
+
+    /// The connection counts among those of this network from now on, and no longer of another one.
+    pub(super) fn keep(&self, of_network: Option<NetworkPlace>) {
+        let mut kept = self
+            .0
+            .of_network
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = of_network;
     }
 
     /// Waits until everything is to end at once.

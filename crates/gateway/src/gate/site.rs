@@ -10,7 +10,8 @@ use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
 use oauthgate_remote::{OAuth21Provider, state::quotas::Quotas};
 use oauthgate_tower::{
     Anonymous, MetadataRoute, QuotaLayer, RefusedTokenBudget, ResourceServerLayer,
-    concurrency::ConcurrencyLayer, quota::LimitPlan,
+    concurrency::{ConcurrencyLayer, PerCaller},
+    quota::LimitPlan,
 };
 use tower::{
     Layer, Service, ServiceExt,
@@ -59,6 +60,7 @@ pub(super) type Handler = BoxCloneSyncService<Request<RequestBody>, Response<Gat
 pub(super) struct Shared {
     /// `None` where nobody counts them.
     pub(super) refused_tokens: Option<Arc<RefusedTokenBudget>>,
+    pub(super) callers: Arc<PerCaller>,
     pub(super) sessions: SessionBindingLayer,
     pub(super) quotas: Arc<dyn Quotas>,
     pub(super) expired_streams: ExpiredStreams,
@@ -100,8 +102,8 @@ impl Site {
     }
 }
 
-/// Authentication, then the session, then the tools, then the quotas, then whatever stands behind: what is refused
-/// costs nobody's quota. The access log writes the refusals.
+/// Authentication, then a place for the caller, then the session, then the tools, then the places and quotas of the
+/// limits, then whatever stands behind: what is refused costs nobody's quota. The access log writes the refusals.
 fn handler(
     settings: &ResourceSettings,
     provider: OAuth21Provider,
@@ -122,7 +124,14 @@ fn handler(
         policy = policy.count_tools(settings.quotas.costs.clone());
     }
     let upstream = limited(settings, provider.resource(), shared.quotas, upstream)?;
-    let behind = (MapRequestLayer::new(note_caller), shared.sessions, policy);
+    let callers =
+        ConcurrencyLayer::shared(provider.resource(), shared.callers).without_refusal_log();
+    let behind = (
+        MapRequestLayer::new(note_caller),
+        callers,
+        shared.sessions,
+        policy,
+    );
     let layer = ResourceServerLayer::new(provider);
     let layer = match shared.refused_tokens {
         Some(budget) => layer.refused_token_budget(budget),

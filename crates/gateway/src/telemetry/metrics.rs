@@ -11,8 +11,8 @@ use prometheus_client::{
 
 use super::{
     expired_streams::ExpiredStreams, introspection_metrics::IntrospectionMetrics,
-    key_metrics::KeyMetrics, refused_token_metrics::RefusedTokenMetrics, slow_peers::SlowPeers,
-    state_metrics::StateMetrics, step_up::StepUpWatch,
+    key_metrics::KeyMetrics, refused_token_metrics::RefusedTokenMetrics, shedding::Shedding,
+    slow_peers::SlowPeers, state_metrics::StateMetrics, step_up::StepUpWatch,
 };
 use crate::issuers::Issuers;
 use oauthgate_core::{Blame, Denial};
@@ -97,6 +97,7 @@ pub struct Metrics {
     pub(crate) open_streams: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) slow_peers: SlowPeers,
+    pub(crate) shedding: Shedding,
 }
 
 impl Metrics {
@@ -127,6 +128,7 @@ impl Metrics {
             open_streams: Gauge::default(),
             connections: Gauge::default(),
             slow_peers: SlowPeers::default(),
+            shedding: Shedding::default(),
         };
         metrics.register();
         metrics.registry.register(
@@ -173,13 +175,18 @@ impl Metrics {
         );
         registry.register(
             "requests_in_flight",
-            "Requests whose response has not ended",
+            "Requests for a resource whose answer has not ended, streams apart",
             self.in_flight.clone(),
         );
         registry.register(
             "open_streams",
-            "Event streams under way",
+            "Event streams and WebSockets under way",
             self.open_streams.clone(),
+        );
+        registry.register(
+            "shed",
+            "What was turned away because the gate, or an address, had as much under way as it may",
+            self.shedding.family(),
         );
         registry.register(
             "connections",

@@ -8,6 +8,7 @@ mod key_metrics;
 pub mod logs;
 pub mod metrics;
 mod refused_token_metrics;
+pub(crate) mod shedding;
 pub(crate) mod slow_peers;
 mod state_metrics;
 mod step_up;

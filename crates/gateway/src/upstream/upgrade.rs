@@ -8,7 +8,7 @@ use http_body_util::Empty;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use oauthgate_core::{Denial, Reason};
-use oauthgate_tower::StreamDeadline;
+use oauthgate_tower::{HeldPlaces, StreamDeadline};
 
 use super::{
     headers::to_client,
@@ -24,6 +24,8 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 pub(super) struct Upgrade {
     client: OnUpgrade,
     place: Place,
+    /// The caller's place among the streams, and the gate's, for as long as the tunnel is open.
+    held: Option<HeldPlaces>,
     deadline: Option<StreamDeadline>,
 }
 
@@ -39,11 +41,13 @@ impl Upgrade {
             return None;
         }
         let place = request.extensions().get::<Place>()?.clone();
+        let held = request.extensions().get::<HeldPlaces>().cloned();
         let deadline = request.extensions().get::<StreamDeadline>().cloned();
         let client = hyper::upgrade::on(request);
         Some(Self {
             client,
             place,
+            held,
             deadline,
         })
     }
@@ -73,6 +77,7 @@ impl Upgrade {
                 () = tunnel(self.client, upstream, self.deadline, silence) => {}
                 () = self.place.cut() => {}
             }
+            drop(self.held);
         });
         Ok(Response::from_parts(parts, boxed(Empty::new())))
     }

@@ -37,6 +37,7 @@ configuration or from a closed list: no stranger can make a new series. What to 
 | `answer` to a refused token | `challenged` (401, within the budget), `limited` (looked at over budget: 429, or 401 if it may have been good once), `unverified` (429, nobody looked at it) |
 | `outcome` of a fetch | `none` before the first, `ok`, or why it failed: `metadata_unavailable`, `metadata_issuer_mismatch`, `jwks_unavailable`, `no_usable_keys` |
 | `fault` | what was wrong with the beginning of a connection: `missing`, `malformed`, `too_long`, `other_transport`, `checksum`, `slow`, `ended` (a trusted proxy's PROXY header) or `unexpected` (anybody else's) |
+| `what` is turned away | `requests`, `streams` or `connections` |
 | `version` | the version of the gate |
 
 | Metric | Type | Labels | What it says |

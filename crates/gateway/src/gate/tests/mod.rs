@@ -2,6 +2,7 @@
 
 mod answers;
 mod between;
+mod concurrency;
 mod ends;
 mod expiry;
 mod explained;

@@ -274,7 +274,8 @@ fn serve_keys(listener: TcpListener, signer: &Signer) {
     tokio::spawn(async move { axum::serve(listener, app).await });
 }
 
-/// Stands behind the gate: says what reached it; `/mcp/slow` takes a second, `/mcp/slower` five, `/mcp/stream` never ends.
+/// Stands behind the gate: says what reached it; `/mcp/slow` takes a second, `/mcp/slower` five, `/mcp/stream`
+/// never ends, `/mcp/panics` does.
 fn upstream<B: Send + 'static>(
     reached: Arc<AtomicUsize>,
 ) -> impl tower::Service<Request<B>, Response = Response<GateBody>, Error = Infallible, Future: Send>
@@ -291,6 +292,7 @@ fn upstream<B: Send + 'static>(
                 "/mcp/slow" => sleep(Duration::from_secs(1)).await,
                 "/mcp/slower" => sleep(Duration::from_secs(5)).await,
                 "/mcp/stream" => return Ok(endless()),
+                "/mcp/panics" => panic!("the service failed"),
                 _ => {}
             }
             let body = json!({ "path": path, "authorization": authorized }).to_string();

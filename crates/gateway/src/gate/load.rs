@@ -1,0 +1,132 @@
+//! What the gate as a whole carries, and what it turns away before anything is done for it.
+//!
+//! A request counts from the door until its answer has ended, a stream apart from it; a refusal is no work
+//! any more, however long its client takes to hear it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use http::{Response, request::Parts};
+use oauthgate_core::{Denial, Reason};
+use oauthgate_tower::concurrency::{Full, HeldPlaces, Kind, PlacedBody, Room, Stay};
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::body::{GateBody, boxed};
+use crate::{
+    config::Limits,
+    telemetry::{
+        metrics::{Metrics, Underway},
+        shedding::{Shed, Shedding},
+    },
+};
+
+/// All that is under way. Clones count together.
+#[derive(Debug, Clone)]
+pub(super) struct Load(Arc<Halls>);
+
+#[derive(Debug)]
+struct Halls {
+    requests: Hall,
+    streams: Hall,
+    shedding: Shedding,
+}
+
+/// How many there are of one kind.
+#[derive(Debug)]
+struct Hall {
+    shed: Shed,
+    most: usize,
+    taken: AtomicUsize,
+    gauge: Gauge,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    load: Load,
+    kind: Kind,
+    _counted: Underway,
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+pub(super) struct Visit(Arc<Stay<Load>>);
+
+impl Load {
+    /// So much may be under way.
+    pub(super) fn new(limits: &Limits, metrics: &Metrics) -> Self {
+        let hall = |shed, most, gauge: &Gauge| Hall {
+            shed,
+            most,
+            taken: AtomicUsize::default(),
+            gauge: gauge.clone(),
+        };
+        Self(Arc::new(Halls {
+            requests: hall(Shed::Requests, limits.in_flight, &metrics.in_flight),
+            streams: hall(Shed::Streams, limits.streams, &metrics.open_streams),
+            shedding: metrics.shedding.clone(),
+        }))
+    }
+
+    /// Lets a request in, if the gate can carry one more.
+    pub(super) fn admit(&self, parts: &mut Parts) -> Result<Visit, Denial> {
+        let stay = Stay::begin(parts, [self.clone()]).map_err(|full| turn_away(&full))?;
+        let stay = Arc::new(stay);
+        HeldPlaces::hold(&mut parts.extensions, Arc::clone(&stay));
+        Ok(Visit(stay))
+    }
+
+    fn hall(&self, kind: Kind) -> &Hall {
+        match kind {
+            Kind::Request => &self.0.requests,
+            Kind::Stream => &self.0.streams,
+        }
+    }
+}
+
+fn turn_away(full: &Full<Load>) -> Denial {
+    let Hall { shed, most, .. } = full.room.hall(full.kind);
+    full.room.0.shedding.note(*shed, *most, None);
+    Denial::new(Reason::Overloaded).with_detail(format!("{}: {most}", shed.setting()))
+}
+
+impl Room for Load {
+    type Place = Seat;
+
+    fn enter(&self, kind: Kind) -> Option<Seat> {
+        let hall = self.hall(kind);
+        let one_more = |taken: usize| (taken < hall.most).then(|| taken + 1);
+        let entered = hall
+            .taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        entered.ok().map(|_| Seat {
+            load: self.clone(),
+            kind,
+            _counted: Underway::of(&hall.gauge),
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let hall = self.load.hall(self.kind);
+        hall.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Visit {
+    /// The answer, which holds the place until its end.
+    ///
+    /// # Errors
+    /// When the answer is one stream too many; it is dropped.
+    pub(super) fn settle(self, response: Response<GateBody>) -> Result<Response<GateBody>, Denial> {
+        if response.extensions().get::<Denial>().is_some() {
+            return Ok(response);
+        }
+        let settled = self.0.settle(&response);
+        settled.map_err(|full| turn_away(&full))?;
+        Ok(response.map(|body| boxed(PlacedBody::new(body, self.0))))
+    }
+}
