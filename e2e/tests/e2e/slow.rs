@@ -224,7 +224,7 @@ async fn dripped(mut stream: TcpStream, drop: &[u8]) -> String {
         while writing.write_all(drop).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let mut answer = Vec::new();
     let heard = async {
