@@ -1,5 +1,6 @@
 //! Limits, seen from outside: over replicas with real proxies and a real Redis, and by those who try to get around them.
 
+mod concurrency;
 mod evasion;
 mod fleet;
 mod outage;
