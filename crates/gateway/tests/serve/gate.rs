@@ -35,7 +35,11 @@ impl Gate {
         let within = format!("ulimit -n {descriptors} && exec \"$0\" serve");
         Self::spawn(
             Command::new("/bin/sh").args(["-c", &within, env!("CARGO_BIN_EXE_oauthgate")]),
-            &[("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1")],
+            &[
+                ("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1"),
+                // One address stands for many here.
+                ("OAUTHGATE_MAX_CONNECTIONS_PER_ADDRESS", "10000"),
+            ],
         )
     }
 

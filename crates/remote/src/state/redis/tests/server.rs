@@ -1,9 +1,10 @@
 //! A real `redis-server` for one test, on a port of its own, ended by its process id.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -96,28 +97,42 @@ impl RedisServer {
         kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
 
-    /// One command as a foreign client sends it, and the raw answer.
+    /// One command as a foreign client sends it, and the raw answer. A server that is made another's replica,
+    /// or no longer one, hangs up on everybody: it is asked again.
     pub(crate) fn command(&self, words: &[&[u8]]) -> Vec<u8> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
+        let begun = Instant::now();
+        loop {
+            match self.ask(words) {
+                Ok(Some(answer)) => return answer,
+                Ok(None) => {}
+                Err(error) => assert!(was_hung_up(&error), "{error}"),
+            }
+            assert!(begun.elapsed() < super::PATIENCE, "hung up on every time");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The answer, unless it broke off.
+    fn ask(&self, words: &[&[u8]]) -> io::Result<Option<Vec<u8>>> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(super::PATIENCE))?;
         let mut request = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
             request.extend(format!("${}\r\n", word.len()).into_bytes());
             request.extend_from_slice(word);
             request.extend_from_slice(b"\r\n");
         }
-        stream.write_all(&request).unwrap();
+        stream.write_all(&request)?;
         let mut answer = Vec::new();
         if self.arguments.iter().any(|word| word == "--sentinel") {
             // It knows no `QUIT`.
-            stream.shutdown(Shutdown::Write).unwrap();
-            stream.read_to_end(&mut answer).unwrap();
-        } else {
-            stream.write_all(b"*1\r\n$4\r\nQUIT\r\n").unwrap();
-            stream.read_to_end(&mut answer).unwrap();
-            answer.truncate(answer.len() - b"+OK\r\n".len());
+            stream.shutdown(Shutdown::Write)?;
+            stream.read_to_end(&mut answer)?;
+            return Ok((!answer.is_empty()).then_some(answer));
         }
-        answer
+        stream.write_all(b"*1\r\n$4\r\nQUIT\r\n")?;
+        stream.read_to_end(&mut answer)?;
+        Ok(answer.strip_suffix(b"+OK\r\n").map(<[u8]>::to_vec))
     }
 
     /// As [`Self::command`], in text.
@@ -198,4 +213,11 @@ fn launch(port: u16, arguments: &[String]) -> Option<Child> {
     let _ = process.kill();
     let _ = process.wait();
     None
+}
+
+fn was_hung_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
