@@ -8,9 +8,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use http::{Response, request::Parts};
+use http::{Method, Response, request::Parts};
 use oauthgate_core::{Denial, Reason};
-use oauthgate_tower::concurrency::{Full, HeldPlaces, Kind, PlacedBody, Room, Stay};
+use oauthgate_mcp::Operation;
+use oauthgate_tower::concurrency::{AsksForStream, Full, HeldPlaces, Kind, PlacedBody, Room, Stay};
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::body::{GateBody, boxed};
@@ -72,6 +73,9 @@ impl Load {
 
     /// Lets a request in, if the gate can carry one more.
     pub(super) fn admit(&self, parts: &mut Parts) -> Result<Visit, Denial> {
+        if subscribes(parts) {
+            parts.extensions.insert(AsksForStream);
+        }
         let stay = Stay::begin(parts, [self.clone()]).map_err(|full| turn_away(&full))?;
         let stay = Arc::new(stay);
         HeldPlaces::hold(&mut parts.extensions, Arc::clone(&stay));
@@ -84,6 +88,14 @@ impl Load {
             Kind::Stream => &self.0.streams,
         }
     }
+}
+
+/// A `subscriptions/listen` comes as a `POST`, and says in its head what it is (MCP 2026-07-28). Whoever says so
+/// of something else has it counted as a stream, and gains nothing.
+fn subscribes(parts: &Parts) -> bool {
+    let method = parts.headers.get("mcp-method");
+    parts.method == Method::POST
+        && method.is_some_and(|method| method == Operation::SUBSCRIPTIONS_LISTEN)
 }
 
 fn turn_away(full: &Full<Load>) -> Denial {

@@ -37,5 +37,5 @@ pub use self::{
     layer::ConcurrencyLayer,
     places::{Place, Places},
     service::{Concurrency, ConcurrencyFuture},
-    stay::{Full, Kind, Room, Stay, asks_for_stream, is_stream},
+    stay::{AsksForStream, Full, Kind, Room, Stay, asks_for_stream, is_stream},
 };

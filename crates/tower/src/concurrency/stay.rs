@@ -148,11 +148,17 @@ impl<R: Room> fmt::Debug for Stay<R> {
     }
 }
 
-/// Whether nothing but a stream can be the answer: a `GET` that accepts event streams only, or the
-/// handshake of a WebSocket (RFC 6455 §4.1).
+/// In the extensions of a request: whoever knows its protocol says that it asks for a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsksForStream;
+
+/// Whether nothing but a stream can be the answer: a `GET` that accepts event streams only, the
+/// handshake of a WebSocket (RFC 6455 §4.1), or a request with [`AsksForStream`] in its extensions.
 #[must_use]
 pub fn asks_for_stream(parts: &Parts) -> bool {
-    parts.method == Method::GET && (accepts_only_events(parts) || asks_for_websocket(parts))
+    let by_its_head =
+        parts.method == Method::GET && (accepts_only_events(parts) || asks_for_websocket(parts));
+    by_its_head || parts.extensions.get::<AsksForStream>().is_some()
 }
 
 fn accepts_only_events(parts: &Parts) -> bool {

@@ -241,6 +241,26 @@ async fn a_caller_has_so_many_streams_and_others_have_their_own() {
 }
 
 #[tokio::test]
+async fn a_subscription_is_a_stream_before_its_server_hears_of_it() {
+    let gate = Running::with("test-1", |settings| settings.limits.streams_per_subject = 1).await;
+    let stream = asking(&gate, "GET /mcp/stream HTTP/1.1", "").await;
+    becomes(&gate, STREAMS, 1).await;
+    let (before, bearer) = (gate.reached(), gate.bearer(json!({})));
+    let subscribing = async |method: &str| {
+        let method = format!("Mcp-Method: {method}");
+        let lines = [&bearer, &method, "Content-Length: 0"];
+        gate.ask("POST /mcp HTTP/1.1", &lines).await.status
+    };
+    assert_eq!(subscribing("subscriptions/listen").await, 429);
+    assert_eq!(gate.reached(), before);
+    assert_eq!(subscribing("tools/call").await, 200);
+    drop(stream);
+    nothing_is_left(&gate).await;
+    assert_eq!(subscribing("subscriptions/listen").await, 200);
+    nothing_is_left(&gate).await;
+}
+
+#[tokio::test]
 async fn a_caller_has_so_many_requests_in_flight_and_others_have_their_own() {
     let gate = Running::with("test-1", |settings| {
         settings.limits.in_flight_per_subject = 1;
