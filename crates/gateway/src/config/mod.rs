@@ -36,6 +36,7 @@ pub use admin_access::AdminAccess;
 pub use effective::{Effective, json, table};
 pub use env::Environment;
 pub use given::Origin;
+#[cfg(feature = "dev")]
 pub(crate) use given::nearest;
 pub use limits::QuotaSettings;
 pub use load::{Loaded, Sources};

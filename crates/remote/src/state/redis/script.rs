@@ -101,10 +101,14 @@ fn eval(script: &str, key: &str) -> Cmd {
     command
 }
 
-pub(super) fn probe(key: &str) -> Cmd {
-    let mut command = eval(PROBE, key);
-    command.arg("probe");
-    command
+/// The probe by its text, and then by its name: a server may permit the one and not the other.
+pub(super) fn probes(key: &str) -> [Cmd; 2] {
+    let script = Script::new(PROBE);
+    let call = Call {
+        key: key.to_owned(),
+        arguments: vec!["probe".to_owned()],
+    };
+    [script.by_text(&call), script.by_name(&call)]
 }
 
 pub(super) fn replace(key: &str, held: &[u8], value: &[u8], life: Option<Duration>) -> Cmd {

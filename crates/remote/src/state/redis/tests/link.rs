@@ -257,6 +257,17 @@ async fn a_server_where_we_may_not_run_a_script_is_away() {
 }
 
 #[tokio::test]
+async fn a_server_where_we_may_not_run_a_script_by_its_name_is_away() {
+    let server = RedisServer::start();
+    server.command(&[b"ACL", b"SETUSER", b"default", b"-evalsha"]);
+    let link = link(&server.url());
+    assert_eq!(link.read("key", 10).await, Err(NoAnswer::Away));
+    assert_eq!(trouble(&link), "not_permitted");
+    server.command(&[b"ACL", b"SETUSER", b"default", b"+evalsha"]);
+    answered(&link).await;
+}
+
+#[tokio::test]
 async fn the_rights_that_the_guide_names_are_enough() {
     let guide = include_str!("../../../../../../docs/guides/replicas.md");
     let line = guide
