@@ -69,6 +69,7 @@ mod service;
 pub mod sse;
 mod stopped_body;
 pub mod stream_expiry;
+mod subject;
 
 pub use anonymous::{Anonymous, DecidesOnAnonymous, OptionalAuthentication};
 pub use authentication_off::AuthenticationOff;

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use http::request::Parts;
-use oauthgate_core::{PrincipalKind, UserContext};
+use oauthgate_core::UserContext;
+use oauthgate_remote::state::quotas::QuotaKey;
 
 use super::{Allowance, Claim, Claims, Ledger};
-use crate::ClientNetwork;
+use crate::{ClientNetwork, subject};
 
 /// One caller: a subject of an issuer (and tenant) however many tokens and clients it has, or, where nobody
 /// in particular is calling, the network that the request comes from.
@@ -16,8 +16,7 @@ pub struct Caller(Whose);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Whose {
-    /// A digest, so that long names take no memory and nothing is readable.
-    Subject([u8; 16]),
+    Subject(QuotaKey),
     Network(ClientNetwork),
     /// Nobody said where it comes from: all of those together.
     Nobody,
@@ -35,21 +34,8 @@ impl Caller {
 }
 
 impl From<&UserContext> for Caller {
-    /// A program whose client id happens to be somebody's user id is somebody else.
     fn from(user: &UserContext) -> Self {
-        let kind = match user.kind() {
-            PrincipalKind::User => "user",
-            _ => "service",
-        };
-        let tenant = user.tenant_id();
-        let parts = [
-            user.issuer().as_str(),
-            kind,
-            tenant.map_or("", |_| "tenant"),
-            tenant.unwrap_or_default(),
-            user.user_id(),
-        ];
-        Self(Whose::Subject(digest(&parts)))
+        Self(Whose::Subject(subject::key(user)))
     }
 }
 
@@ -57,20 +43,6 @@ impl From<IpAddr> for Caller {
     fn from(address: IpAddr) -> Self {
         Self(Whose::Network(address.into()))
     }
-}
-
-/// Each part after its length, so that no two lists read alike.
-fn digest(parts: &[&str]) -> [u8; 16] {
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        context.update(&part.len().to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    let mut short = [0; 16];
-    for (byte, of_digest) in short.iter_mut().zip(context.finish().as_ref()) {
-        *byte = *of_digest;
-    }
-    short
 }
 
 /// Every caller may have as much under way as every other.

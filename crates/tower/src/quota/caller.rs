@@ -1,10 +1,10 @@
 //! Whose quota a request is charged to.
 
 use http::request::Parts;
-use oauthgate_core::{PrincipalKind, UserContext};
+use oauthgate_core::UserContext;
 
 use super::By;
-use crate::ClientNetwork;
+use crate::{ClientNetwork, subject};
 
 /// Who is calling, as far as limits tell callers apart.
 pub(super) struct Caller<'request> {
@@ -49,16 +49,7 @@ impl<'request> Caller<'request> {
         let Some(user) = self.user else {
             return vec!["anonymous".to_owned(), self.network()];
         };
-        let kind = match user.kind() {
-            PrincipalKind::Service => "service",
-            _ => "user",
-        };
-        vec![
-            kind.to_owned(),
-            user.issuer().to_string(),
-            optional(user.tenant_id()),
-            user.user_id().to_owned(),
-        ]
+        subject::parts(user).map(str::to_owned).to_vec()
     }
 
     fn within_issuer(&self, read: impl Fn(&UserContext) -> Option<&str>) -> Vec<String> {

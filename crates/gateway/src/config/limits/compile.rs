@@ -11,6 +11,7 @@ use oauthgate_tower::quota::{By, Limit};
 
 use super::{
     low::{LimitGiven, LimitsGiven},
+    short,
     words::{WordReader, one_word},
 };
 use crate::config::{
@@ -87,7 +88,10 @@ fn with_rates(
     let burst = given.rate.burst.as_ref();
     let tiers = given.tiers.iter();
     let tiers: Vec<_> = tiers
-        .filter_map(|(tier, given)| Some((tier, words.quota(given, burst)?)))
+        .filter_map(|(tier, given)| {
+            words.tier(tier, given)?;
+            Some((tier, words.quota(given, burst)?))
+        })
         .collect();
     let mut limit = limit?;
     if let Some(rate) = rate {
@@ -121,6 +125,17 @@ fn refuse_incomplete(given: &LimitGiven, mistakes: &mut Mistakes) -> bool {
         return true;
     }
     let has_rates = given.rate.rate.is_some() || !given.tiers.is_empty();
+    let other = given.tiers.iter().find(|(tier, _)| tier == short::OTHER);
+    let other = other.and_then(|(_, rate)| rate.rate.as_ref());
+    if let (Some(other), None) = (other, &given.rate.rate) {
+        mistakes.add_word(
+            other,
+            short::OTHER,
+            "here it is a tier of this name, and all other tiers are not limited",
+            "`rate` for all other tiers, beside `tiers` and not in it",
+        );
+        return true;
+    }
     let has_places = given.in_flight.is_some() || given.streams.is_some();
     let missing = [
         (

@@ -74,7 +74,7 @@ fn short_form(reader: &mut Reader<'_>) -> Result<Option<Limit>, ()> {
         Some(rates) => {
             let limit = rates.limit(burst);
             limit.map(Some).map_err(|error| {
-                reader.refuse(setting("rate_limit"), None, error);
+                reader.refuse(setting("rate_limit_burst"), None, error);
             })
         }
     }

@@ -5,10 +5,12 @@ use std::num::NonZeroU32;
 use oauthgate_core::{SettingError, quota::Quota};
 use oauthgate_tower::quota::{By, Limit};
 
+use super::words;
+
 /// What clients, logs and metrics call the limit.
 pub(super) const NAME: &str = "per-subject";
 /// Stands for every tier that is not named.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// `60/min`, or `free=60/min pro=600/min other=30/min`.
 pub(super) struct Rates {
@@ -40,6 +42,7 @@ impl Rates {
         let Some((tier, rate)) = word.split_once('=').filter(|(tier, _)| !tier.is_empty()) else {
             return Err(SettingError::new(format!("{word} names no tier"), expected));
         };
+        words::check_tier(tier)?;
         let quota = rate.parse()?;
         let is_twice = match tier {
             OTHER => self.other.replace(quota).is_some(),
@@ -58,14 +61,18 @@ impl Rates {
     }
 
     /// The limit, with this burst for every rate.
+    ///
+    /// # Errors
+    /// A burst that one of them does not give back in ten years.
     pub(super) fn limit(self, burst: Option<NonZeroU32>) -> Result<Limit, SettingError> {
-        let bursting = |quota: Quota| burst.map_or(quota, |burst| quota.with_burst(burst));
+        let bursting =
+            |quota: Quota| burst.map_or(Ok(quota), |burst| words::with_burst(quota, burst));
         let mut limit = Limit::new(NAME, [By::Subject])?;
         if let Some(other) = self.other {
-            limit = limit.rate(bursting(other));
+            limit = limit.rate(bursting(other)?);
         }
         for (tier, quota) in self.tiers {
-            limit = limit.tier(tier, bursting(quota));
+            limit = limit.tier(tier, bursting(quota)?);
         }
         Ok(limit)
     }

@@ -132,6 +132,26 @@ const GOOD: &str = "name = \"a\"\nby = [\"subject\"]\nrate = \"60/min\"";
     "9: limit.tiers.pro",
     "no `rate`"
 )]
+#[case::tier_blank(
+    "name = \"a\"\nby = []\nrate = \"1/s\"\ntiers = { \" pro\" = \"1/s\" }",
+    "10: limit.tiers. pro",
+    "no blank"
+)]
+#[case::tier_empty(
+    "name = \"a\"\nby = []\nrate = \"1/s\"\ntiers = { \"\" = { rate = \"1/s\" } }",
+    "10: limit.tiers",
+    "no blank"
+)]
+#[case::tier_other(
+    "name = \"a\"\nby = []\ntiers = { free = \"1/s\", other = \"2/s\" }",
+    "9: limit.tiers.other",
+    "`rate`"
+)]
+#[case::burst_of_years(
+    "name = \"a\"\nby = []\nrate = \"1/day\"\nburst = 3651",
+    "10: limit.burst = \"3651\"",
+    "at most 3650"
+)]
 #[case::tools_empty(
     "name = \"a\"\nby = []\nrate = \"1/s\"\ntools = []",
     "10: limit.tools",
@@ -321,6 +341,17 @@ fn the_burst_of_the_variable_is_for_all_its_rates() {
     assert!(bursts.iter().all(|(_, burst)| *burst == 10), "{bursts:?}");
 }
 
+#[test]
+fn a_burst_of_years_is_a_mistake_of_the_variables_too() {
+    let report = Setup::new(&[
+        ("OAUTHGATE_RATE_LIMIT", "1/day"),
+        ("OAUTHGATE_RATE_LIMIT_BURST", "1000000"),
+    ])
+    .report();
+    assert!(report.contains("OAUTHGATE_RATE_LIMIT_BURST"), "{report}");
+    assert!(report.contains("at most 3650"), "{report}");
+}
+
 #[rstest]
 #[case("OAUTHGATE_RATE_LIMIT", "60", "60/min")]
 #[case("OAUTHGATE_RATE_LIMIT", "free=60/min pro", "free=60/min pro=600/min")]
@@ -332,6 +363,7 @@ fn the_burst_of_the_variable_is_for_all_its_rates() {
     "one rate for each tier"
 )]
 #[case("OAUTHGATE_RATE_LIMIT", "a=0/s", "zero")]
+#[case("OAUTHGATE_RATE_LIMIT", "other=1/s \u{a0}pro=1/s", "no blank")]
 #[case("OAUTHGATE_RATE_LIMIT_BURST", "10", "OAUTHGATE_RATE_LIMIT beside it")]
 #[case("OAUTHGATE_RATE_LIMITS", "10/s", "OAUTHGATE_RATE_LIMIT")]
 fn a_mistake_in_the_variables_says_what_would_be_right(
