@@ -108,19 +108,20 @@ impl RedisQuotas {
         }
         let until = Instant::now() + self.settings.timeout;
         let sent = self.local.now();
-        match self.ask(charges).await {
-            Ok(answers) => {
+        let answers = self.ask(charges).await;
+        match answers.iter().copied().collect::<Option<Vec<_>>>() {
+            Some(answers) => {
                 self.counted.fetch_add(1, Ordering::Relaxed);
                 Ok(self.judge(charges, &answers, sent, until).await)
             }
-            Err(_) => self.spend_alone(charges),
+            None => self.judge_some(charges, &answers, sent, until).await,
         }
     }
 
-    /// Asks about all charges in one round trip.
-    async fn ask(&self, charges: &[Charge]) -> Result<Vec<Answer>, NoAnswer> {
+    /// Asks about all charges in one round trip. Of a cluster some servers may be away.
+    async fn ask(&self, charges: &[Charge]) -> Vec<Option<Answer>> {
         let answers = join_all(charges.iter().map(|charge| self.ask_about(charge))).await;
-        answers.into_iter().collect()
+        answers.into_iter().map(Result::ok).collect()
     }
 
     async fn ask_about(&self, charge: &Charge) -> Result<Answer, NoAnswer> {
@@ -175,6 +176,44 @@ impl RedisQuotas {
         }
     }
 
+    /// All or nothing, where some servers of a cluster do not answer: this replica decides in their place
+    /// only.
+    async fn judge_some(
+        &self,
+        charges: &[Charge],
+        answers: &[Option<Answer>],
+        sent: u64,
+        until: Instant,
+    ) -> Result<Spent, Uncounted> {
+        let pairs = || charges.iter().zip(answers);
+        let (theirs, told): (Vec<_>, Vec<_>) = pairs()
+            .filter_map(|(charge, answer)| Some((*charge, (*answer)?)))
+            .unzip();
+        let is_over = told.iter().any(|answer| !answer.fits);
+        let ours = pairs().filter(|(_, answer)| answer.is_none());
+        let ours: Vec<_> = ours
+            .map(|(charge, _)| match is_over {
+                true => Charge { cost: 0, ..*charge },
+                false => *charge,
+            })
+            .collect();
+        let alone = self.spend_alone(&ours);
+        let is_within = matches!(alone, Ok(Spent::Within(_)));
+        let together = if is_within {
+            self.judge(&theirs, &told, sent, until).await
+        } else {
+            self.return_taken(&theirs, &told, until).await;
+            let before = theirs.iter().zip(&told);
+            Spent::Within(
+                before
+                    .map(|(charge, answer)| answer.standing_before(charge))
+                    .collect(),
+            )
+        };
+        let is_told: Vec<_> = answers.iter().map(Option::is_some).collect();
+        Ok(merged(&is_told, together, alone?))
+    }
+
     /// Gives back what was taken, also if the caller goes away meanwhile.
     async fn return_taken(&self, charges: &[Charge], answers: &[Answer], until: Instant) {
         let taken = charges.iter().zip(answers);
@@ -209,6 +248,39 @@ impl RedisQuotas {
             }
             WhenAway::Fallback { share } => Ok(self.local.spend_part(charges, share)),
         }
+    }
+}
+
+/// What became of all charges, out of what became of those that others decided on and of the rest.
+fn merged(is_told: &[bool], told: Spent, rest: Spent) -> Spent {
+    let place = |of_told: bool, which: usize| {
+        let places = is_told.iter().enumerate();
+        let mut places = places.filter(|(_, is_told)| **is_told == of_told);
+        places.nth(which).map_or(0, |(place, _)| place)
+    };
+    let parts = |spent, of_told| match spent {
+        Spent::Within(standings) => (standings, None),
+        Spent::Over {
+            standings,
+            which,
+            wait,
+        } => (standings, Some((place(of_told, which), wait))),
+    };
+    let (told, over) = parts(told, true);
+    let (rest, over_alone) = parts(rest, false);
+    let (mut told, mut rest) = (told.into_iter(), rest.into_iter());
+    let standings = is_told.iter().filter_map(|is_told| match is_told {
+        true => told.next(),
+        false => rest.next(),
+    });
+    let standings = standings.collect();
+    match over.or(over_alone) {
+        None => Spent::Within(standings),
+        Some((which, wait)) => Spent::Over {
+            standings,
+            which,
+            wait,
+        },
     }
 }
 

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     state::{
-        quotas::tests::{charge, is_within},
+        quotas::{
+            Charge, Spent,
+            tests::{charge, is_within},
+        },
         redis::{
             RedisAddress, RedisServers, WhenAway,
             commands::Entry,
@@ -172,6 +175,85 @@ async fn a_server_that_is_killed_takes_its_own_keys_and_no_others() {
     fleet.servers[1].restart();
     answered_at(&link, &key_of(1)).await;
     until("it is back", || link.status().connected).await;
+}
+
+/// A fleet whose second server is away, and charges out of a burst of two each: of those whose
+/// server is there, and of those whose is not.
+async fn fleet_with_a_gap() -> (Fleet, Vec<Charge>, Vec<Charge>) {
+    let mut fleet = Fleet::with(&["--cluster-require-full-coverage", "no"]).await;
+    let keys = redis_at(cluster(&fleet.urls(&[0, 2])), SECRET, pace());
+    let probe = Gate::over(keys, patient_settings(WhenAway::Require));
+    probe.is_connected().await;
+    fleet.servers[1].kill();
+    until("it is missed", || probe.is_away()).await;
+    let (mut there, mut away) = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        let charge = charge(&number.to_string(), "1/day", 2, 1);
+        match probe.try_spend(&[Charge { cost: 0, ..charge }]).await {
+            Ok(_) => there.push(charge),
+            Err(_) => away.push(charge),
+        }
+    }
+    (fleet, there, away)
+}
+
+/// A gate that reaches the servers which are there.
+async fn gate_beside_the_gap(fleet: &Fleet, there: &[Charge], when_away: WhenAway) -> Gate {
+    let keys = redis_at(cluster(&fleet.urls(&[0, 2])), SECRET, pace());
+    let gate = Gate::over(keys, patient_settings(when_away));
+    for charge in there {
+        let before = gate.shared();
+        while gate.shared() == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let _ = gate.try_spend(&[Charge { cost: 0, ..*charge }]).await;
+        }
+    }
+    gate
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_makes_no_caller_pay_for_what_is_refused() {
+    let (fleet, there, away) = fleet_with_a_gap().await;
+    let gate = gate_beside_the_gap(&fleet, &there, WhenAway::Require).await;
+    for _ in 0..5 {
+        let charges = [there[0], away[0]];
+        assert!(gate.try_spend(&charges).await.is_err());
+    }
+    assert_eq!(gate.remaining(there[0]).await, 2);
+    let alone = WhenAway::Fallback { share: 100 };
+    let gate = gate_beside_the_gap(&fleet, &there, alone).await;
+    for _ in 0..2 {
+        assert!(is_within(&gate.spend(&[away[0]]).await));
+    }
+    for _ in 0..5 {
+        let spent = gate.spend(&[there[0], away[0], there[1]]).await;
+        assert!(matches!(spent, Spent::Over { which: 1, .. }), "{spent:?}");
+    }
+    assert_eq!(gate.remaining(there[0]).await, 2);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_gives_nobody_more_of_what_lies_on_the_others() {
+    let (fleet, there, away) = fleet_with_a_gap().await;
+    let alone = WhenAway::Fallback { share: 100 };
+    let first = gate_beside_the_gap(&fleet, &there, alone).await;
+    let second = gate_beside_the_gap(&fleet, &there, alone).await;
+    let charges = [away[0], there[0]];
+    for _ in 0..2 {
+        assert!(is_within(&first.spend(&charges).await));
+    }
+    let spent = second.spend(&charges).await;
+    let Spent::Over {
+        standings, which, ..
+    } = &spent
+    else {
+        panic!("{spent:?}")
+    };
+    let left: Vec<_> = standings
+        .iter()
+        .map(|standing| standing.remaining)
+        .collect();
+    assert_eq!((&left[..], *which), (&[2, 0][..], 1));
 }
 
 #[tokio::test]

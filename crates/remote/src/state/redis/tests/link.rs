@@ -342,7 +342,7 @@ fn verbose(request: &[u8]) -> Vec<u8> {
     words
         .flat_map(|word| match word {
             b"CLIENT" => b"+OK\r\n".to_vec(),
-            b"EVAL" => b":1\r\n".to_vec(),
+            b"EVAL" | b"EVALSHA" => b":1\r\n".to_vec(),
             b"GETRANGE" => format!("$500\r\n{}\r\n", "x".repeat(500)).into_bytes(),
             _ => Vec::new(),
         })

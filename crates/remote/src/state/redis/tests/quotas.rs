@@ -66,7 +66,7 @@ impl Gate {
         self.try_spend(charges).await.unwrap()
     }
 
-    async fn try_spend(&self, charges: &[Charge]) -> Result<Spent, Uncounted> {
+    pub(super) async fn try_spend(&self, charges: &[Charge]) -> Result<Spent, Uncounted> {
         Quotas::spend(&self.quotas, charges).await
     }
 
