@@ -2,7 +2,8 @@
 //!
 //! A request passes in this order: what is ambiguous is refused (400); metadata documents are for
 //! everybody; the path picks the resource; a foreign host or origin is refused (403); preflights are
-//! answered; then authentication, the tools, and the service behind.
+//! answered; what the gate cannot carry is turned away (503); then authentication, a place for the caller,
+//! the session, the tools, the quotas, and the service behind.
 
 mod activity;
 mod addresses;
