@@ -241,7 +241,12 @@ fn a_server_and_a_secret_are_enough_to_share() {
 #[cfg(feature = "redis")]
 #[test]
 fn h2_show_hides_every_secret_wherever_it_comes_from() {
-    let setup = Setup::new(&[("OAUTHGATE_REDIS_URL", URL)]);
+    let sentinels = "redis://:s3cret@10.0.0.1:26379,redis://:s3cret@10.0.0.2:26379";
+    let setup = Setup::new(&[
+        ("OAUTHGATE_REDIS_URL", URL),
+        ("OAUTHGATE_REDIS_SENTINELS", sentinels),
+        ("OAUTHGATE_REDIS_SENTINEL_MASTER", "mymaster"),
+    ]);
     setup.write("state_secret_file = \"mounted/secret\"\n");
     std::fs::create_dir(setup.directory.path().join("mounted")).unwrap();
     let file = setup.directory.path().join("mounted/secret");
@@ -254,7 +259,7 @@ fn h2_show_hides_every_secret_wherever_it_comes_from() {
     ]
     .join("\n");
     assert!(!shown.contains("s3cret"), "{shown}");
-    for name in ["redis_url", "state_secret"] {
+    for name in ["redis_url", "redis_sentinels", "state_secret"] {
         let line = shown.lines().find(|line| line.starts_with(name)).unwrap();
         assert!(line.contains("[redacted]"), "{line}");
     }

@@ -328,10 +328,13 @@ fn sites(
 /// Whether this replica is of no use while it is alone: it was told to let nobody through then who has a
 /// quota, and somebody has one.
 fn requires_others(settings: &Settings) -> bool {
-    let has_limits = |resource: &ResourceSettings| !resource.quotas.limits.is_empty();
+    let has_quotas = |resource: &ResourceSettings| {
+        let mut limits = resource.quotas.limits.iter();
+        limits.any(|limit| limit.quotas().next().is_some())
+    };
     let shared = settings.shared_state.as_ref();
     shared.is_some_and(SharedStateSettings::is_required)
-        && settings.resources.iter().any(has_limits)
+        && settings.resources.iter().any(has_quotas)
 }
 
 /// What the replicas share, or what this one has alone.

@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpListener,
+    num::NonZeroU32,
     process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -191,13 +192,17 @@ async fn a_gate_tells_whether_it_is_alone() {
 
 /// Gates whose callers may do ten things in an hour, whatever the machine is busy with.
 async fn counting(redis: &Redis, when_away: WhenAway, gates: usize) -> Vec<Running> {
+    let limit = Limit::new("per-user", [By::Subject]).unwrap();
+    limited(redis, when_away, gates, limit.rate("10/h".parse().unwrap())).await
+}
+
+/// Gates with this limit.
+async fn limited(redis: &Redis, when_away: WhenAway, gates: usize, limit: Limit) -> Vec<Running> {
     let signer = issuing("test-1").await;
     let mut counting = Vec::new();
     for _ in 0..gates {
         let mut resource = resource("https://mcp.example.com/mcp", &signer.issuer);
-        let limit = Limit::new("per-user", [By::Subject]).unwrap();
-        let limit = limit.rate("10/h".parse().unwrap());
-        resource.quotas.limits.push(limit);
+        resource.quotas.limits.push(limit.clone());
         let mut settings = Settings::new(vec![resource]);
         redis.share(&mut settings);
         let shared = settings.shared_state.take().unwrap();
@@ -281,4 +286,20 @@ async fn a_gate_that_must_not_count_alone_says_so_and_does_not() {
     .await;
     assert_eq!(gate.status().await, 200);
     drop(redis);
+}
+
+#[tokio::test]
+async fn a_gate_where_nothing_is_counted_together_needs_no_others() {
+    let mut redis = Redis::start();
+    let limit = Limit::new("per-user", [By::Subject]).unwrap();
+    let limit = limit.in_flight(NonZeroU32::MIN);
+    let gates = limited(&redis, WhenAway::Require, 1, limit).await;
+    redis.process.kill().unwrap();
+    redis.process.wait().unwrap();
+    until("away", async || {
+        readiness(&gates[0]).await["sharing"]["connected"] == false
+    })
+    .await;
+    assert_eq!(gates[0].status().await, 200);
+    assert_eq!(gates[0].ask_admin("/readyz").await.status, 200);
 }
