@@ -2,6 +2,10 @@
 //!
 //! A request counts from the door until its answer has ended, a stream apart from it; a refusal is no work
 //! any more, however long its client takes to hear it.
+//!
+//! Whoever brings a token makes us wait for its issuer, and a stranger can bring the same made-up one a
+//! thousand times. So as long as nobody knows whose a request is, it also takes one of its network's places,
+//! and no network has enough of them to fill the gate.
 
 use std::sync::{
     Arc,
@@ -9,9 +13,12 @@ use std::sync::{
 };
 
 use http::{Method, Response, request::Parts};
-use oauthgate_core::{Denial, Reason};
+use oauthgate_core::{Answer, Denial, Reason};
 use oauthgate_mcp::Operation;
-use oauthgate_tower::concurrency::{AsksForStream, Full, HeldPlaces, Kind, PlacedBody, Room, Stay};
+use oauthgate_tower::{
+    ClientNetwork,
+    concurrency::{AsksForStream, Full, HeldPlaces, Kind, Place, PlacedBody, Places, Room, Stay},
+};
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::body::{GateBody, boxed};
@@ -32,7 +39,19 @@ struct Halls {
     requests: Hall,
     streams: Hall,
     shedding: Shedding,
+    strangers: Places<ClientNetwork>,
+    most_strangers: usize,
 }
+
+/// In the extensions of a request: its network's place among the requests of nobody in particular. Taken out
+/// when it is known who is calling.
+#[derive(Debug, Clone)]
+pub(super) struct Stranger {
+    _place: Arc<Place<ClientNetwork>>,
+}
+
+/// A small gate is not divided: whoever calls twice at once is no attacker.
+const FEW_STRANGERS: usize = 16;
 
 /// How many there are of one kind.
 #[derive(Debug)]
@@ -68,6 +87,8 @@ impl Load {
             requests: hall(Shed::Requests, limits.in_flight, &metrics.in_flight),
             streams: hall(Shed::Streams, limits.streams, &metrics.open_streams),
             shedding: metrics.shedding.clone(),
+            strangers: Places::default(),
+            most_strangers: limits.in_flight.div_ceil(4).max(FEW_STRANGERS),
         }))
     }
 
@@ -78,8 +99,26 @@ impl Load {
         }
         let stay = Stay::begin(parts, [self.clone()]).map_err(|full| turn_away(&full))?;
         let stay = Arc::new(stay);
+        self.let_in_stranger(parts)?;
         HeldPlaces::hold(&mut parts.extensions, Arc::clone(&stay));
         Ok(Visit(stay))
+    }
+
+    fn let_in_stranger(&self, parts: &mut Parts) -> Result<(), Denial> {
+        let Some(network) = ClientNetwork::of(parts) else {
+            return Ok(());
+        };
+        let most = self.0.most_strangers;
+        let place = self.0.strangers.try_enter(network, most).ok_or_else(|| {
+            Denial::new(Reason::TooManyInFlight)
+                .with_retry_after(Answer::OVERLOAD_RETRY_AFTER)
+                .with_detail(format!(
+                    "{most} of its network whose tokens wait to be verified"
+                ))
+        })?;
+        let place = Arc::new(place);
+        parts.extensions.insert(Stranger { _place: place });
+        Ok(())
     }
 
     fn hall(&self, kind: Kind) -> &Hall {

@@ -20,6 +20,7 @@ use tower::{
 
 use super::{
     body::{BodyError, GateBody, boxed},
+    load::Stranger,
     request_body::RequestBody,
 };
 use crate::{
@@ -168,8 +169,10 @@ fn limited(
     Ok(Upstream::new(service))
 }
 
-/// Authentication is over when a request comes by here: the access log learns when, and who.
-fn note_caller(request: Request<RequestBody>) -> Request<RequestBody> {
+/// Authentication is over when a request comes by here: the access log learns when, and who, and its network
+/// has room for another stranger.
+fn note_caller(mut request: Request<RequestBody>) -> Request<RequestBody> {
+    drop(request.extensions_mut().remove::<Stranger>());
     let extensions = request.extensions();
     if let Some(passage) = extensions.get::<Passage>() {
         match extensions.get::<UserContext>() {

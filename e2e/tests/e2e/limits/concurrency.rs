@@ -17,7 +17,7 @@ use oauthgate_e2e::{
     http2_request, http2_reset, request_head,
 };
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -423,6 +423,49 @@ async fn f28_an_address_in_a_proxy_header_has_so_many_connections() {
     scene.is_free().await;
     let mut again = scene.said(&of("203.0.113.9")).await;
     heard(&mut again, "good").await;
+}
+
+/// A stranger whose tokens have to wait for their issuer fills a part of the gate only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h3_strangers_of_one_network_do_not_fill_the_gate_while_an_issuer_is_slow() {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+    // Accepts connections and says nothing.
+    let issuer = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let issuer = format!("http://{}", issuer.local_addr().expect("an address"));
+    let upstream = Upstream::start().await;
+    let gate = GateBuilder::trusting(&upstream.url, &issuer)
+        .set("OAUTHGATE_MAX_IN_FLIGHT", "40")
+        .start_unready()
+        .await;
+    let scene = Scene {
+        server: AuthorizationServer::start(Kind::DevIssuer).await,
+        upstream,
+        gate,
+    };
+    let claims =
+        json!({ "iss": issuer, "aud": scene.gate.resource, "sub": "x", "exp": 4_102_444_800_u64 });
+    let head = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "made-up" });
+    let [head, claims, signature] =
+        [head.to_string(), claims.to_string(), "x".repeat(64)].map(|part| BASE64.encode(part));
+    let port = scene.gate.port;
+    let request = format!(
+        "GET /mcp HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Bearer {head}.{claims}.{signature}\r\n\r\n"
+    );
+    let mut strangers = Vec::new();
+    for _ in 0..40 {
+        strangers.push(scene.said(&request).await);
+    }
+    let refused = "oauthgate_requests_total{resource=\"mcp\",outcome=\"refused\",reason=\"too_many_in_flight\"} ";
+    let counted = async || {
+        let text = scene.gate.metrics().await;
+        let value = text.lines().find_map(|line| line.strip_prefix(refused));
+        value.map_or(0, |value| value.trim().parse().expect("a number"))
+    };
+    eventually("all but 16 are turned away", async || counted().await == 24).await;
+    let other = scene.said_from("127.0.0.2", &request).await;
+    scene.becomes(IN_FLIGHT, 17).await;
+    drop((strangers, other));
+    scene.is_free().await;
 }
 
 /// Whoever floods a full gate does not fill its disk.
