@@ -150,7 +150,7 @@ async fn thousands_of_refused_tokens_leave_memory_bounded() {
     // A new one would have to come back: its address is that of the flood.
     let good = scene.token();
     assert_eq!(scene.gate.status(&good).await, 200);
-    scene.upstream.take();
+    drop(scene.upstream.take());
     let before = scene.gate.process.resident_kib();
     for round in 0..40 {
         let requests = (0..50).map(|number| {

@@ -206,6 +206,7 @@ impl Fleet {
 pub(super) struct Heard {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
+    #[expect(dead_code, reason = "shown when a test fails")]
     pub(super) body: String,
     begin: Instant,
     end: Instant,

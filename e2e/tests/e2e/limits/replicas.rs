@@ -95,7 +95,7 @@ async fn a_client_spread_over_three_gates_gets_its_quota_once(#[case] proxy: Pro
             assert!(counted, "every gate took part: {metrics}");
         }
     }
-    let last = greedy.0.iter().filter(|heard| heard.status == 429).last();
+    let last = greedy.0.iter().rfind(|heard| heard.status == 429);
     tokio::time::sleep(last.expect("somebody was refused").wait()).await;
     assert_eq!(alice.ask().await.status, 200, "Retry-After tells the truth");
 }
