@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::of_gate;
 use crate::{
-    command::{Outcome, cargo, output, program, root, run as execute, target},
+    command::{Outcome, output, program, root, run as execute},
     debian,
     setup::{Environment, NodePackages},
 };
@@ -30,22 +31,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let node = node_packages().install()?;
     let python = python();
     python.install(&contenders().join("python/requirements.lock.txt"))?;
-    let build = [
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "oauthgate",
-        "--package",
-        "oauthgate-bench",
-        "--bins",
-    ];
-    execute(cargo(&build), "The compiler's message above says where.")?;
-    let release = target().join("release");
-    let mut bench = program(release.join("oauthgate-bench-keys"), &[]);
+    let mut bench = of_gate("keys")?;
     bench
-        .arg("--oauthgate")
-        .arg(release.join("oauthgate"))
         .arg("--node")
         .arg(node)
         .arg("--python")

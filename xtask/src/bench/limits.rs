@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use super::of_gate;
 use crate::{
-    command::{Outcome, cargo, program, run as execute, target},
+    command::{Outcome, run as execute},
     debian,
 };
 
@@ -22,23 +23,8 @@ pub(crate) struct Options {
 /// `cargo xtask bench limits`.
 pub(crate) fn run(options: &Options) -> Outcome {
     debian::install_tools()?;
-    let build = [
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "oauthgate",
-        "--package",
-        "oauthgate-bench",
-        "--bins",
-    ];
-    execute(cargo(&build), "The compiler's message above says where.")?;
-    let release = target().join("release");
-    let mut bench = program(release.join("oauthgate-bench-limits"), &[]);
-    bench
-        .arg("--oauthgate")
-        .arg(release.join("oauthgate"))
-        .args(&options.arguments);
+    let mut bench = of_gate("limits")?;
+    bench.args(&options.arguments);
     execute(
         bench,
         "Exit code 1: a goal was missed; the line says which.",

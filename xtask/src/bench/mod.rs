@@ -4,9 +4,11 @@ mod keys;
 mod limits;
 mod policy;
 
+use std::process::Command;
+
 use clap::{Args, Subcommand};
 
-use crate::command::{Outcome, cargo, run as execute};
+use crate::command::{Outcome, cargo, program, run as execute, target};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -53,4 +55,23 @@ fn validation(rounds: u32) -> Outcome {
         &rounds,
     ];
     execute(cargo(&arguments), "The message above says where.")
+}
+
+/// A bench that runs the gate: both built for release, and the command that begins it.
+fn of_gate(bench: &str) -> Outcome<Command> {
+    let build = [
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "oauthgate",
+        "--package",
+        "oauthgate-bench",
+        "--bins",
+    ];
+    execute(cargo(&build), "The compiler's message above says where.")?;
+    let release = target().join("release");
+    let mut command = program(release.join(format!("oauthgate-bench-{bench}")), &[]);
+    command.arg("--oauthgate").arg(release.join("oauthgate"));
+    Ok(command)
 }

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use crate::command::{Outcome, cargo, program, run as execute, target};
+use super::of_gate;
+use crate::command::{Outcome, run as execute};
 
 /// How thorough to be.
 #[derive(Debug, Args)]
@@ -14,22 +15,7 @@ pub(crate) struct Options {
 
 /// `cargo xtask bench policy`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let build = [
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "oauthgate",
-        "--package",
-        "oauthgate-bench",
-        "--bins",
-    ];
-    execute(cargo(&build), "The compiler's message above says where.")?;
-    let release = target().join("release");
-    let mut bench = program(release.join("oauthgate-bench-policy"), &[]);
-    bench
-        .arg("--oauthgate")
-        .arg(release.join("oauthgate"))
-        .args(["--rounds", &options.rounds.to_string()]);
+    let mut bench = of_gate("policy")?;
+    bench.args(["--rounds", &options.rounds.to_string()]);
     execute(bench, "The message above says where.")
 }

@@ -28,6 +28,7 @@ mod shared_state;
 mod trust;
 mod values;
 mod waiting;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -12,11 +12,11 @@ use oauthgate_tower::quota::{By, Limit};
 use super::{
     low::{LimitGiven, LimitsGiven},
     short,
-    words::{WordReader, one_word},
 };
 use crate::config::{
     given::{Given, Mistakes},
     values,
+    words::{WordReader, one_word},
 };
 
 /// A limit, and the tools that it is about, for those who compare it with costs.
@@ -58,7 +58,7 @@ fn limit(given: &LimitGiven, mistakes: &mut Mistakes) -> Option<Compiled> {
     let limit = with_rates(limit, given, &mut words);
     let limit = with_places(limit, given, &mut words);
     let tools = given.tools.as_ref().map(|tools| {
-        let patterns = words.each(tools, |word| Pattern::parse(word));
+        let patterns = words.each_if_any(tools, |word| Pattern::parse(word));
         ToolPatterns::from(patterns)
     });
     if given.is_broken || is_incomplete || words.is_broken {
@@ -73,7 +73,7 @@ fn limit(given: &LimitGiven, mistakes: &mut Mistakes) -> Option<Compiled> {
 
 fn named(given: &LimitGiven, words: &mut WordReader<'_>) -> Option<Limit> {
     let by = given.by.as_ref();
-    let by = by.map(|by| words.each(by, str::parse::<By>));
+    let by = by.map(|by| words.each_if_any(by, str::parse::<By>));
     let name = given.name.as_ref()?;
     let limit = Limit::new(one_word(name), by.unwrap_or_default());
     words.ok(name, one_word(name), limit)

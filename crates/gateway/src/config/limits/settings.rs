@@ -5,13 +5,8 @@ use oauthgate_mcp::Costs;
 use oauthgate_remote::env::SettingReader;
 use oauthgate_tower::quota::Limit;
 
-use super::{
-    compile,
-    low::LimitsGiven,
-    short, shown,
-    words::{self, one_word},
-};
-use crate::config::{file::setting, reader::Reader};
+use super::{compile, low::LimitsGiven, short, shown, words};
+use crate::config::{file::setting, reader::Reader, words::one_word};
 
 /// How much the callers of a resource may do.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,10 @@
 //! Limits in one line each, for `config show`.
 
 use super::low::{LimitGiven, RateGiven};
-use super::words::one_word;
-use crate::config::given::{Given, Words};
+use crate::config::{
+    given::{Given, Words},
+    words::one_word,
+};
 
 /// What the limit grants.
 pub(super) fn sentence(limit: &LimitGiven) -> String {

@@ -1,65 +1,17 @@
-//! Words of a limit into what they mean. What cannot be understood is reported, and breaks the limit.
+//! What the words of a limit mean.
 
 use std::num::NonZeroU32;
 
 use oauthgate_core::{SettingError, quota::Quota};
-use oauthgate_remote::env::{Words, items_of};
 
 use super::low::RateGiven;
 use crate::config::{
-    given::{Given, Mistakes},
+    given::Given,
     values,
+    words::{WordReader, one_word},
 };
 
-/// Reads the words of one limit.
-pub(super) struct WordReader<'a> {
-    pub(super) is_broken: bool,
-    pub(super) mistakes: &'a mut Mistakes,
-}
-
-impl<'a> WordReader<'a> {
-    pub(super) fn new(mistakes: &'a mut Mistakes) -> Self {
-        Self {
-            is_broken: false,
-            mistakes,
-        }
-    }
-
-    /// The value, or a mistake in this word.
-    pub(super) fn ok<T>(
-        &mut self,
-        given: &Given,
-        word: &str,
-        result: Result<T, SettingError>,
-    ) -> Option<T> {
-        let result = result.map_err(|error| (word.to_owned(), error));
-        let value = self.mistakes.unless(given, result);
-        self.is_broken |= value.is_none();
-        value
-    }
-
-    /// What every word of a list means.
-    pub(super) fn each<T>(
-        &mut self,
-        given: &Given,
-        parse: impl Fn(&str) -> Result<T, SettingError>,
-    ) -> Vec<T> {
-        let items = match &given.words {
-            // Here an empty list says something.
-            Words::Many(words) if words.is_empty() => Vec::new(),
-            words => items_of(words),
-        };
-        let mut values = Vec::new();
-        for item in items {
-            let (word, result) = match item {
-                Ok(word) => (word.clone(), parse(&word)),
-                Err((word, error)) => (word, Err(error)),
-            };
-            values.extend(self.ok(given, &word, result));
-        }
-        values
-    }
-
+impl WordReader<'_> {
     /// A whole number of at least one.
     pub(super) fn count(&mut self, given: &Given) -> Option<NonZeroU32> {
         let word = one_word(given);
@@ -113,12 +65,4 @@ pub(super) fn check_tier(tier: &str) -> Result<(), SettingError> {
         ));
     }
     Ok(())
-}
-
-/// Words that are one.
-pub(super) fn one_word(given: &Given) -> &str {
-    match &given.words {
-        Words::One(word) => word,
-        Words::Many(words) => words.first().map_or("", String::as_str),
-    }
 }

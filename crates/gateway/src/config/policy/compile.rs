@@ -14,9 +14,11 @@ use super::{
     TablesGiven,
     low::{ConditionGiven, DemandsGiven, RuleGiven, TestGiven},
     shown,
+};
+use crate::config::{
+    given::{Given, Mistakes, Words},
     words::{WordReader, one_word},
 };
-use crate::config::given::{Given, Mistakes, Words};
 
 /// The rules, in order; `None` when there is a mistake in one.
 pub(super) fn rules(given: &[RuleGiven], mistakes: &mut Mistakes) -> Option<Vec<Rule>> {

@@ -5,9 +5,11 @@ use serde_json::Value;
 use super::{
     compile::text_of,
     low::{ConditionGiven, DemandsGiven, Flag, RuleGiven, TestGiven},
+};
+use crate::config::{
+    given::{Given, Origin},
     words::one_word,
 };
-use crate::config::given::{Given, Origin};
 
 /// What becomes of everything that no rule is about.
 pub(super) const OTHERWISE: (&str, Origin) = (

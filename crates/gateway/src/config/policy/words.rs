@@ -1,57 +1,14 @@
-//! Words of a rule into what they mean. What cannot be understood is reported, and breaks the rule.
+//! What the words of a rule mean.
 
-use oauthgate_core::{
-    Requirement, Scope, ScopeHierarchy, ScopeSet, SettingError, claims::ClaimPointer,
-};
-use oauthgate_remote::env::items_of;
+use oauthgate_core::{Requirement, Scope, ScopeHierarchy, ScopeSet, claims::ClaimPointer};
 
 use super::low::DemandsGiven;
-use crate::config::given::{Given, Mistakes, Words};
+use crate::config::{
+    given::{Given, Mistakes},
+    words::{WordReader, one_word},
+};
 
-/// Reads the words of one rule.
-pub(super) struct WordReader<'a> {
-    pub(super) is_broken: bool,
-    mistakes: &'a mut Mistakes,
-}
-
-impl<'a> WordReader<'a> {
-    pub(super) fn new(mistakes: &'a mut Mistakes) -> Self {
-        Self {
-            is_broken: false,
-            mistakes,
-        }
-    }
-
-    /// The value, or a mistake in this word.
-    pub(super) fn ok<T>(
-        &mut self,
-        given: &Given,
-        word: &str,
-        result: Result<T, SettingError>,
-    ) -> Option<T> {
-        let result = result.map_err(|error| (word.to_owned(), error));
-        let value = self.mistakes.unless(given, result);
-        self.is_broken |= value.is_none();
-        value
-    }
-
-    /// What every word of a list means.
-    pub(super) fn each<T>(
-        &mut self,
-        given: &Given,
-        parse: impl Fn(&str) -> Result<T, SettingError>,
-    ) -> Vec<T> {
-        let mut values = Vec::new();
-        for item in items_of(&given.words) {
-            let (word, result) = match item {
-                Ok(word) => (word.clone(), parse(&word)),
-                Err((word, error)) => (word, Err(error)),
-            };
-            values.extend(self.ok(given, &word, result));
-        }
-        values
-    }
-
+impl WordReader<'_> {
     pub(super) fn scopes(&mut self, given: &Given) -> ScopeSet {
         self.each(given, |text| Scope::new(text))
             .into_iter()
@@ -84,14 +41,6 @@ impl<'a> WordReader<'a> {
             requirement = self.ok(given, pointer, demanding).unwrap_or(requirement);
         }
         requirement
-    }
-}
-
-/// Words that are one.
-pub(super) fn one_word(given: &Given) -> &str {
-    match &given.words {
-        Words::One(word) => word,
-        Words::Many(words) => words.first().map_or("", String::as_str),
     }
 }
 
