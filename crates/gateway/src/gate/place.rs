@@ -16,9 +16,10 @@ use crate::telemetry::metrics::Underway;
 pub(crate) struct Place(Arc<Held>);
 
 struct Held {
-    _permit: OwnedSemaphorePermit,
-    /// Among the connections of its network, once it is known whose it is.
+    /// Among the connections of its network, once it is known whose it is. Given back before the permit: who gets
+    /// that next must find the place free.
     of_network: Mutex<Option<NetworkPlace>>,
+    _permit: OwnedSemaphorePermit,
     _counted: Underway,
     /// A drain waits until it is dropped.
     _watcher: Watcher,
