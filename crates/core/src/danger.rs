@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::{Issuer, PrincipalKind, ScopeSet, UnixTime, UserContext, claims::Claims};
+use crate::{
+    Issuer, PrincipalKind, ScopeSet, UnixTime, UserContext, claims::Claims, context::Identity,
+};
 
 /// Nobody in particular, without any scope: what a provider names when authentication is switched off.
 #[must_use]
@@ -15,7 +17,7 @@ pub fn anonymous() -> UserContext {
 /// A made-up person with these scopes, of an issuer that cannot exist: for tests of handlers and layers.
 #[must_use]
 pub fn caller(user_id: impl Into<String>, scopes: ScopeSet) -> UserContext {
-    UserContext {
+    UserContext::of(Identity {
         user_id: user_id.into(),
         kind: PrincipalKind::User,
         issuer: Issuer::nobody(),
@@ -32,7 +34,7 @@ pub fn caller(user_id: impl Into<String>, scopes: ScopeSet) -> UserContext {
         accepted_until: UnixTime::from_secs(i64::MAX),
         metadata: Map::new(),
         claims: Arc::new(Claims::of(Map::new())),
-    }
+    })
 }
 
 /// The same made-up person as a member of these groups, which may be not all of its groups.
@@ -42,38 +44,38 @@ pub fn in_groups(
     groups: impl IntoIterator<Item = String>,
     truncated: bool,
 ) -> UserContext {
-    UserContext {
+    UserContext::of(Identity {
         groups: groups.into_iter().collect(),
         groups_truncated: truncated,
-        ..user
-    }
+        ..user.into_identity()
+    })
 }
 
 /// The same made-up person in this tier and this tenant.
 #[must_use]
 pub fn placed(user: UserContext, tier: impl Into<String>, tenant: Option<String>) -> UserContext {
-    UserContext {
+    UserContext::of(Identity {
         tier: tier.into(),
         tenant_id: tenant,
-        ..user
-    }
+        ..user.into_identity()
+    })
 }
 
 /// The same made-up person with these claims, which change nothing else about it.
 #[must_use]
 pub fn claiming(user: UserContext, claims: Map<String, Value>) -> UserContext {
-    UserContext {
+    UserContext::of(Identity {
         claims: Arc::new(Claims::of(claims)),
-        ..user
-    }
+        ..user.into_identity()
+    })
 }
 
 /// The same made-up person, vouched for by this issuer, through this client.
 #[must_use]
 pub fn issued(user: UserContext, issuer: Issuer, client_id: Option<String>) -> UserContext {
-    UserContext {
+    UserContext::of(Identity {
         issuer,
         client_id,
-        ..user
-    }
+        ..user.into_identity()
+    })
 }

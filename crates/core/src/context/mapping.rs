@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{Profile, ScopePlaces, UserContext};
+use super::{Identity, Profile, ScopePlaces, UserContext};
 use crate::{
     Caller, Issuer, Scope, ScopeSet, TokenError, UnixTime,
     claims::{ClaimPointer, Claims, malformed, text, texts},
@@ -34,7 +34,7 @@ pub(crate) fn user_context(
     let client_id = name(claims, &profile.client)?;
     let (user_id, kind) = principal::principal(claims, profile, client_id)?;
     let (email, email_verified) = email(claims, &profile.email);
-    Ok(UserContext {
+    Ok(UserContext::of(Identity {
         user_id: user_id.to_owned(),
         kind,
         issuer,
@@ -51,7 +51,7 @@ pub(crate) fn user_context(
         accepted_until: expires_at.saturating_add(skew),
         metadata: metadata(claims),
         claims: Arc::clone(claims),
-    })
+    }))
 }
 
 /// What a decision would look at, were the claims true. It makes no [`UserContext`], because nobody checked them.

@@ -3,6 +3,7 @@
 #[cfg(feature = "axum")]
 pub mod extract;
 mod issuer_pattern;
+mod kept;
 mod machine_sign;
 pub(crate) mod mapping;
 mod preset;
@@ -19,4 +20,5 @@ pub use profile::Profile;
 pub use required_claim::{ClaimRequirement, RequiredClaim};
 pub use spelling::{ClientAudience, GroupForm, IntrospectionForm, ScopePlaces, TokenMode};
 pub use token_types::TokenTypes;
+pub(crate) use user_context::Identity;
 pub use user_context::{PrincipalKind, UserContext};
