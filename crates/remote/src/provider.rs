@@ -21,6 +21,12 @@ pub trait AuthProvider: Send + Sync + 'static {
     /// The clocks that tokens are judged by: what outlives a request asks them when its token is over.
     fn clock(&self) -> &Arc<dyn Clock>;
 
+    /// The caller of a token that was verified before and is still good. `None` says nothing about the
+    /// token: [`Self::user_context`] decides. Asked first for each request, so it neither waits nor fetches.
+    fn recall(&self, _parts: &Parts) -> Option<UserContext> {
+        None
+    }
+
     /// Who is calling, out of the request's headers.
     fn user_context(
         &self,
