@@ -85,6 +85,17 @@ proptest! {
         }
     }
 
+    /// The WHATWG form decoder is the reader that an upstream has.
+    #[test]
+    fn every_spelling_of_a_token_in_the_query_is_noticed(
+        query in "(&|=|\\+|%|%25|a|access|%61ccess|%41ccess|_|%5[fF]|token|tok%65n|access_token|%zz){0,9}",
+    ) {
+        let decoded = url::form_urlencoded::parse(query.as_bytes());
+        let has_token = { decoded }.any(|(name, _)| name == "access_token");
+        let parts = Request::get(format!("/?{query}")).body(()).unwrap().into_parts().0;
+        prop_assert_eq!(BearerToken::is_offered(&parts), has_token);
+    }
+
     /// Three parts out of the alphabet, so that every layer behind the first is reached.
     #[test]
     fn parsers_never_panic_on_token_like_text(token in "[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,60}\\.[A-Za-z0-9_-]{0,20}") {
