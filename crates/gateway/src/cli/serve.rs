@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{Environment, Loaded, ResourceSettings},
-    gate::{Gate, GateError},
+    gate::{Gate, GateError, Workers},
     issuers::{Report, Trusted},
     telemetry::logs,
 };
@@ -45,6 +45,7 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::run)?;
     let mut again = Signals::new().map_err(Failure::run)?;
     let hangups = Hangups::new().map_err(Failure::run)?;
+    let workers = Workers::start(loaded.settings.worker_threads).map_err(Failure::run)?;
     let resources = loaded.settings.resources.clone();
     let gate = Gate::bind(loaded.settings)
         .await
@@ -65,7 +66,8 @@ async fn serve(loaded: Loaded) -> Result<(), Failure> {
         again.next().await;
         again.next().await;
     };
-    gate.run_until_cut(async move { signals.next().await }, second)
+    gate.served_by(workers)
+        .run_until_cut(async move { signals.next().await }, second)
         .await;
     Ok(())
 }

@@ -204,6 +204,10 @@ variables! {
     "json or pretty",
     "How log lines look. What is logged follows `RUST_LOG`, for example `RUST_LOG=debug`.";
 
+    "OAUTHGATE_WORKER_THREADS", "worker_threads", Gate, None,
+    "a number of threads, 1 to 1024",
+    "How many threads serve connections; one for each core that the process may use unless set. A connection stays on its thread, and a new one goes where there are fewest.";
+
     "OAUTHGATE_DRAIN_TIMEOUT", "drain_timeout", Gate, Some("25"),
     "seconds, 0 to 3600",
     "How long requests in flight may take after the first SIGTERM or SIGINT, in seconds. A second signal ends them at once.";

@@ -1,5 +1,7 @@
 //! Sections into [`Settings`].
 
+use std::num::NonZeroUsize;
+
 use oauthgate_core::{ResourceIdentifier, Scope, ScopeSet};
 use oauthgate_remote::{
     ProviderSettings,
@@ -95,6 +97,8 @@ fn gate(
     let state_directory = reader.one("state_directory", values::absolute_path);
     let outbound = outbound::read(&mut reader, environment);
     let log_format = reader.one("log_format", values::log_format);
+    let worker_threads = reader.one("worker_threads", |text| values::number(text, 1..=1024));
+    let worker_threads = worker_threads.and_then(|count| usize::try_from(count).ok());
     let limits = waiting::limits(&mut reader);
     let concurrency = concurrency::read(&mut reader);
     let shared_state = shared_state::read(&mut reader);
@@ -114,6 +118,7 @@ fn gate(
         state_directory,
         outbound,
         log_format: log_format?,
+        worker_threads: worker_threads.and_then(NonZeroUsize::new),
         limits: concurrency?.of(limits?),
         shared_state,
         session_secret,

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     time::Duration,
 };
@@ -54,6 +54,8 @@ pub struct Settings {
     pub outbound: Outbound,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Threads that serve connections; one for each core if `None`.
+    pub worker_threads: Option<NonZeroUsize>,
     /// What a stranger may take of us.
     pub limits: Limits,
     /// What replicas share, if anything.
@@ -85,6 +87,7 @@ impl Settings {
             state_directory: None,
             outbound: Outbound::default(),
             log_format: LogFormat::Json,
+            worker_threads: None,
             limits: Limits::default(),
             shared_state: None,
             session_secret: None,

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     activity::Activity, addresses::Addresses, delivery::StreamExecutor, descriptors, door::Door,
     introduction::Introductions, liveness, opening::Opening, pace::Pace, patience::Patience,
-    place::Place,
+    place::Place, workers::Workers,
 };
 use crate::{
     config::Limits,
@@ -58,13 +58,14 @@ pub(super) struct Public {
     pub(super) door: Arc<Door>,
     pub(super) introductions: Arc<Introductions>,
     pub(super) limits: Limits,
+    pub(super) workers: Workers,
 }
 
 impl Public {
     /// Serves until `drain`; then lets what is in flight end, until the limit or `cut`.
     pub(super) async fn run(self, drain: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
         let limits = affordable(self.limits);
-        let connections = Connections::new(self.door, self.introductions, limits);
+        let connections = Connections::new(self.door, self.introductions, limits, self.workers);
         tokio::select! {
             never = connections.accept(&self.listener) => match never {},
             () = drain => {}
@@ -92,6 +93,7 @@ struct Connections {
     places: Arc<Semaphore>,
     graceful: GracefulShutdown,
     cut: CancellationToken,
+    workers: Workers,
 }
 
 /// What every connection is served with.
@@ -106,7 +108,12 @@ struct Shared {
 }
 
 impl Connections {
-    fn new(door: Arc<Door>, introductions: Arc<Introductions>, limits: Limits) -> Self {
+    fn new(
+        door: Arc<Door>,
+        introductions: Arc<Introductions>,
+        limits: Limits,
+        workers: Workers,
+    ) -> Self {
         let slow_peers = door.metrics.slow_peers.clone();
         let addresses = Addresses::new(&door, limits.connections_per_address);
         let shared = Shared {
@@ -123,6 +130,7 @@ impl Connections {
             places: Arc::new(Semaphore::new(limits.connections)),
             graceful: GracefulShutdown::new(),
             cut: CancellationToken::new(),
+            workers,
         }
     }
 
@@ -149,7 +157,7 @@ impl Connections {
         let (watcher, cut) = (self.graceful.watcher(), self.cut.clone());
         let place = Place::new(permit, counted, watcher, cut);
         place.keep(of_network);
-        tokio::spawn(async move {
+        self.workers.take(stream, move |stream| async move {
             tokio::select! {
                 () = shared.serve(stream, peer, &place) => {}
                 () = place.cut() => {}

@@ -28,6 +28,7 @@ mod sessions;
 mod site;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::{fmt, future::pending, io, net::SocketAddr, path::Path, sync::Arc};
 
@@ -53,6 +54,7 @@ pub use self::{
     body::{BodyError, GateBody, boxed},
     request_body::RequestBody,
     site::Upstream,
+    workers::{Threads, Workers},
 };
 use self::{
     door::Door,
@@ -219,6 +221,7 @@ impl Gate {
                     &metrics,
                 )),
                 limits: settings.limits,
+                workers: Workers::Here,
             },
             admin,
             public_addr,
@@ -229,6 +232,13 @@ impl Gate {
             issuers,
             admin_token: settings.admin_token,
         })
+    }
+
+    /// Serves connections here; by default on the runtime that runs the gate.
+    #[must_use]
+    pub fn served_by(mut self, workers: Workers) -> Self {
+        self.public.workers = workers;
+        self
     }
 
     /// Where traffic comes in, with the port that was picked.
