@@ -7,7 +7,7 @@ use aws_lc_rs::{
     rsa::{self, KeySize},
     signature::{
         self, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-        VerificationAlgorithm,
+        RSA_PKCS1_SHA256, VerificationAlgorithm,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://login.example.com/tenants/7f1c2d";
 pub(crate) const AUDIENCE: &str = "https://mcp.example.com/mcp";
-const KEY_ID: &str = "q8yZ3mXb-2026-11";
+/// Which of the issuer's keys signs.
+pub(crate) const KEY_ID: &str = "q8yZ3mXb-2026-11";
 
 /// The algorithms that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Fixture {
         let signing_input = format!(
             "{}.{}",
             encode(header.to_string()),
-            encode(claims(now).to_string())
+            encode(claims(ISSUER, now, 0).to_string())
         );
         let (public_key, jwk, signature) = sign(kind, signing_input.as_bytes());
         let token = format!("{signing_input}.{}", encode(signature));
@@ -89,19 +90,53 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn now() -> i64 {
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
     let since_epoch = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("the clock is past 1970");
     i64::try_from(since_epoch.as_secs()).expect("it is not that late")
 }
 
-fn claims(now: i64) -> Value {
+/// Every number is another caller with another token.
+pub(crate) fn claims(issuer: &str, now: i64, number: usize) -> Value {
     json!({
-        "iss": ISSUER, "aud": AUDIENCE, "sub": "00u1a2b3c4D5E6F7g8h9", "client_id": "0oa9z8y7X6W5V4u3t2s1",
-        "iat": now - 5, "exp": now + 86_400, "jti": "AT.Zt0b3VyIHRva2Vu", "scope": "openid mcp:read mcp:write",
+        "iss": issuer, "aud": AUDIENCE, "sub": format!("00u1a2b3c4D5E6{number:06}"), "client_id": "0oa9z8y7X6W5V4u3t2s1",
+        "iat": now - 5, "exp": now + 86_400, "jti": format!("AT.Zt0b3VyIHRv{number:06}"), "scope": "openid mcp:read mcp:write",
         "email": "alice@example.com", "tenant_id": "7f1c2d", "tier": "pro", "groups": ["engineering", "platform"],
     })
+}
+
+/// A key for RS256, 2048 bits long.
+#[derive(Debug)]
+pub(crate) struct RsaKey(rsa::KeyPair);
+
+impl RsaKey {
+    pub(crate) fn generate() -> Self {
+        Self(rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key"))
+    }
+
+    /// A DER `RSAPublicKey`.
+    pub(crate) fn public_key(&self) -> Vec<u8> {
+        self.0.public_key().as_ref().to_vec()
+    }
+
+    /// The public half, as a key set shows it.
+    pub(crate) fn jwk(&self) -> Value {
+        let public_key = self.public_key();
+        let [modulus, exponent] = rsa_components(&public_key);
+        let jwk = json!({"kty": "RSA", "n": encode(modulus), "e": encode(exponent)});
+        complete(jwk, Kind::Rs256)
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        let random = SystemRandom::new();
+        self.0
+            .sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+            .expect("a signature");
+        signature
+    }
 }
 
 /// Makes a key and signs with it: public key for the crypto library, JWK, signature.
@@ -109,19 +144,8 @@ fn sign(kind: Kind, message: &[u8]) -> (Vec<u8>, Value, Vec<u8>) {
     let random = SystemRandom::new();
     match kind {
         Kind::Rs256 => {
-            let pair = rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key");
-            let mut signature = vec![0; pair.public_modulus_len()];
-            pair.sign(
-                &signature::RSA_PKCS1_SHA256,
-                &random,
-                message,
-                &mut signature,
-            )
-            .expect("a signature");
-            let public_key = pair.public_key().as_ref().to_vec();
-            let [modulus, exponent] = rsa_components(&public_key);
-            let jwk = json!({"kty": "RSA", "n": encode(modulus), "e": encode(exponent)});
-            (public_key, complete(jwk, kind), signature)
+            let key = RsaKey::generate();
+            (key.public_key(), key.jwk(), key.sign(message))
         }
         Kind::Es256 => {
             let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::of_gate;
+use super::{RELEASE, of_gate};
 use crate::{
     command::{Outcome, run as execute},
     debian,
@@ -23,7 +23,7 @@ pub(crate) struct Options {
 /// `cargo xtask bench limits`.
 pub(crate) fn run(options: &Options) -> Outcome {
     debian::install_tools()?;
-    let mut bench = of_gate("limits")?;
+    let mut bench = of_gate("limits", RELEASE)?;
     bench.args(&options.arguments);
     execute(
         bench,

@@ -1,8 +1,10 @@
 //! Measures in release mode; the figures are read side by side out of one run.
 
+mod contenders;
 mod keys;
 mod limits;
 mod policy;
+mod speed;
 
 use std::process::Command;
 
@@ -29,6 +31,8 @@ enum What {
     Limits(limits::Options),
     /// What reading bodies and lists costs, beside a gate that reads none
     Policy(policy::Options),
+    /// How fast the gate is: beside nginx, hyper, HAProxy, Envoy, other libraries and our predecessor
+    Speed(speed::Options),
 }
 
 /// `cargo xtask bench`.
@@ -38,6 +42,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         Some(What::Keys(options)) => keys::run(options),
         Some(What::Limits(options)) => limits::run(options),
         Some(What::Policy(options)) => policy::run(options),
+        Some(What::Speed(options)) => speed::run(options),
     }
 }
 
@@ -57,11 +62,15 @@ fn validation(rounds: u32) -> Outcome {
     execute(cargo(&arguments), "The message above says where.")
 }
 
-/// A bench that runs the gate: both built for release, and the command that begins it.
-fn of_gate(bench: &str) -> Outcome<Command> {
+/// What figures are quoted of.
+const RELEASE: &str = "release";
+
+/// A bench that runs the gate: both built with this profile, and the command that begins it.
+fn of_gate(bench: &str, profile: &str) -> Outcome<Command> {
     let build = [
         "build",
-        "--release",
+        "--profile",
+        profile,
         "--locked",
         "--package",
         "oauthgate",
@@ -70,8 +79,8 @@ fn of_gate(bench: &str) -> Outcome<Command> {
         "--bins",
     ];
     execute(cargo(&build), "The compiler's message above says where.")?;
-    let release = target().join("release");
-    let mut command = program(release.join(format!("oauthgate-bench-{bench}")), &[]);
-    command.arg("--oauthgate").arg(release.join("oauthgate"));
+    let built = target().join(profile);
+    let mut command = program(built.join(format!("oauthgate-bench-{bench}")), &[]);
+    command.arg("--oauthgate").arg(built.join("oauthgate"));
     Ok(command)
 }

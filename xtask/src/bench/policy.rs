@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::of_gate;
+use super::{RELEASE, of_gate};
 use crate::command::{Outcome, run as execute};
 
 /// How thorough to be.
@@ -15,7 +15,7 @@ pub(crate) struct Options {
 
 /// `cargo xtask bench policy`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let mut bench = of_gate("policy")?;
+    let mut bench = of_gate("policy", RELEASE)?;
     bench.args(["--rounds", &options.rounds.to_string()]);
     execute(bench, "The message above says where.")
 }
