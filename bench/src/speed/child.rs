@@ -30,6 +30,7 @@ pub(crate) enum Output {
 #[derive(Debug)]
 pub(crate) struct Child {
     process: std::process::Child,
+    begun: Instant,
     log: PathBuf,
 }
 
@@ -55,8 +56,18 @@ impl Child {
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(File::create(&log).map_err(cannot)?);
-        let process = cores.on_the_servers(|| command.spawn()).map_err(cannot)?;
-        Ok(Self { process, log })
+        let spawn = || Ok((Instant::now(), command.spawn()?));
+        let (begun, process) = cores.on_the_servers(spawn).map_err(cannot)?;
+        Ok(Self {
+            process,
+            begun,
+            log,
+        })
+    }
+
+    /// How long ago it was spawned.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Waits until it accepts connections.

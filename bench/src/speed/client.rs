@@ -9,6 +9,9 @@ use std::{
 /// More than any answer is long.
 const BUFFER: usize = 16 * 1024;
 
+/// What streams of the upstream begin with.
+const EVENT: &[u8] = b"data: opened\n\n";
+
 /// How many answers had which status.
 pub(crate) type Statuses = BTreeMap<u16, usize>;
 
@@ -37,15 +40,32 @@ impl Client {
 
     /// Reads what there is; the status once all of the answer has come.
     pub(crate) fn hear(&mut self) -> io::Result<Option<u16>> {
+        self.read()?;
+        whole(&self.buffer[..self.filled])
+    }
+
+    /// Reads what there is; whether the first event of the upstream's streams is among it.
+    pub(crate) fn has_begun_to_stream(&mut self) -> io::Result<bool> {
+        self.read()?;
+        let answer = &self.buffer[..self.filled];
+        if !b"HTTP/1.1 200".starts_with(&answer[..answer.len().min(12)]) {
+            return Err(io::Error::other(answer.escape_ascii().to_string()));
+        }
+        Ok(answer.windows(EVENT.len()).any(|bytes| bytes == EVENT))
+    }
+
+    fn read(&mut self) -> io::Result<()> {
         let free = &mut self.buffer[self.filled..];
         if free.is_empty() {
             return Err(io::Error::other("an answer that is too long"));
         }
         match self.stream.read(free)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => self.filled += read,
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                self.filled += read;
+                Ok(())
+            }
         }
-        whole(&self.buffer[..self.filled])
     }
 }
 

@@ -58,6 +58,8 @@ pub(crate) struct Stand {
     pub(crate) parts: Parts,
     pub(crate) issuer: Issuer,
     pub(crate) upstream_port: u16,
+    /// Whether the gate can leave access lines out.
+    pub(crate) samples: bool,
 }
 
 /// A running contender.
@@ -96,10 +98,10 @@ impl Parts {
         }
     }
 
-    /// Whether the gate has a setting: one that is older than it is measured, too.
-    fn knows(&self, setting: &str) -> bool {
+    /// Whether the gate can leave access lines out: one that is older than this setting is measured, too.
+    pub(crate) fn samples(&self) -> bool {
         let reference = output(Some(&self.oauthgate), &["config", "reference"]);
-        reference.is_some_and(|reference| reference.contains(setting))
+        reference.is_some_and(|reference| reference.contains(SAMPLE))
     }
 
     /// As the installed things say it themselves.
@@ -236,7 +238,7 @@ impl Stand {
                     .env("OAUTHGATE_UPSTREAM", upstream)
                     .env("OAUTHGATE_LISTEN", format!("127.0.0.1:{port}"))
                     .env("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:0");
-                if !logs && self.parts.knows(SAMPLE) {
+                if !logs && self.samples {
                     command.env(SAMPLE, "0");
                 }
             }
@@ -259,7 +261,8 @@ impl Stand {
         let text = values
             .iter()
             .fold(text, |text, (name, value)| text.replace(name, value));
-        let file = directory.join("configuration");
+        // Envoy goes by what its name ends with.
+        let file = directory.join(template.rsplit('/').next().unwrap_or(template));
         fs::write(&file, text)?;
         Ok(file)
     }

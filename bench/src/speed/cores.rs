@@ -1,8 +1,11 @@
-//! Which core does what: the server under test has one for itself; load, upstream and issuer have another.
+//! What the system gives to whom. Which core does what: the server under test has one for itself; load, upstream and issuer have another.
 
 use std::io;
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::{
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
 
 /// The two cores of a run.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +36,6 @@ impl Cores {
         pin(&[self.load])
     }
 
-    /// This thread may use both.
-    pub(crate) fn become_both(self) -> io::Result<()> {
-        pin(&[self.server, self.load])
-    }
-
     /// Does something on the server's core: processes and threads that are spawned meanwhile stay there.
     pub(crate) fn on_the_servers<T>(self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         pin(&[self.server])?;
@@ -51,4 +49,14 @@ fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
+}
+
+/// As many descriptors as the system lets this process and its children have: each stream needs one at every hop.
+pub(crate) fn allow_many_descriptors() -> io::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }

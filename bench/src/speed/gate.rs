@@ -16,8 +16,6 @@ use crate::{
 pub(crate) const CONNECTIONS: usize = 16;
 /// How many requests a server gets before anything is measured.
 const WARM_UP: usize = 500;
-/// Of those that never come again, as many as this in each turn at most.
-pub(crate) const NEW_EACH_TURN: usize = 4_000;
 /// Issue 7 counts in these.
 const SHOWN: f64 = 10_000.0;
 

@@ -14,6 +14,10 @@ mod gate;
 mod host;
 mod issuer;
 mod latency;
+#[path = "../contenders.rs"]
+mod libraries;
+mod library;
+mod memory;
 mod options;
 mod paper;
 mod plan;
@@ -68,10 +72,13 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
     let issuer = Issuer::start().map_err(cannot)?;
     let requests = Requests::new(&issuer, plan.tokens());
     cores.become_load().map_err(cannot)?;
+    cores::allow_many_descriptors().map_err(cannot)?;
     let mut wheel = Wheel::new(end).map_err(cannot)?;
+    let parts = options.parts().map_err(cannot)?;
     let stand = Stand {
         cores,
-        parts: options.parts().map_err(cannot)?,
+        samples: parts.samples(),
+        parts,
         issuer,
         upstream_port: wheel.upstream_port().map_err(cannot)?,
     };
@@ -88,11 +95,17 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
         },
     ));
     report.say(&format!("{}.", stand.parts.versions()));
+    if options.wants(Part::Library) {
+        library::run(&stand, plan, &mut report)?;
+    }
     if options.wants(Part::Gate) {
         gate::run(&stand, &mut wheel, &requests, plan, &mut report)?;
     }
     if options.wants(Part::Latency) {
         latency::run(&stand, &mut wheel, &requests, plan, &mut report)?;
+    }
+    if options.wants(Part::Memory) {
+        memory::run(&stand, &mut wheel, &requests, plan, &mut report)?;
     }
     let all_met = report.end();
     let minutes = begin.elapsed().as_secs_f64() / 60.0;

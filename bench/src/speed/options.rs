@@ -12,10 +12,14 @@ use crate::contender::Parts;
 /// What can be measured by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
+    /// What one validation costs, beside other libraries
+    Library,
     /// Processor time of a request, beside nginx, hyper, HAProxy, Envoy and our predecessor
     Gate,
     /// What clients wait at half of the load that saturates
     Latency,
+    /// Resident memory, idle and for each stream and token, and how long a start takes
+    Memory,
 }
 
 /// Measures how fast the gate is, side by side with others. Run it by `cargo xtask bench speed`.

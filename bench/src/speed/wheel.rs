@@ -32,11 +32,6 @@ const PATIENCE: Timespec = Timespec {
     tv_sec: 10,
     tv_nsec: 0,
 };
-/// How often the loop looks whether it is to end.
-const LOOK: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 20_000_000,
-};
 /// At once.
 const NOW: Timespec = Timespec {
     tv_sec: 0,
@@ -79,25 +74,46 @@ impl Wheel {
         self.upstream.port()
     }
 
-    /// Only the server behind, until it is told to end.
-    pub(crate) fn serve(&mut self, end: &AtomicBool) -> io::Result<()> {
-        while !end.load(Ordering::Relaxed) {
-            self.turn(&LOOK, |_| Ok(()))?;
-        }
-        Ok(())
-    }
-
     /// Opens connections to a server.
     pub(crate) fn connect(&self, port: u16, count: usize) -> io::Result<Vec<Client>> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let client = |number: usize| {
-            let stream = TcpStream::connect(address)?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            watch(&self.epoll, &stream, CLIENT | number as u64)?;
-            Ok(Client::new(stream))
-        };
-        (0..count).map(client).collect()
+        let numbers = 0..count;
+        numbers
+            .map(|number| self.connect_one(port, number))
+            .collect()
+    }
+
+    fn connect_one(&self, port: u16, number: usize) -> io::Result<Client> {
+        let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        watch(&self.epoll, &stream, CLIENT | number as u64)?;
+        Ok(Client::new(stream))
+    }
+
+    /// Opens streams one after the other; they stay open as long as what is returned.
+    pub(crate) fn open_streams(
+        &mut self,
+        port: u16,
+        count: usize,
+        request: &[u8],
+    ) -> io::Result<Vec<Client>> {
+        let mut streams: Vec<Client> = Vec::with_capacity(count);
+        for number in 0..count {
+            let mut stream = self.connect_one(port, number)?;
+            stream.ask(request)?;
+            let mut has_begun = false;
+            while !has_begun {
+                let happened = self.turn(&PATIENCE, |ready| {
+                    has_begun |= ready == number && stream.has_begun_to_stream()?;
+                    Ok(())
+                })?;
+                if !happened {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
+            streams.push(stream);
+        }
+        Ok(streams)
     }
 
     /// Every client asks anew as soon as it has heard, until so many requests are answered.
