@@ -1,14 +1,30 @@
-//! Everything about form: formatting, lints, documentation, dependencies, generated files.
+//! Everything about form: formatting, lints, documentation, dependencies; and what a token costs.
 
 use std::path::PathBuf;
 
-use crate::command::{self, Outcome, cargo, parts, program, works};
+use clap::Args;
+
+use crate::{
+    command::{self, Outcome, cargo, parts, program, works},
+    counts,
+};
 
 /// The version that reads our `deny.toml`.
 const CARGO_DENY: &str = "0.20.2";
 
+/// What to do with what is found.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Count instructions and allocations, write them down as expected from now on, and check nothing
+    #[arg(long)]
+    accept_counts: bool,
+}
+
 /// `cargo xtask check`: stops at the first thing that is wrong.
-pub(crate) fn run() -> Outcome {
+pub(crate) fn run(options: &Options) -> Outcome {
+    if options.accept_counts {
+        return counts::run(true);
+    }
     command::run(
         cargo(&["fmt", "--all", "--check"]),
         "Run `cargo fmt --all`.",
@@ -30,7 +46,10 @@ pub(crate) fn run() -> Outcome {
     documentation.env("RUSTDOCFLAGS", "-D warnings");
     command::run(documentation, "Fix the links and the documents above.")?;
     dependencies()?;
-    anstream::println!("check: formatting, lints, documentation and dependencies are in order");
+    counts::run(false)?;
+    anstream::println!(
+        "check: formatting, lints, documentation, dependencies and counts are in order"
+    );
     Ok(())
 }
 

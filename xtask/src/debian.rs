@@ -33,9 +33,24 @@ const TOOLS: [Tool; 5] = [
     },
 ];
 
+/// What counts instructions; only `cargo xtask check` needs it.
+const VALGRIND: Tool = Tool {
+    present: || works("valgrind", &["--version"]),
+    package: "valgrind",
+};
+
 /// Node, npm, Python's venv, Redis and SQLite's shell, from the system.
 pub(crate) fn install_tools() -> Outcome {
-    let missing: Vec<_> = TOOLS
+    install(&TOOLS)
+}
+
+/// Valgrind, from the system.
+pub(crate) fn install_valgrind() -> Outcome {
+    install(&[VALGRIND])
+}
+
+fn install(tools: &[Tool]) -> Outcome {
+    let missing: Vec<_> = tools
         .iter()
         .filter(|tool| !(tool.present)())
         .map(|tool| tool.package)

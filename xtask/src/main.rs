@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod command;
+mod counts;
 mod debian;
 #[cfg(test)]
 mod numbered;
@@ -37,8 +38,8 @@ enum Task {
     Setup,
     /// Set up, build, and run every test, the end-to-end ones included
     Test(test::Options),
-    /// Formatting, lints, documentation, dependencies, generated files
-    Check,
+    /// Formatting, lints, documentation, dependencies, and what a token costs
+    Check(check::Options),
     /// Measure validation, side by side with the raw signature check and with another library
     Bench(bench::Options),
 }
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Setup => setup::run(),
         Task::Test(options) => test::run(&options),
-        Task::Check => check::run(),
+        Task::Check(options) => check::run(&options),
         Task::Bench(options) => bench::run(&options),
     };
     match done {
