@@ -24,17 +24,18 @@ pub(crate) use error::FetchError;
 pub use fetch_headers::FetchHeaders;
 pub(crate) use headers::RetryAfter;
 use http::{HeaderMap, StatusCode, header};
-use oauthgate_core::text::Printable;
+use oauthgate_core::{SettingError, text::Printable};
 pub(crate) use post::{Posted, Question};
 use redirect::Redirects;
-use reqwest::{Certificate, Client, Proxy, Response};
+use reqwest::{Client, Proxy, Response};
 pub(crate) use resolver::Lookup;
 use resolver::{JudgingResolver, System};
+use rustls::ClientConfig;
 use url::{Origin, Url};
 
 use crate::{
     address::AddressRule,
-    outbound::{ForwardProxy, Outbound, RedirectHost},
+    outbound::{CertificateAuthorities, ForwardProxy, Outbound, RedirectHost},
 };
 
 /// The largest body that is read.
@@ -54,6 +55,7 @@ pub(crate) struct HttpFetcher {
     proxied: Option<(ForwardProxy, Client)>,
     rule: Arc<AddressRule>,
     redirect_hosts: Arc<[RedirectHost]>,
+    authorities: CertificateAuthorities,
     credentials: Option<Arc<Credentials>>,
     time_limit: Duration,
 }
@@ -83,8 +85,8 @@ impl HttpFetcher {
     /// A fetcher under this address rule, leaving the process as the operator said.
     ///
     /// # Errors
-    /// When TLS cannot be set up (no trust store, for example).
-    pub(crate) fn new(rule: AddressRule, outbound: &Outbound) -> Result<Self, reqwest::Error> {
+    /// When TLS cannot be set up.
+    pub(crate) fn new(rule: AddressRule, outbound: &Outbound) -> Result<Self, SettingError> {
         Self::assemble(rule, outbound, Arc::new(System))
     }
 
@@ -92,19 +94,24 @@ impl HttpFetcher {
         rule: AddressRule,
         outbound: &Outbound,
         lookup: Arc<dyn Lookup>,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, SettingError> {
         let rule = Arc::new(rule.opened_by(outbound));
-        let direct = client(outbound, Arc::clone(&rule), Arc::clone(&lookup), None)?;
+        let tls = tls(&outbound.certificate_authorities).map_err(|error| no_tls(&error))?;
+        let client = |rule, lookup, proxy| {
+            client(tls.clone(), rule, lookup, proxy).map_err(|error| no_tls(&error))
+        };
+        let direct = client(Arc::clone(&rule), Arc::clone(&lookup), None)?;
         let proxied = outbound.proxy.as_ref().map(|proxy| {
             // Of this client the proxy is the only host that is ever resolved.
             let rule = Arc::new(AddressRule::new([proxy.url()]));
-            Ok((proxy.clone(), client(outbound, rule, lookup, Some(proxy))?))
+            Ok((proxy.clone(), client(rule, lookup, Some(proxy))?))
         });
         Ok(Self {
             direct,
             proxied: proxied.transpose()?,
             rule,
             redirect_hosts: outbound.redirect_hosts.as_slice().into(),
+            authorities: outbound.certificate_authorities.clone(),
             credentials: None,
             time_limit: TIME_LIMIT,
         })
@@ -159,15 +166,29 @@ impl HttpFetcher {
         (credentials.home == url.origin()).then(|| credentials.headers.to_map())
     }
 
+    /// The client for this URL, and the proxy if it goes through one. Certificates that it will need are read
+    /// here; when they cannot be, the handshake fails and says so.
+    async fn client(&self, url: &Url) -> (&Client, Option<&ForwardProxy>) {
+        let proxied = self.proxied.as_ref();
+        let proxied = proxied.filter(|(proxy, _)| proxy.serves(url));
+        let through = proxied.map(|(proxy, _)| proxy);
+        if [Some(url), through.map(ForwardProxy::url)]
+            .into_iter()
+            .flatten()
+            .any(|url| url.scheme() == "https")
+        {
+            let _ = self.authorities.read_system_store().await;
+        }
+        (proxied.map_or(&self.direct, |(_, client)| client), through)
+    }
+
     async fn ask(
         &self,
         url: &Url,
         tag: Option<&str>,
         headers: Option<HeaderMap>,
     ) -> Result<Response, FetchError> {
-        let proxied = self.proxied.as_ref();
-        let proxied = proxied.filter(|(proxy, _)| proxy.serves(url));
-        let client = proxied.map_or(&self.direct, |(_, client)| client);
+        let (client, proxied) = self.client(url).await;
         let mut request = client
             .get(url.clone())
             .header(header::ACCEPT, "application/json");
@@ -187,7 +208,7 @@ impl HttpFetcher {
             // Of the other end, only the proxy knows the address.
             (Ok(response), Some(_)) => Ok(response),
             (Err(error), None) => Err(self.explain(error)),
-            (Err(error), Some((proxy, _))) => Err(FetchError::Proxy {
+            (Err(error), Some(proxy)) => Err(FetchError::Proxy {
                 proxy: proxy.to_string(),
                 error: Box::new(self.explain(error)),
             }),
@@ -263,8 +284,22 @@ fn behind(start: &Url, url: &Url, error: FetchError) -> FetchError {
     }
 }
 
+/// HTTP/2 where the server offers it.
+fn tls(authorities: &CertificateAuthorities) -> Result<ClientConfig, rustls::Error> {
+    let mut config = authorities.client_config()?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn no_tls(error: &dyn std::error::Error) -> SettingError {
+    SettingError::new(
+        format!("TLS cannot be set up: {error}"),
+        "a build whose TLS and cryptography fit together",
+    )
+}
+
 fn client(
-    outbound: &Outbound,
+    tls: ClientConfig,
     rule: Arc<AddressRule>,
     lookup: Arc<dyn Lookup>,
     proxy: Option<&ForwardProxy>,
@@ -277,7 +312,7 @@ fn client(
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .tls_certs_merge(authorities(outbound)?)
+        .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_LIMIT)
         .pool_max_idle_per_host(1)
         .http1_max_headers(MOST_HEADERS)
@@ -287,14 +322,6 @@ fn client(
         Some(proxy) => builder.proxy(Proxy::all(proxy.url().as_str())?).build(),
         None => builder.build(),
     }
-}
-
-fn authorities(outbound: &Outbound) -> Result<Vec<Certificate>, reqwest::Error> {
-    let certificates = outbound.certificate_authorities.certificates();
-    certificates
-        .iter()
-        .map(|certificate| Certificate::from_der(certificate))
-        .collect()
 }
 
 #[cfg(test)]

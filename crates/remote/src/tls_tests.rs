@@ -112,6 +112,22 @@ async fn d15_a_named_authority_is_trusted_for_metadata_and_keys() {
 }
 
 #[tokio::test]
+async fn the_systems_certificates_are_read_once_and_only_where_one_is_judged() {
+    let authority = TestAuthority::new("corp");
+    let outbound = authority.trusted();
+    let authorities = &outbound.certificate_authorities;
+    let plain = FakeIssuer::serving(&[]).await;
+    let url = Url::parse(&format!("{}/keys", plain.name())).unwrap();
+    let fetcher = HttpFetcher::new(AddressRule::new([&url]), &outbound).unwrap();
+    assert!(fetcher.get(&url, None).await.is_ok());
+    assert!(!authorities.is_system_store_read());
+    let (server, fetcher) = server(authority.acceptor(LOCALHOST), &outbound).await;
+    let url = Url::parse(&format!("{}/keys", server.name())).unwrap();
+    assert!(fetcher.get(&url, None).await.is_ok());
+    assert!(authorities.is_system_store_read());
+}
+
+#[tokio::test]
 async fn d15_a_server_without_tls_is_refused() {
     let server = FakeIssuer::serving(&[]).await;
     let url = Url::parse(&server.name().replace("http:", "https:")).unwrap();

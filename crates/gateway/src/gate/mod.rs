@@ -38,6 +38,7 @@ use oauthgate_remote::{
     clock::SystemClock,
     error::Mistake,
     jwks::{SnapshotDirectory, SnapshotError},
+    outbound::CertificateAuthorities,
     state::{
         LocalState, SharedState,
         quotas::{LocalQuotas, Quotas},
@@ -108,6 +109,8 @@ pub struct Gate {
     issuers: Issuers,
     admin_token: Option<SecretString>,
     state: Arc<dyn SharedState>,
+    /// Where upstreams are reached over TLS.
+    judges_upstreams: Option<CertificateAuthorities>,
 }
 
 impl fmt::Debug for Gate {
@@ -140,8 +143,14 @@ impl Gate {
         admin: TcpListener,
     ) -> Result<Self, GateError> {
         let authorities = settings.outbound.certificate_authorities.clone();
-        Self::before(settings, public, admin, |resource| {
+        let mut resources = settings.resources.iter();
+        let over_tls = resources.any(|resource| resource.upstream.scheme() == "https");
+        let gate = Self::before(settings, public, admin, |resource| {
             ReverseProxy::new(resource, &authorities).map(Upstream::new)
+        })?;
+        Ok(Self {
+            judges_upstreams: over_tls.then_some(authorities),
+            ..gate
         })
     }
 
@@ -231,6 +240,7 @@ impl Gate {
             metrics,
             issuers,
             admin_token: settings.admin_token,
+            judges_upstreams: None,
         })
     }
 
@@ -272,7 +282,7 @@ impl Gate {
     ) {
         let health = self.health.clone();
         self.state.begin();
-        let warming = tokio::spawn(warm_up(self.issuers.keys().clone()));
+        let warming = tokio::spawn(warm_up(self.issuers.keys().clone(), self.judges_upstreams));
         let pages = Admin {
             health: self.health,
             metrics: self.metrics,
@@ -410,9 +420,23 @@ fn provider(
     OAuth21Provider::with_key_stores(settings, keys)
 }
 
+/// What takes longer than the first request should wait: it is done beside it.
+async fn warm_up(keys: KeyStores, judges_upstreams: Option<CertificateAuthorities>) {
+    tokio::join!(load_keys(keys), read_system_store(judges_upstreams));
+}
+
+/// Where it cannot be read, every connection to an upstream fails: said once, before any does.
+async fn read_system_store(authorities: Option<CertificateAuthorities>) {
+    if let Some(authorities) = authorities
+        && let Err(error) = authorities.read_system_store().await
+    {
+        tracing::error!(%error, "no upstream can be reached over TLS");
+    }
+}
+
 /// The first fetch of every key set, all at once. Requests need not wait for it: they fetch what they miss.
 /// The key store itself says when it cannot be done.
-async fn warm_up(keys: KeyStores) {
+async fn load_keys(keys: KeyStores) {
     let status = keys.warm_up().await;
     for status in status.into_iter().filter(|status| status.servable) {
         tracing::info!(

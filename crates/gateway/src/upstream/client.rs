@@ -7,7 +7,7 @@
 //! answer to a `HEAD`, after 204 and 304) would answer the next caller with it, so such an answer is the
 //! last on its connection.
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{error::Error, io, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -21,8 +21,7 @@ use hyper_util::{
 };
 use oauthgate_core::{Denial, Reason, SettingError};
 use oauthgate_remote::outbound::CertificateAuthorities;
-use rustls::{ClientConfig, crypto::aws_lc_rs};
-use rustls_platform_verifier::Verifier;
+use rustls::ClientConfig;
 use url::Url;
 
 use crate::config::UpstreamTimeouts;
@@ -62,7 +61,7 @@ impl UpstreamClient {
     /// A client for an http or https URL. Connects when it is first used.
     ///
     /// # Errors
-    /// When there are no certificates to trust.
+    /// When TLS cannot be set up.
     pub(super) fn new(
         upstream: &Url,
         timeouts: UpstreamTimeouts,
@@ -80,7 +79,10 @@ impl UpstreamClient {
         let pool = pool(head_bytes);
         match upstream.scheme() {
             "http" => Ok(Self::Plain(pool.build(tcp))),
-            _ => Self::over_tls(&pool, tcp, &tls_trusting(authorities)?),
+            _ => {
+                let tls = authorities.client_config().map_err(no_tls)?;
+                Self::over_tls(&pool, tcp, &tls)
+            }
         }
     }
 
@@ -157,26 +159,10 @@ fn pool(head_bytes: usize) -> Builder {
     pool
 }
 
-/// What the system trusts, and these authorities.
-fn tls_trusting(authorities: &CertificateAuthorities) -> Result<ClientConfig, SettingError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let extra = authorities.certificates().iter().cloned();
-    let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider));
-    let verifier = Arc::new(verifier.map_err(no_certificates)?);
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(no_certificates)?
-        // It vouches for the same as rustls' own, with what the system trusts: nothing is loosened.
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Ok(config)
-}
-
-fn no_certificates(error: impl std::fmt::Display) -> SettingError {
+fn no_tls(error: impl std::fmt::Display) -> SettingError {
     SettingError::new(
-        format!("no certificates to trust: {error}"),
-        "a certificate store, for example the package ca-certificates, or SSL_CERT_FILE",
+        format!("TLS cannot be set up: {error}"),
+        "a build whose TLS and cryptography fit together",
     )
 }
 

@@ -43,9 +43,7 @@ impl HttpFetcher {
 
     async fn post_once(&self, url: &Url, question: Question) -> Result<Posted, FetchError> {
         self.rule.admits_url(url)?;
-        let proxied = self.proxied.as_ref();
-        let proxied = proxied.filter(|(proxy, _)| proxy.serves(url));
-        let client = proxied.map_or(&self.direct, |(_, client)| client);
+        let (client, proxied) = self.client(url).await;
         let request = client
             .post(url.clone())
             .headers(sent(&question))
@@ -59,7 +57,7 @@ impl HttpFetcher {
             }
             (Ok(response), Some(_)) => self.posted(response).await,
             (Err(error), None) => Err(self.explain(error)),
-            (Err(error), Some((proxy, _))) => Err(FetchError::Proxy {
+            (Err(error), Some(proxy)) => Err(FetchError::Proxy {
                 proxy: proxy.to_string(),
                 error: Box::new(self.explain(error)),
             }),

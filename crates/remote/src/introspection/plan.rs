@@ -75,12 +75,7 @@ impl Plan {
             .iter()
             .chain(base.iter())
             .chain(&self.keys.metadata_url);
-        let http = HttpFetcher::new(AddressRule::new(named), ground.outbound).map_err(|error| {
-            SettingError::new(
-                format!("TLS cannot be set up: {error}"),
-                "a readable trust store (SSL_CERT_FILE, or the system's)",
-            )
-        })?;
+        let http = HttpFetcher::new(AddressRule::new(named), ground.outbound)?;
         // For the metadata; a question carries credentials of its own.
         let http = match self.keys.home(&self.issuer) {
             Some(home) => http.with_headers(home, self.keys.fetch_headers.clone()),

@@ -344,12 +344,7 @@ fn http(
         .iter()
         .chain(&settings.metadata_url)
         .chain(&settings.jwks_url);
-    let http = HttpFetcher::new(AddressRule::new(named), outbound).map_err(|error| {
-        SettingError::new(
-            format!("TLS cannot be set up: {error}"),
-            "a readable trust store (SSL_CERT_FILE, or the system's)",
-        )
-    })?;
+    let http = HttpFetcher::new(AddressRule::new(named), outbound)?;
     Ok(match settings.home(issuer) {
         Some(home) => http.with_headers(home, settings.fetch_headers.clone()),
         None => http,

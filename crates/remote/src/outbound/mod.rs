@@ -9,6 +9,7 @@ mod authorities;
 mod network;
 mod proxy;
 mod redirect;
+mod trust;
 
 pub use authorities::CertificateAuthorities;
 use ipnet::IpNet;

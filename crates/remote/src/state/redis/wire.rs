@@ -6,7 +6,6 @@ use std::{fmt, io, sync::Arc};
 use oauthgate_core::SettingError;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
-use rustls_platform_verifier::Verifier;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -146,24 +145,18 @@ fn tls_trusting(
             "certificate authorities of the system, or OAUTHGATE_REDIS_CA_FILE",
         )
     };
+    let Some(authorities) = authorities else {
+        return CertificateAuthorities::default()
+            .client_config()
+            .map_err(unusable);
+    };
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(unusable)?;
-    Ok(match authorities {
-        Some(authorities) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in authorities.certificates() {
-                roots.add(certificate.clone()).map_err(unusable)?;
-            }
-            config.with_root_certificates(roots).with_no_client_auth()
-        }
-        None => {
-            let verifier = Verifier::new(provider).map_err(unusable)?;
-            config
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-                .with_no_client_auth()
-        }
-    })
+    let mut roots = RootCertStore::empty();
+    for certificate in authorities.certificates() {
+        roots.add(certificate.clone()).map_err(unusable)?;
+    }
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
