@@ -1,60 +1,104 @@
 //! What a connection is at: a request on it is being answered, its client still has to take what was
 //! written, or half a request's head is there; or nothing.
+//!
+//! Every request changes it several times, and next to none of this ever matters to anybody. So what happens
+//! is only noted, and nobody is told: whoever waits looks when it could be time, and sleeps again if it is not.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
-    sync::watch,
-    time::{Instant, sleep, timeout},
+    sync::Notify,
+    time::{Instant, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
 
 /// Counts the work under way on one connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Activity(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    now: watch::Sender<Now>,
+    opened: Instant,
+    /// Pieces of work that are under way.
+    work: AtomicUsize,
+    /// When the last of them ended.
+    rested: Moment,
+    /// Since when half a head is there, if one is.
+    head: Moment,
     stalled: AtomicBool,
     lingers: AtomicBool,
     requests: AtomicUsize,
     taken_back: AtomicUsize,
-    abused: CancellationToken,
+    abused: Notify,
 }
+
+/// A moment after the connection was opened, or none: nanoseconds, counted from 1.
+#[derive(Debug, Default)]
+struct Moment(AtomicU64);
 
 /// Requests that a client may take back at once before anybody thinks badly of it.
 const TAKEN_BACK: usize = 100;
 /// What was taken back earlier cost us more than it cost the client.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Now {
-    work: usize,
-    /// Whether a head is begun. Counts up, so that one head is not taken for the next.
-    head: Option<u64>,
-    heads: u64,
-}
-
 /// A piece of work, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Work(Activity);
 
+impl Default for Shared {
+    /// Nothing yet, since now.
+    fn default() -> Self {
+        let shared = Self {
+            opened: Instant::now(),
+            work: AtomicUsize::default(),
+            rested: Moment::default(),
+            head: Moment::default(),
+            stalled: AtomicBool::default(),
+            lingers: AtomicBool::default(),
+            requests: AtomicUsize::default(),
+            taken_back: AtomicUsize::default(),
+            abused: Notify::default(),
+        };
+        shared.rested.note(shared.opened, shared.opened);
+        shared
+    }
+}
+
+impl Moment {
+    fn note(&self, opened: Instant, now: Instant) {
+        let after = now.saturating_duration_since(opened).as_nanos();
+        let after = u64::try_from(after).unwrap_or(u64::MAX - 1);
+        self.0.store(after + 1, Ordering::Relaxed);
+    }
+
+    fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    fn noted(&self, opened: Instant) -> Option<Instant> {
+        let after = self.0.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(opened + Duration::from_nanos(after))
+    }
+}
+
 impl Activity {
     pub(super) fn begin(&self) -> Work {
-        self.0.now.send_modify(|now| now.work += 1);
+        self.0.work.fetch_add(1, Ordering::Relaxed);
         Work(self.clone())
     }
 
     /// A request's head is whole: it is being answered.
     pub(super) fn begin_request(&self) -> Work {
-        self.end_head();
+        self.0.head.forget();
         self.begin()
     }
 
@@ -70,69 +114,60 @@ impl Activity {
     /// Waits until the client took back most of what it asked for, and much of it: it opens streams only to
     /// reset them, so that no limit on open ones holds (CVE-2023-44487).
     pub(super) async fn abused(&self) {
-        self.0.abused.cancelled().await;
+        self.0.abused.notified().await;
     }
 
     fn take_back(&self) {
         let taken_back = self.0.taken_back.fetch_add(1, Ordering::Relaxed) + 1;
         let requests = self.0.requests.load(Ordering::Relaxed);
         if taken_back >= TAKEN_BACK && taken_back > requests / 2 {
-            self.0.abused.cancel();
+            self.0.abused.notify_one();
         }
     }
 
     /// Bytes came while nothing was under way: they can only be a head.
     pub(super) fn begin_head(&self) {
-        self.0.now.send_if_modified(|now| {
-            let begins = now.work == 0 && now.head.is_none();
-            if begins {
-                now.heads += 1;
-                now.head = Some(now.heads);
-            }
-            begins
-        });
+        if self.0.work.load(Ordering::Relaxed) == 0 && !self.0.head.is_noted() {
+            self.0.head.note(self.0.opened, Instant::now());
+        }
     }
 
     /// What came is no half head.
     pub(super) fn end_head(&self) {
-        let end = |now: &mut Now| now.head.take().is_some();
-        self.0.now.send_if_modified(end);
+        if self.0.head.is_noted() {
+            self.0.head.forget();
+            self.0.rested.note(self.0.opened, Instant::now());
+        }
     }
 
     /// Waits until there was nothing for so long, not even half a head.
     pub(super) async fn idle_for(&self, time: Duration) {
-        let idle = |now: &Now| now.work == 0 && now.head.is_none();
-        self.lasts(idle, time).await;
+        let idle = || match self.head_since() {
+            Some(_) => None,
+            None => self.workless_since(),
+        };
+        lasts(idle, time).await;
     }
 
     /// Waits until nobody worked for so long.
     pub(super) async fn workless_for(&self, time: Duration) {
-        self.lasts(|now| now.work == 0, time).await;
+        lasts(|| self.workless_since(), time).await;
     }
 
     /// Waits until one head was not whole after so long.
     pub(super) async fn head_takes(&self, time: Duration) {
-        let mut watched = self.0.now.subscribe();
-        loop {
-            // The sender is ours: no wait can end because it is gone.
-            let begun = watched.wait_for(|now| now.head.is_some()).await;
-            let begun = begun.ok().and_then(|now| now.head);
-            let whole = watched.wait_for(|now| now.head != begun);
-            if timeout(time, whole).await.is_err() {
-                return;
-            }
-        }
+        lasts(|| self.head_since(), time).await;
     }
 
-    async fn lasts(&self, holds: impl Fn(&Now) -> bool, time: Duration) {
-        let mut watched = self.0.now.subscribe();
-        loop {
-            let _ = watched.wait_for(&holds).await;
-            tokio::select! {
-                biased;
-                _ = watched.wait_for(|now| !holds(now)) => {}
-                () = sleep(time) => return,
-            }
+    fn head_since(&self) -> Option<Instant> {
+        self.0.head.noted(self.0.opened)
+    }
+
+    fn workless_since(&self) -> Option<Instant> {
+        // Whoever sees that the last work ended sees when it did.
+        match self.0.work.load(Ordering::Acquire) {
+            0 => self.0.rested.noted(self.0.opened),
+            _ => None,
         }
     }
 
@@ -144,6 +179,20 @@ impl Activity {
     /// Whether the client may still be sending what nobody reads.
     pub(super) fn lingers(&self) -> bool {
         self.0.lingers.load(Ordering::Relaxed)
+    }
+}
+
+/// Waits until something was so for so long, from now on. What is not so yet, or begins anew while nobody looks,
+/// lasts until then at the least: so that is when to look again.
+async fn lasts(since: impl Fn() -> Option<Instant>, time: Duration) {
+    let from = Instant::now();
+    loop {
+        let now = Instant::now();
+        let end = since().unwrap_or(now).max(from) + time;
+        if end <= now {
+            return;
+        }
+        sleep_until(end).await;
     }
 }
 
@@ -185,12 +234,16 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        self.0.0.now.send_modify(|now| now.work -= 1);
+        let Self(Activity(shared)) = self;
+        shared.rested.note(shared.opened, Instant::now());
+        shared.work.fetch_sub(1, Ordering::Release);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::{sleep, timeout};
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

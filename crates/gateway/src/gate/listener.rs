@@ -14,10 +14,7 @@ use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::{
-        conn::auto::Builder,
-        graceful::{GracefulConnection, GracefulShutdown},
-    },
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -29,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     activity::Activity, addresses::Addresses, delivery::StreamExecutor, descriptors, door::Door,
     introduction::Introductions, liveness, opening::Opening, pace::Pace, patience::Patience,
-    place::Place, workers::Workers,
+    place::Place, vigil::under_watch, workers::Workers,
 };
 use crate::{
     config::Limits,
@@ -158,10 +155,7 @@ impl Connections {
         let place = Place::new(permit, counted, watcher, cut);
         place.keep(of_network);
         self.workers.take(stream, move |stream| async move {
-            tokio::select! {
-                () = shared.serve(stream, peer, &place) => {}
-                () = place.cut() => {}
-            }
+            shared.serve(stream, peer, &place).await;
         });
     }
 
@@ -190,6 +184,7 @@ impl Shared {
             introduced = self.introductions.receive(stream, socket_peer, patience) => introduced,
             // Nobody was asked for anything yet.
             () = self.draining.cancelled() => None,
+            () = place.cut() => None,
         };
         let Some((stream, peer)) = introduced else {
             return;
@@ -229,35 +224,64 @@ impl Shared {
             .builder
             .serve_connection_with_upgrades(io, service)
             .into_owned();
-        let (idle, draining) = (self.limits.idle, self.draining.clone());
+        let mut connection = pin!(connection);
+        let watch = self.farewell(&activity, place);
+        match under_watch(connection.as_mut(), watch).await {
+            Ok(result) => return tell(result),
+            Err(Some(end)) => return self.note(end),
+            Err(None) => connection.as_mut().graceful_shutdown(),
+        }
+        let watch = self.end(&activity, place);
+        match under_watch(connection, watch).await {
+            Ok(result) => tell(result),
+            Err(end) => self.note(end),
+        }
+    }
+
+    /// Waits until a connection is to be told to end, because it was idle for too long or a drain begins; or
+    /// until it must end at once.
+    async fn farewell(&self, activity: &Activity, place: &Place) -> Option<End> {
         tokio::select! {
-            () = lasting(connection, activity.clone(), idle, draining) => {}
-            () = activity.head_takes(self.limits.head) => {
-                self.slow_peers.count(SlowPeer::SlowHead);
-            }
-            () = activity.abused() => self.slow_peers.count(SlowPeer::RapidReset),
+            biased;
+            end = self.trouble(activity, place) => Some(end),
+            () = self.draining.cancelled() => None,
+            () = activity.idle_for(self.limits.idle) => None,
+        }
+    }
+
+    /// Waits until a connection must end that was told to. It may finish its work, but one that has none (half
+    /// a request, perhaps) is not waited for.
+    async fn end(&self, activity: &Activity, place: &Place) -> End {
+        tokio::select! {
+            biased;
+            end = self.trouble(activity, place) => end,
+            () = activity.workless_for(FAREWELL) => End::Workless,
+        }
+    }
+
+    /// Waits until a connection must end at once.
+    async fn trouble(&self, activity: &Activity, place: &Place) -> End {
+        tokio::select! {
+            biased;
+            () = place.cut() => End::Cut,
+            () = activity.abused() => End::Failed(SlowPeer::RapidReset),
+            () = activity.head_takes(self.limits.head) => End::Failed(SlowPeer::SlowHead),
+        }
+    }
+
+    fn note(&self, end: End) {
+        if let End::Failed(peer) = end {
+            self.slow_peers.count(peer);
         }
     }
 }
 
-/// Serves a connection. It is told to end when it was idle for too long, or when a drain begins; then it
-/// may finish its work, but one that has none (half a request, perhaps) is not waited for.
-async fn lasting<C>(connection: C, activity: Activity, idle: Duration, draining: CancellationToken)
-where
-    C: GracefulConnection,
-    C::Error: Display,
-{
-    let mut connection = pin!(connection);
-    tokio::select! {
-        result = &mut connection => return tell(result),
-        () = draining.cancelled() => {}
-        () = activity.idle_for(idle) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    tokio::select! {
-        result = &mut connection => tell(result),
-        () = activity.workless_for(FAREWELL) => {}
-    }
+/// Why a connection is over that would have gone on.
+enum End {
+    Cut,
+    Workless,
+    /// By its client's fault.
+    Failed(SlowPeer),
 }
 
 /// A connection that ends badly is the client's affair, and told to nobody but the curious.

@@ -28,6 +28,7 @@ mod sessions;
 mod site;
 #[cfg(test)]
 mod tests;
+mod vigil;
 mod workers;
 
 use std::{fmt, future::pending, io, net::SocketAddr, path::Path, sync::Arc};
