@@ -48,7 +48,11 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// A piece of work, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Work(Activity);
+pub(super) struct Work {
+    activity: Activity,
+    /// Since when an answer is being made. Dropped before it is there, it was taken back.
+    promised: Option<Instant>,
+}
 
 impl Default for Shared {
     /// Nothing yet, since now.
@@ -92,22 +96,21 @@ impl Moment {
 
 impl Activity {
     pub(super) fn begin(&self) -> Work {
-        self.0.work.fetch_add(1, Ordering::Relaxed);
-        Work(self.clone())
+        self.work(None)
     }
 
     /// A request's head is whole: it is being answered.
     pub(super) fn begin_request(&self) -> Work {
         self.0.head.forget();
-        self.begin()
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+        self.work(Some(Instant::now()))
     }
 
-    /// A request whose answer may be taken back before it is there.
-    pub(super) fn promise(&self) -> Promise {
-        self.0.requests.fetch_add(1, Ordering::Relaxed);
-        Promise {
-            activity: Some(self.clone()),
-            since: Instant::now(),
+    fn work(&self, promised: Option<Instant>) -> Work {
+        self.0.work.fetch_add(1, Ordering::Relaxed);
+        Work {
+            activity: self.clone(),
+            promised,
         }
     }
 
@@ -196,46 +199,30 @@ async fn lasts(since: impl Fn() -> Option<Instant>, time: Duration) {
     }
 }
 
-/// An answer that is being made. Dropped before it is kept, it was taken back.
-#[derive(Debug)]
-pub(super) struct Promise {
-    activity: Option<Activity>,
-    since: Instant,
-}
-
-impl Promise {
-    /// The answer is there.
-    pub(super) fn keep(mut self) {
-        self.activity = None;
-    }
-}
-
-impl Drop for Promise {
-    fn drop(&mut self) {
-        if let Some(activity) = &self.activity
-            && self.since.elapsed() < AT_ONCE
-        {
-            activity.take_back();
-        }
-    }
-}
-
 impl Work {
+    /// The answer is there.
+    pub(super) fn keep_promise(&mut self) {
+        self.promised = None;
+    }
+
     /// Whether the connection is about to end because its client takes nothing.
     pub(super) fn is_stalled(&self) -> bool {
-        self.0.0.stalled.load(Ordering::Relaxed)
+        self.activity.0.stalled.load(Ordering::Relaxed)
     }
 
     /// The client may still be sending what nobody reads.
     pub(super) fn linger(&self) {
-        self.0.0.lingers.store(true, Ordering::Relaxed);
+        self.activity.0.lingers.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
-        let Self(Activity(shared)) = self;
-        shared.rested.note(shared.opened, Instant::now());
+        let (shared, now) = (&self.activity.0, Instant::now());
+        if self.promised.is_some_and(|since| now - since < AT_ONCE) {
+            self.activity.take_back();
+        }
+        shared.rested.note(shared.opened, now);
         shared.work.fetch_sub(1, Ordering::Release);
     }
 }
@@ -303,9 +290,9 @@ mod tests {
     async fn f20_who_takes_back_most_of_it_at_once_is_found_out() {
         let abused = async |kept: usize, taken_back: usize, after: u64| {
             let activity = Activity::default();
-            (0..kept).for_each(|_| activity.promise().keep());
+            (0..kept).for_each(|_| activity.begin_request().keep_promise());
             for _ in 0..taken_back {
-                let promise = activity.promise();
+                let promise = activity.begin_request();
                 sleep(Duration::from_millis(after)).await;
                 drop(promise);
             }

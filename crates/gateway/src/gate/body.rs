@@ -1,6 +1,8 @@
-//! The body of every response, and that there is work on its connection while it is under way.
+//! The bodies of responses, and that there is work on a connection while one is under way.
 
 use std::{
+    any::Any,
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -9,26 +11,109 @@ use std::{
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use oauthgate_tower::Reference;
 use pin_project_lite::pin_project;
 
-use super::{activity::Work, delivery::Delivery};
+use super::{activity::Work, arrival::Arrival, delivery::Delivery, site::ServedBody};
 use crate::telemetry::slow_peers::{self, SlowPeer};
 
 /// What goes wrong while a body is under way; the connection ends with it.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Any body, streamed as it comes.
-pub type GateBody = UnsyncBoxBody<Bytes, BodyError>;
+#[derive(Debug)]
+pub struct GateBody(Option<UnsyncBoxBody<Bytes, BodyError>>);
 
-/// A body behind one type.
+/// A body behind one type. One that is behind it already stays as it is, and one that is over takes no memory.
 pub fn boxed<B>(body: B) -> GateBody
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    body.map_err(Into::into).boxed_unsync()
+    if body.is_end_stream() {
+        return GateBody(None);
+    }
+    let mut body = Some(body);
+    let slot: &mut dyn Any = &mut body;
+    if let Some(boxed) = slot.downcast_mut::<Option<GateBody>>() {
+        return GateBody(boxed.take().and_then(|body| body.0));
+    }
+    GateBody(body.map(|body| body.map_err(Into::into).boxed_unsync()))
+}
+
+impl Body for GateBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Some(body) => body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+pin_project! {
+    /// The body of an answer: our own words, or what stands behind a resource said.
+    #[project = AnswerProjection]
+    pub(super) enum AnswerBody {
+        Ours { #[pin] body: Full<Bytes> },
+        Served { #[pin] body: ServedBody },
+    }
+}
+
+impl AnswerBody {
+    pub(super) fn ours(body: Full<Bytes>) -> Self {
+        Self::Ours { body }
+    }
+
+    pub(super) fn served(body: ServedBody) -> Self {
+        Self::Served { body }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.project() {
+            AnswerProjection::Ours { body } => body.poll_frame(cx).map_err(|never| match never {}),
+            AnswerProjection::Served { body } => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Ours { body } => body.is_end_stream(),
+            Self::Served { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Ours { body } => body.size_hint(),
+            Self::Served { body } => body.size_hint(),
+        }
+    }
 }
 
 /// Whose answer a body is, should it be cut.
@@ -43,13 +128,13 @@ pub(super) struct Told {
 const PIECE: usize = 16 * 1024;
 
 pin_project! {
-    /// A body, and the work on it until it ends or is dropped.
-    #[derive(Debug)]
+    /// A body, and what lasts until it ends or is dropped: its request's place, and the work on it.
     pub struct CountedBody {
         #[pin]
-        body: GateBody,
+        body: AnswerBody,
         // What was too long for one piece.
         rest: Bytes,
+        held: Option<Arrival>,
         work: Option<Work>,
         delivery: Option<Delivery>,
         told: Told,
@@ -69,17 +154,27 @@ pin_project! {
 
 /// Counts the work on a response until its body ends.
 pub(super) fn counted(
-    response: Response<GateBody>,
+    response: Response<AnswerBody>,
+    held: Option<Arrival>,
     work: Work,
     told: Told,
 ) -> Response<CountedBody> {
     response.map(|body| CountedBody {
         body,
         rest: Bytes::new(),
+        held,
         work: Some(work),
         delivery: Delivery::here(),
         told,
     })
+}
+
+impl fmt::Debug for CountedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CountedBody")
+            .field("told", &self.told)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Body for CountedBody {
@@ -99,6 +194,7 @@ impl Body for CountedBody {
             false => Some(Ok(Frame::data(std::mem::take(this.rest)))),
         };
         if matches!(frame, None | Some(Err(_))) {
+            *this.held = None;
             *this.work = None;
         }
         if let (Some(Ok(whole)), Some(delivery)) = (&mut frame, this.delivery) {

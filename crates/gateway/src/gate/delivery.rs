@@ -6,8 +6,10 @@
 //! and no further one asked for means that the client is waited for.
 
 use std::{
+    future::poll_fn,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
 };
 
 use tokio::{
@@ -54,7 +56,7 @@ impl Delivery {
         let mut state = self.state();
         if state.given > 0 {
             let taken = std::mem::take(&mut state.given);
-            state.purse.moved(Instant::now(), taken);
+            state.purse.moved(Instant::now, taken);
         }
     }
 
@@ -65,6 +67,11 @@ impl Delivery {
         if bytes > 0 {
             state.purse.wait(Instant::now());
         }
+    }
+
+    /// Whether it is the client's turn.
+    fn is_waiting(&self) -> bool {
+        self.state().purse.deadline().is_some()
     }
 
     /// Whether the stream is about to be reset.
@@ -107,13 +114,31 @@ where
         let delivery = Delivery::new(self.pace);
         let (pace, slow_peers) = (self.pace, self.slow_peers.clone());
         tokio::spawn(HERE.scope(delivery.clone(), async move {
-            let stream = pin!(stream);
-            tokio::select! {
-                _ = stream => {}
-                () = delivery.stalls(pace) => slow_peers.count(SlowPeer::StalledClient),
+            if taken(stream, &delivery, pace).await.is_none() {
+                slow_peers.count(SlowPeer::StalledClient);
             }
         }));
     }
+}
+
+/// What the stream comes to, if its client takes what it asked for. Most clients have taken it all when the
+/// stream rests: then there is nothing to wait for, and no clock is set.
+async fn taken<F: Future>(stream: F, delivery: &Delivery, pace: Pace) -> Option<F::Output> {
+    let mut stream = pin!(stream);
+    let mut stalls = None;
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = stream.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        if stalls.is_none() && delivery.is_waiting() {
+            stalls = Some(Box::pin(delivery.stalls(pace)));
+        }
+        match &mut stalls {
+            Some(stalls) => stalls.as_mut().poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -134,7 +159,7 @@ mod tests {
     };
 
     /// How long a stream lasts that does this with its delivery.
-    async fn lasts<F>(stream: impl FnOnce(Delivery) -> F) -> Option<u64>
+    async fn lasts<F>(stream: impl FnOnce(Delivery) -> F + Send + 'static) -> Option<u64>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -144,13 +169,11 @@ mod tests {
             slow_peers: SlowPeers::default(),
         };
         let begun = Instant::now();
-        let (hand, take) = oneshot::channel();
         executor.execute(async move {
             let _alive = alive;
-            let _ = hand.send(Delivery::here().expect("a stream has a delivery"));
+            stream(Delivery::here().expect("a stream has a delivery")).await;
             std::future::pending::<()>().await;
         });
-        tokio::spawn(stream(take.await.unwrap()));
         let end = timeout(Duration::from_secs(10_000), dropped).await;
         end.is_ok().then(|| begun.elapsed().as_secs())
     }

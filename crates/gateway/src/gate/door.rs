@@ -1,26 +1,26 @@
 //! The front door: every request of the public listener comes by here.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request::Parts,
-};
-use http_body::Body;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use oauthgate_core::{Denial, ProtectedResource, Reason};
 use oauthgate_tower::{
     ClientAddress, ClientPrefixes, Reference, metadata_route::ROOT_PATH, response::refusal,
 };
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use super::{
     activity::Work,
-    body::{CountedBody, GateBody, Told, boxed, counted},
+    arrival::{Arrival, Arrived},
+    body::{AnswerBody, CountedBody, Told, counted},
     hints, length,
     load::Load,
     pace::Pace,
+    paced::Leisure,
+    place::Place,
     request_body::{self, RequestBody},
     site::Site,
 };
@@ -52,10 +52,24 @@ pub(super) struct Door {
     pub(super) first: ProtectedResource,
 }
 
+/// A request that came in, as far as it is known what it wants.
+struct Incomer<'a> {
+    parts: Parts,
+    body: RequestBody,
+    leisure: Option<Leisure>,
+    client: IpAddr,
+    reported: Result<Reported, Denial>,
+    reference: &'a Reference,
+    passage: &'a Passage,
+    place: &'a Place,
+}
+
 /// The answer to a request, and the resource it was for.
-struct Answered {
-    site: Option<Arc<str>>,
-    response: Response<GateBody>,
+struct Answered<'a> {
+    site: Option<&'a Site>,
+    response: Response<AnswerBody>,
+    /// Until the answer has ended.
+    held: Option<Arrival>,
 }
 
 impl Door {
@@ -64,95 +78,82 @@ impl Door {
         &self,
         request: Request<Incoming>,
         peer: IpAddr,
-        work: Work,
-    ) -> Result<Response<CountedBody>, Infallible> {
-        let reported = self.proxies.reported(request.headers(), peer);
+        place: &Place,
+        mut work: Work,
+    ) -> Response<CountedBody> {
+        let (mut parts, body) = request.into_parts();
+        let reported = self.proxies.reported(&parts.headers, peer);
         // Where a trusted proxy contradicts itself, it is the one to be named.
         let client = reported.as_ref().map_or(peer, |reported| reported.client);
         let reference = Reference::random();
-        let ends_connection = is_chunked(&request);
-        let slow_peers = self.metrics.slow_peers.clone();
-        let (request, unread) = request_body::watched(request, self.pace, slow_peers);
+        let ends_connection = is_chunked(&parts);
+        let slow_peers = &self.metrics.slow_peers;
+        let (body, unread) = request_body::watched(&mut parts, body, self.pace, slow_peers);
         let passage = Passage::begin(
-            request.method(),
+            &parts.method,
             client,
             reference.clone(),
             Arc::clone(&self.metrics),
         );
-        let mut answered = self
-            .route(
-                self.with_extensions(request, client, reference.clone(), &passage),
-                reported,
-            )
-            .await;
+        let incomer = Incomer {
+            parts,
+            body,
+            leisure: unread.as_ref().map(|unread| unread.leisure.clone()),
+            client,
+            reported,
+            reference: &reference,
+            passage: &passage,
+            place,
+        };
+        let mut answered = self.route(incomer).await;
         // Before the rest of the body is awaited: how slow its client is says nothing about us.
-        passage.end(answered.site.as_deref(), &answered.response);
-        let is_read = unread.read_away().await;
+        passage.end(answered.name().map(|name| &**name), &answered.response);
+        let is_read = match unread {
+            Some(unread) => unread.read_away().await,
+            None => true,
+        };
         if !is_read {
             work.linger();
         }
         if !is_read || ends_connection {
             end_connection(&mut answered.response);
         }
+        work.keep_promise();
         let told = Told {
-            resource: answered.site,
+            resource: answered.name().cloned(),
             reference,
         };
-        Ok(counted(answered.response, work, told))
-    }
-
-    /// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
-    fn with_extensions(
-        &self,
-        mut request: Request<RequestBody>,
-        client: IpAddr,
-        reference: Reference,
-        passage: &Passage,
-    ) -> Request<RequestBody> {
-        let extensions = request.extensions_mut();
-        extensions.insert(ClientAddress(client));
-        extensions.insert(self.client_prefixes.network_of(client));
-        extensions.insert(reference);
-        extensions.insert(passage.clone());
-        request
+        counted(answered.response, answered.held, work, told)
     }
 
     /// The order matters: what is ambiguous is refused before anything is looked up; documents are for
     /// everybody, whoever they are; a foreign host or origin is refused before its token is looked at.
-    async fn route(
-        &self,
-        request: Request<RequestBody>,
-        reported: Result<Reported, Denial>,
-    ) -> Answered {
-        let (parts, body) = request.into_parts();
-        let target = self.has_a_short_head(&parts);
-        let target = match target.and_then(|()| RequestTarget::read(&parts)) {
+    async fn route(&self, incomer: Incomer<'_>) -> Answered<'_> {
+        let (parts, reference) = (&incomer.parts, incomer.reference);
+        let target = self.has_a_short_head(parts);
+        let target = match target.and_then(|()| RequestTarget::read(parts)) {
             Ok(target) => target,
-            Err(denial) => return Answered::plain(refuse(&parts, denial, &self.first)),
+            Err(denial) => return Answered::ours(refuse(parts, denial, &self.first, reference)),
         };
         let document = target
             .path()
-            .and_then(|path| self.document(path, target.host(), &parts));
+            .and_then(|path| self.document(path, target.host(), &incomer));
         if let Some(response) = document {
-            return Answered::plain(response);
+            return Answered::ours(response);
         }
-        let target = match reported {
-            Ok(reported) => target.before_proxies(reported),
-            Err(denial) => return Answered::plain(refuse(&parts, denial, &self.first)),
+        let target = match &incomer.reported {
+            Ok(reported) => target.before_proxies(reported.clone()),
+            Err(denial) => {
+                let denial = denial.clone();
+                return Answered::ours(refuse(parts, denial, &self.first, reference));
+            }
         };
         match target.path().and_then(|path| self.routes.find(path)) {
             Some(site) => {
-                let response = site.serve(target, parts, body, &self.load).await;
-                Answered {
-                    site: Some(Arc::clone(&site.name)),
-                    response,
-                }
+                site.serve(target, incomer, &self.load, self.client_prefixes)
+                    .await
             }
-            None => Answered::plain(hints::not_served(
-                &parts.method,
-                &self.first,
-                &Reference::of(&parts),
-            )),
+            None => Answered::ours(hints::not_served(&parts.method, &self.first, reference)),
         }
     }
 
@@ -174,17 +175,21 @@ impl Door {
         &self,
         path: &RequestPath,
         host: &Authority,
-        parts: &Parts,
+        incomer: &Incomer<'_>,
     ) -> Option<Response<Full<Bytes>>> {
         let decoded = path.decoded();
+        if !hints::may_be_document(decoded) {
+            return None;
+        }
+        let method = &incomer.parts.method;
         if let Some(site) = self.owner_of_document(decoded) {
-            return Some(site.metadata.answer(&parts.method));
+            return Some(site.metadata.answer(method));
         }
         let on_purpose = self.routes.find(path).is_some_and(|site| !site.is_root);
         let astray = hints::seeks_authorization_server(decoded) && !on_purpose;
         astray.then(|| {
             let hint = hints::hint(decoded, self.resource_on(host));
-            hints::not_here(&parts.method, &self.first, &Reference::of(parts), &hint)
+            hints::not_here(method, &self.first, incomer.reference, &hint)
         })
     }
 
@@ -210,13 +215,24 @@ impl Door {
     }
 }
 
-impl Answered {
+impl Answered<'_> {
     /// An answer outside every resource.
-    fn plain(response: Response<Full<Bytes>>) -> Self {
+    fn ours(response: Response<Full<Bytes>>) -> Self {
         Self {
             site: None,
-            response: response.map(boxed),
+            response: response.map(AnswerBody::ours),
+            held: None,
         }
+    }
+
+    /// With the headers that its page needs to read it.
+    fn dressed(mut self, origin: Option<&HeaderValue>) -> Self {
+        cors::decorate(origin, self.response.headers_mut());
+        self
+    }
+
+    fn name(&self) -> Option<&Arc<str>> {
+        self.site.map(|site| &site.name)
     }
 }
 
@@ -226,43 +242,90 @@ impl Site {
     async fn serve(
         &self,
         target: RequestTarget,
-        mut parts: Parts,
-        body: RequestBody,
+        incomer: Incomer<'_>,
         load: &Load,
-    ) -> Response<GateBody> {
+        prefixes: ClientPrefixes,
+    ) -> Answered<'_> {
+        let (parts, resource) = (&incomer.parts, self.provider.resource());
         let admitted = self
             .hosts
             .admit(target.host())
             .and_then(|()| self.origins.admit(&parts.headers));
         let origin = match admitted {
             Ok(origin) => origin,
-            Err(denial) => return refuse(&parts, denial, self.provider.resource()).map(boxed),
+            Err(denial) => {
+                return self.answered(refuse(parts, denial, resource, incomer.reference));
+            }
         };
         if cors::is_preflight(&parts.method, &parts.headers) {
-            return dressed(cors::preflight(&parts.headers), origin.as_ref());
+            return self
+                .answered(cors::preflight(&parts.headers))
+                .dressed(origin.as_ref());
         }
-        parts.extensions.insert(target);
-        let (method, reference) = (parts.method.clone(), Reference::of(&parts));
-        let served = match load.admit(&mut parts) {
-            Ok(visit) => {
-                let handler = self.handler.clone();
-                let Ok(response) = handler.oneshot(Request::from_parts(parts, body)).await;
-                visit.settle(response)
-            }
-            Err(denial) => Err(denial),
-        };
-        let response = served.unwrap_or_else(|denial| {
-            refusal(&method, denial, self.provider.resource(), reference).map(boxed)
+        let (method, reference) = (parts.method.clone(), incomer.reference);
+        let served = self.behind(target, incomer, load, prefixes).await;
+        served
+            .unwrap_or_else(|denial| {
+                self.answered(refusal(&method, denial, resource, reference.clone()))
+            })
+            .dressed(origin.as_ref())
+    }
+
+    /// What the protected service answers, unless that is more than the gate can carry.
+    async fn behind(
+        &self,
+        target: RequestTarget,
+        incomer: Incomer<'_>,
+        load: &Load,
+        prefixes: ClientPrefixes,
+    ) -> Result<Answered<'_>, Denial> {
+        let Incomer {
+            mut parts,
+            body,
+            client,
+            ..
+        } = incomer;
+        let arrival = Arrival::new(Arrived {
+            target,
+            client,
+            passage: incomer.passage.clone(),
+            leisure: incomer.leisure,
+            visit: load.admit(&mut parts)?,
+            place: incomer.place.clone(),
         });
-        dressed(response, origin.as_ref())
+        // Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
+        let extensions = &mut parts.extensions;
+        extensions.insert(ClientAddress(client));
+        if prefixes != ClientPrefixes::default() {
+            extensions.insert(prefixes.network_of(client));
+        }
+        extensions.insert(incomer.reference.clone());
+        extensions.insert(arrival.clone());
+        let mut handler = self.handler.clone();
+        let Ok(ready) = handler.ready().await;
+        let Ok(response) = ready.call(Request::from_parts(parts, body)).await;
+        let held = arrival.settle(&response)?;
+        Ok(Answered {
+            site: Some(self),
+            response: response.map(AnswerBody::served),
+            held,
+        })
+    }
+
+    /// An answer of our own.
+    fn answered(&self, response: Response<Full<Bytes>>) -> Answered<'_> {
+        Answered {
+            site: Some(self),
+            ..Answered::ours(response)
+        }
     }
 }
 
 /// A request with both a length and chunks is read by its chunks, as RFC 9112 §6.1 has it; hyper does not
 /// tell that there was a length, which a proxy in front may have believed instead. What follows on the
 /// connection could then be a request that nobody sent, so there every chunked request is the last one.
-fn is_chunked<B>(request: &Request<B>) -> bool {
-    request.version() < Version::HTTP_2 && request.headers().contains_key(header::TRANSFER_ENCODING)
+fn is_chunked(parts: &Parts) -> bool {
+    parts.version < Version::HTTP_2 && parts.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 fn end_connection<B>(response: &mut Response<B>) {
@@ -272,16 +335,11 @@ fn end_connection<B>(response: &mut Response<B>) {
     }
 }
 
-fn dressed<B>(mut response: Response<B>, origin: Option<&HeaderValue>) -> Response<GateBody>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<super::body::BodyError>,
-{
-    let headers: &mut HeaderMap = response.headers_mut();
-    cors::decorate(origin, headers);
-    response.map(boxed)
-}
-
-fn refuse(parts: &Parts, denial: Denial, resource: &ProtectedResource) -> Response<Full<Bytes>> {
-    refusal(&parts.method, denial, resource, Reference::of(parts))
+fn refuse(
+    parts: &Parts,
+    denial: Denial,
+    resource: &ProtectedResource,
+    reference: &Reference,
+) -> Response<Full<Bytes>> {
+    refusal(&parts.method, denial, resource, reference.clone())
 }

@@ -17,6 +17,11 @@ const DOCUMENTS: [&str; 3] = [
 ];
 const ENDPOINTS: [&str; 3] = ["/authorize", "/token", "/register"];
 
+/// Whether a path may be one of those below, or that of one of our own documents. Hardly any is.
+pub(super) fn may_be_document(path: &str) -> bool {
+    path.starts_with("/.well-known/") || ENDPOINTS.contains(&path.strip_suffix('/').unwrap_or(path))
+}
+
 /// Whether a path is one that only an authorization server would serve, or a metadata document that is
 /// not ours.
 pub(super) fn seeks_authorization_server(path: &str) -> bool {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -24,9 +24,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    activity::Activity, addresses::Addresses, delivery::StreamExecutor, descriptors, door::Door,
-    introduction::Introductions, liveness, opening::Opening, pace::Pace, patience::Patience,
-    place::Place, vigil::under_watch, workers::Workers,
+    activity::Activity, addresses::Addresses, body::CountedBody, delivery::StreamExecutor,
+    descriptors, door::Door, introduction::Introductions, liveness, opening::Opening, pace::Pace,
+    patience::Patience, place::Place, vigil::under_watch, workers::Workers,
 };
 use crate::{
     config::Limits,
@@ -199,21 +199,16 @@ impl Shared {
         self.converse(stream, peer.ip().to_canonical(), place).await;
     }
 
-    /// Answers request after request.
+    /// Has request after request answered.
     async fn converse(&self, stream: Opening<TcpStream>, peer: IpAddr, place: &Place) {
-        let (door, held) = (Arc::clone(&self.door), place.clone());
         let activity = Activity::default();
-        let busy = activity.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(held.clone());
-            let (door, work) = (Arc::clone(&door), busy.begin_request());
-            let promise = busy.promise();
-            async move {
-                let answer = door.answer(request, peer, work).await;
-                promise.keep();
-                answer
-            }
+        let asked = Arc::new(Asked {
+            door: Arc::clone(&self.door),
+            peer,
+            place: place.clone(),
+            activity: activity.clone(),
         });
+        let service = service_fn(move |request| Arc::clone(&asked).answer(request));
         let io = TokioIo::new(Patience::new(
             stream,
             Pace::of_answers(&self.limits),
@@ -272,6 +267,29 @@ impl Shared {
     fn note(&self, end: End) {
         if let End::Failed(peer) = end {
             self.slow_peers.count(peer);
+        }
+    }
+}
+
+/// What the requests of one connection share.
+struct Asked {
+    door: Arc<Door>,
+    peer: IpAddr,
+    place: Place,
+    activity: Activity,
+}
+
+impl Asked {
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<CountedBody>, Infallible>> + Send {
+        let work = self.activity.begin_request();
+        async move {
+            Ok(self
+                .door
+                .answer(request, self.peer, &self.place, work)
+                .await)
         }
     }
 }

@@ -2,30 +2,22 @@
 //!
 //! A request counts from the door until its answer has ended, a stream apart from it; a refusal is no work
 //! any more, however long its client takes to hear it.
-//!
-//! Whoever brings a token makes us wait for its issuer, and a stranger can bring the same made-up one a
-//! thousand times. So as long as nobody knows whose a request is, it also takes one of its network's places,
-//! and no network has enough of them to fill the gate.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use http::{Method, Response, request::Parts};
-use oauthgate_core::{Answer, Denial, Reason};
+use oauthgate_core::{Denial, Reason};
 use oauthgate_mcp::Operation;
-use oauthgate_tower::{
-    ClientNetwork,
-    concurrency::{AsksForStream, Full, HeldPlaces, Kind, Place, PlacedBody, Places, Room, Stay},
-};
+use oauthgate_tower::concurrency::{AsksForStream, Kind, asks_for_stream, is_stream};
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::body::{GateBody, boxed};
 use crate::{
     config::Limits,
     telemetry::{
-        metrics::{Metrics, Underway},
+        metrics::Metrics,
         shedding::{Shed, Shedding},
     },
 };
@@ -39,19 +31,7 @@ struct Halls {
     requests: Hall,
     streams: Hall,
     shedding: Shedding,
-    strangers: Places<ClientNetwork>,
-    most_strangers: usize,
 }
-
-/// In the extensions of a request: its network's place among the requests of nobody in particular. Taken out
-/// when it is known who is calling.
-#[derive(Debug, Clone)]
-pub(super) struct Stranger {
-    _place: Arc<Place<ClientNetwork>>,
-}
-
-/// A small gate is not divided: whoever calls twice at once is no attacker.
-const FEW_STRANGERS: usize = 16;
 
 /// How many there are of one kind.
 #[derive(Debug)]
@@ -62,17 +42,15 @@ struct Hall {
     gauge: Gauge,
 }
 
-/// One of them, until it is dropped.
+/// A request that was let in: its place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Visit {
     load: Load,
-    kind: Kind,
-    _counted: Underway,
+    is_stream: AtomicBool,
+    /// Whether the request changes nothing (RFC 9110 §9.2.1), so that its answer may be thrown away.
+    is_safe: bool,
+    is_head: bool,
 }
-
-/// A request that was let in.
-#[derive(Debug)]
-pub(super) struct Visit(Arc<Stay<Load>>);
 
 impl Load {
     /// So much may be under way.
@@ -87,8 +65,6 @@ impl Load {
             requests: hall(Shed::Requests, limits.in_flight, &metrics.in_flight),
             streams: hall(Shed::Streams, limits.streams, &metrics.open_streams),
             shedding: metrics.shedding.clone(),
-            strangers: Places::default(),
-            most_strangers: limits.in_flight.div_ceil(4).max(FEW_STRANGERS),
         }))
     }
 
@@ -97,28 +73,25 @@ impl Load {
         if subscribes(parts) {
             parts.extensions.insert(AsksForStream);
         }
-        let stay = Stay::begin(parts, [self.clone()]).map_err(|full| turn_away(&full))?;
-        let stay = Arc::new(stay);
-        self.let_in_stranger(parts)?;
-        HeldPlaces::hold(&mut parts.extensions, Arc::clone(&stay));
-        Ok(Visit(stay))
+        let kind = match asks_for_stream(parts) {
+            true => Kind::Stream,
+            false => Kind::Request,
+        };
+        if !self.hall(kind).enter() {
+            return Err(self.turn_away(kind));
+        }
+        Ok(Visit {
+            load: self.clone(),
+            is_stream: AtomicBool::new(kind == Kind::Stream),
+            is_safe: parts.method.is_safe(),
+            is_head: parts.method == Method::HEAD,
+        })
     }
 
-    fn let_in_stranger(&self, parts: &mut Parts) -> Result<(), Denial> {
-        let Some(network) = ClientNetwork::of(parts) else {
-            return Ok(());
-        };
-        let most = self.0.most_strangers;
-        let place = self.0.strangers.try_enter(network, most).ok_or_else(|| {
-            Denial::new(Reason::TooManyInFlight)
-                .with_retry_after(Answer::OVERLOAD_RETRY_AFTER)
-                .with_detail(format!(
-                    "{most} of its network whose tokens wait to be verified"
-                ))
-        })?;
-        let place = Arc::new(place);
-        parts.extensions.insert(Stranger { _place: place });
-        Ok(())
+    fn turn_away(&self, kind: Kind) -> Denial {
+        let Hall { shed, most, .. } = self.hall(kind);
+        self.0.shedding.note(*shed, *most, None);
+        Denial::new(Reason::Overloaded).with_detail(format!("{}: {most}", shed.setting()))
     }
 
     fn hall(&self, kind: Kind) -> &Hall {
@@ -129,55 +102,63 @@ impl Load {
     }
 }
 
+impl Hall {
+    fn enter(&self) -> bool {
+        let one_more = |taken: usize| (taken < self.most).then(|| taken + 1);
+        let entered = self
+            .taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        if entered.is_ok() {
+            self.gauge.inc();
+        }
+        entered.is_ok()
+    }
+
+    fn leave(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+        self.gauge.dec();
+    }
+}
+
 /// A `subscriptions/listen` comes as a `POST`, and says in its head what it is (MCP 2026-07-28). Whoever says so
 /// of something else has it counted as a stream, and gains nothing.
 fn subscribes(parts: &Parts) -> bool {
-    let method = parts.headers.get("mcp-method");
     parts.method == Method::POST
-        && method.is_some_and(|method| method == Operation::SUBSCRIPTIONS_LISTEN)
-}
-
-fn turn_away(full: &Full<Load>) -> Denial {
-    let Hall { shed, most, .. } = full.room.hall(full.kind);
-    full.room.0.shedding.note(*shed, *most, None);
-    Denial::new(Reason::Overloaded).with_detail(format!("{}: {most}", shed.setting()))
-}
-
-impl Room for Load {
-    type Place = Seat;
-
-    fn enter(&self, kind: Kind) -> Option<Seat> {
-        let hall = self.hall(kind);
-        let one_more = |taken: usize| (taken < hall.most).then(|| taken + 1);
-        let entered = hall
-            .taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        entered.ok().map(|_| Seat {
-            load: self.clone(),
-            kind,
-            _counted: Underway::of(&hall.gauge),
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let hall = self.load.hall(self.kind);
-        hall.taken.fetch_sub(1, Ordering::Relaxed);
-    }
+        && parts
+            .headers
+            .get("mcp-method")
+            .is_some_and(|method| method == Operation::SUBSCRIPTIONS_LISTEN)
 }
 
 impl Visit {
-    /// The answer, which holds the place until its end.
+    /// The head of the answer is there: a stream exchanges the place of its request for one among the streams. If
+    /// there is none, a request that may have changed something keeps its own: its answer is never thrown away.
     ///
     /// # Errors
-    /// When the answer is one stream too many; it is dropped.
-    pub(super) fn settle(self, response: Response<GateBody>) -> Result<Response<GateBody>, Denial> {
-        if response.extensions().get::<Denial>().is_some() {
-            return Ok(response);
+    /// When the answer is one stream too many; it is to be dropped.
+    pub(super) fn settle<B>(&self, response: &Response<B>) -> Result<(), Denial> {
+        if self.is_head || !is_stream(response) || self.is_stream.load(Ordering::Relaxed) {
+            return Ok(());
         }
-        let settled = self.0.settle(&response);
-        settled.map_err(|full| turn_away(&full))?;
-        Ok(response.map(|body| boxed(PlacedBody::new(body, self.0))))
+        if self.load.hall(Kind::Stream).enter() {
+            self.load.hall(Kind::Request).leave();
+            self.is_stream.store(true, Ordering::Relaxed);
+        } else if self.is_safe {
+            return Err(self.load.turn_away(Kind::Stream));
+        }
+        Ok(())
+    }
+
+    fn kind(&self) -> Kind {
+        match self.is_stream.load(Ordering::Relaxed) {
+            true => Kind::Stream,
+            false => Kind::Request,
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.load.hall(self.kind()).leave();
     }
 }

@@ -8,6 +8,7 @@
 mod activity;
 mod addresses;
 mod admin_listener;
+mod arrival;
 mod body;
 mod delivery;
 mod descriptors;
@@ -26,6 +27,7 @@ mod place;
 mod request_body;
 mod sessions;
 mod site;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod vigil;
@@ -52,6 +54,13 @@ use oauthgate_tower::{
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
+pub(crate) use self::{
+    arrival::Arrival,
+    length::of_headers,
+    liveness::{INTERVAL, QUESTIONS, SILENCE, unanswered_for},
+    pace::Pace,
+    paced::{Leisure, Paced},
+};
 pub use self::{
     body::{BodyError, GateBody, boxed},
     request_body::RequestBody,
@@ -65,13 +74,7 @@ use self::{
     load::Load,
     sessions::Sessions,
     site::{Shared, Site},
-};
-pub(crate) use self::{
-    length::of_headers,
-    liveness::{INTERVAL, QUESTIONS, SILENCE, unanswered_for},
-    pace::Pace,
-    paced::{Leisure, Paced},
-    place::Place,
+    strangers::Strangers,
 };
 use crate::{
     admin::{Admin, Health},
@@ -147,7 +150,7 @@ impl Gate {
         let mut resources = settings.resources.iter();
         let over_tls = resources.any(|resource| resource.upstream.scheme() == "https");
         let gate = Self::before(settings, public, admin, |resource| {
-            ReverseProxy::new(resource, &authorities).map(Upstream::new)
+            ReverseProxy::new(resource, &authorities).map(Upstream::from)
         })?;
         Ok(Self {
             judges_upstreams: over_tls.then_some(authorities),
@@ -178,6 +181,7 @@ impl Gate {
             sessions: &sessions,
             quotas: state.quotas(),
             refused_tokens: refused_tokens.clone(),
+            strangers: Strangers::of(settings.limits.in_flight),
             expired_streams: &expired_streams,
             listens_on_loopback: public_addr.ip().is_loopback(),
         };
@@ -316,6 +320,7 @@ struct SiteParts<'a> {
     quotas: Arc<dyn Quotas>,
     /// One for all resources: a client gets one budget.
     refused_tokens: Option<Arc<RefusedTokenBudget>>,
+    strangers: Strangers,
     expired_streams: &'a ExpiredStreams,
     listens_on_loopback: bool,
 }
@@ -334,6 +339,7 @@ fn sites(
         let provider = provider(resource, settings.accept_dev_issuer, parts.keys)?;
         let shared = Shared {
             refused_tokens: parts.refused_tokens.clone(),
+            strangers: parts.strangers.clone(),
             callers: Arc::clone(&callers),
             sessions: parts.sessions.layer(provider.resource()),
             quotas: Arc::clone(&parts.quotas),

@@ -64,11 +64,13 @@ impl Purse {
         self.waiting.map(|since| since + self.left)
     }
 
-    /// The peer moved so many bytes, and it is not waited for.
-    pub(crate) fn moved(&mut self, now: Instant, bytes: usize) {
+    /// The peer moved so many bytes, and it is not waited for. The clock is read only if it was.
+    pub(crate) fn moved(&mut self, now: impl FnOnce() -> Instant, bytes: usize) {
         if let Some(since) = self.waiting.take() {
-            let spent = now.saturating_duration_since(since);
+            let spent = now().saturating_duration_since(since);
             self.left = self.left.saturating_sub(spent);
+        } else if self.left == self.pace.pause {
+            return;
         }
         self.left = match self.pace.rate {
             Some(rate) => self.left.saturating_add(bought(bytes, rate)),
@@ -106,7 +108,7 @@ mod tests {
             if next >= deadline {
                 return Some((deadline - begun).as_secs());
             }
-            purse.moved(next, bytes);
+            purse.moved(|| next, bytes);
         }
         None
     }
@@ -139,7 +141,7 @@ mod tests {
     fn haste_buys_no_more_than_the_longest_pause() {
         let mut purse = purse(100);
         let now = Instant::now();
-        purse.moved(now, usize::MAX);
+        purse.moved(|| now, usize::MAX);
         assert_eq!(purse.wait(now), now + MINUTE);
     }
 
@@ -148,7 +150,7 @@ mod tests {
         let mut purse = purse(100);
         let now = Instant::now();
         purse.wait(now);
-        purse.moved(now + MINUTE / 2, 0);
+        purse.moved(|| now + MINUTE / 2, 0);
         let later = now + 100 * MINUTE;
         assert_eq!(purse.deadline(), None);
         assert_eq!(purse.wait(later), later + MINUTE / 2);

@@ -34,6 +34,18 @@ pub(crate) struct Paced<B, F> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leisure(Arc<AtomicBool>);
 
+/// Hears that a sender took too long.
+pub(crate) trait Impatience {
+    /// It did.
+    fn note(&mut self);
+}
+
+impl<F: FnMut()> Impatience for F {
+    fn note(&mut self) {
+        self();
+    }
+}
+
 /// Its sender took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the rest of the body did not come in time")]
@@ -50,8 +62,8 @@ impl Leisure {
     }
 }
 
-impl<B, F: FnMut()> Paced<B, F> {
-    /// Lets the sender pause as the pace says, and calls `too_slow` when it takes longer.
+impl<B, F: Impatience> Paced<B, F> {
+    /// Lets the sender pause as the pace says, and tells `too_slow` when it takes longer.
     pub(crate) fn new(body: B, pace: Pace, leisure: Leisure, too_slow: F) -> Self {
         Self {
             body,
@@ -87,7 +99,7 @@ impl<B, F> Body for Paced<B, F>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
-    F: FnMut() + Unpin,
+    F: Impatience + Unpin,
 {
     type Data = Bytes;
     type Error = BodyError;
@@ -101,12 +113,12 @@ where
                 let data = frame
                     .as_ref()
                     .and_then(|frame| frame.as_ref().ok()?.data_ref());
-                self.purse.moved(Instant::now(), data.map_or(0, Bytes::len));
+                self.purse.moved(Instant::now, data.map_or(0, Bytes::len));
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
             Poll::Pending => {
                 ready!(self.waits(cx));
-                (self.too_slow)();
+                self.too_slow.note();
                 Poll::Ready(Some(Err(TooSlow.into())))
             }
         }

@@ -86,7 +86,7 @@ impl<S> Patience<S> {
             Poll::Ready(result) => {
                 if self.writing.take().is_some() {
                     let bytes = result.as_ref().map_or(0, |bytes| *bytes);
-                    self.purse.moved(Instant::now(), bytes);
+                    self.purse.moved(Instant::now, bytes);
                 }
                 Poll::Ready(result)
             }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Version, header};
+use http::{Version, header, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use super::{
     body::BodyError,
     pace::Pace,
-    paced::{Leisure, Paced},
+    paced::{Impatience, Leisure, Paced},
 };
 use crate::telemetry::slow_peers::{SlowPeer, SlowPeers};
 
@@ -37,85 +37,103 @@ pub(super) const LONGEST: Duration = Duration::from_secs(2);
 /// Where a body lies that was dropped before its end.
 type Leftover = Arc<Mutex<Option<Incoming>>>;
 
-/// Hears that the client is too slow.
-type TooSlow = Box<dyn FnMut() + Send>;
-
 /// The body of a request. Dropped before its end, it leaves the rest to whoever watches.
-pub struct RequestBody {
+pub struct RequestBody(Option<Coming>);
+
+/// A body that there is.
+struct Coming {
     body: Option<Paced<Incoming, TooSlow>>,
-    leftover: Leftover,
+    /// Nowhere on HTTP/2.
+    leftover: Option<Leftover>,
+}
+
+/// Hears that the client is too slow.
+struct TooSlow {
+    stopped: StoppedBody,
+    slow_peers: SlowPeers,
 }
 
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let body = self.body.is_some();
-        f.debug_struct("RequestBody")
-            .field("body", &body)
-            .finish_non_exhaustive()
+        f.debug_tuple("RequestBody")
+            .field(&self.0.is_some())
+            .finish()
+    }
+}
+
+impl Impatience for TooSlow {
+    fn note(&mut self) {
+        self.stopped.stop(Reason::SlowRequest);
+        self.slow_peers.count(SlowPeer::SlowRequest);
     }
 }
 
 /// What a request's handler may have left unread.
 #[derive(Debug)]
 pub(super) struct Unread {
-    leftover: Leftover,
-    /// Whether reading on is any use: HTTP/2 ends a stream without its connection, and a client that
-    /// waits for `100 Continue` would send what it need not.
+    /// Nowhere on HTTP/2, which ends a stream without its connection.
+    leftover: Option<Leftover>,
+    /// Whether reading on is any use: a client that waits for `100 Continue` would send what it need not.
     readable: bool,
     stopped: StoppedBody,
-    is_stream: bool,
+    /// What an answer may grant to it.
+    pub(super) leisure: Leisure,
 }
 
 /// Watches over a request's body: it must come at this pace. In the request's extensions lies why it was
-/// stopped, if it was, and the [`Leisure`] that an answer may grant to it.
+/// stopped, if it was. There is nothing to watch where there is no body.
 pub(super) fn watched(
-    mut request: Request<Incoming>,
+    parts: &mut Parts,
+    body: Incoming,
     pace: Pace,
-    slow_peers: SlowPeers,
-) -> (Request<RequestBody>, Unread) {
+    slow_peers: &SlowPeers,
+) -> (RequestBody, Option<Unread>) {
+    if body.is_end_stream() {
+        return (RequestBody(None), None);
+    }
     let unread = Unread {
-        leftover: Leftover::default(),
-        readable: !request.headers().contains_key(header::EXPECT),
+        leftover: (parts.version < Version::HTTP_2).then(Leftover::default),
+        readable: !parts.headers.contains_key(header::EXPECT),
         stopped: StoppedBody::default(),
-        is_stream: request.version() >= Version::HTTP_2,
+        leisure: Leisure::default(),
     };
-    let leisure = Leisure::default();
-    let extensions = request.extensions_mut();
-    extensions.insert(unread.stopped.clone());
-    extensions.insert(leisure.clone());
-    let stopped = unread.stopped.clone();
-    let too_slow: TooSlow = Box::new(move || {
-        stopped.stop(Reason::SlowRequest);
-        slow_peers.count(SlowPeer::SlowRequest);
-    });
-    let leftover = match unread.is_stream {
-        true => Leftover::default(),
-        false => Arc::clone(&unread.leftover),
+    parts.extensions.insert(unread.stopped.clone());
+    let too_slow = TooSlow {
+        stopped: unread.stopped.clone(),
+        slow_peers: slow_peers.clone(),
     };
-    let request = request.map(|body| RequestBody {
-        body: Some(Paced::new(body, pace, leisure, too_slow)),
-        leftover,
-    });
-    (request, unread)
+    let coming = Coming {
+        body: Some(Paced::new(body, pace, unread.leisure.clone(), too_slow)),
+        leftover: unread.leftover.clone(),
+    };
+    (RequestBody(Some(coming)), Some(unread))
 }
 
 impl Unread {
     /// Reads away what is left. Says whether the connection is good for another request.
     pub(super) async fn read_away(self) -> bool {
         if self.stopped.reason().is_some() {
-            return self.is_stream;
+            return self.leftover.is_none();
         }
-        let left = self
-            .leftover
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(body) = left else { return true };
-        self.readable
-            && timeout(LONGEST, ends_within(body, MOST))
-                .await
-                .unwrap_or(false)
+        match self.leftover.as_ref().and_then(take) {
+            Some(body) if self.readable => Box::pin(ends_in_time(body)).await,
+            Some(_) => false,
+            None => true,
+        }
     }
+}
+
+fn take(leftover: &Leftover) -> Option<Incoming> {
+    leftover
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+}
+
+async fn ends_in_time(body: Incoming) -> bool {
+    timeout(LONGEST, ends_within(body, MOST))
+        .await
+        .unwrap_or(false)
 }
 
 async fn ends_within(mut body: Incoming, most: u64) -> bool {
@@ -130,11 +148,19 @@ async fn ends_within(mut body: Incoming, most: u64) -> bool {
     false
 }
 
-impl Drop for RequestBody {
+impl Drop for Coming {
     fn drop(&mut self) {
         let body = self.body.take().map(Paced::into_inner);
         let left = body.filter(|body| !body.is_end_stream());
-        *self.leftover.lock().unwrap_or_else(PoisonError::into_inner) = left;
+        if let (Some(left), Some(leftover)) = (left, &self.leftover) {
+            *leftover.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);
+        }
+    }
+}
+
+impl RequestBody {
+    fn coming(&self) -> Option<&Paced<Incoming, TooSlow>> {
+        self.0.as_ref()?.body.as_ref()
     }
 }
 
@@ -146,19 +172,18 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.body {
+        match self.0.as_mut().and_then(|coming| coming.body.as_mut()) {
             Some(body) => Pin::new(body).poll_frame(cx),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.coming().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or_else(SizeHint::default, Body::size_hint)
+        self.coming()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

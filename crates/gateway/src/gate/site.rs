@@ -1,45 +1,81 @@
 //! One protected resource: everything that a request for it passes, built once.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Body;
 use oauthgate_core::{ProtectedResource, SettingError, UserContext};
 use oauthgate_mcp::{InspectedBody, PolicyLayer, SessionBindingLayer};
 use oauthgate_remote::{OAuth21Provider, state::quotas::Quotas};
 use oauthgate_tower::{
-    Anonymous, MetadataRoute, QuotaLayer, RefusedTokenBudget, ResourceServerLayer,
+    Anonymous, MetadataRoute, OptionalAuthentication, QuotaLayer, RefusedTokenBudget,
+    ResourceServerLayer,
     concurrency::{ConcurrencyLayer, PerCaller},
     quota::LimitPlan,
 };
-use tower::{
-    Layer, Service, ServiceExt,
-    util::{BoxCloneSyncService, MapRequestLayer},
-};
+use tower::{Layer, Service, ServiceExt, util::MapRequestLayer};
 
 use super::{
+    arrival::Arrival,
     body::{BodyError, GateBody, boxed},
-    load::Stranger,
     request_body::RequestBody,
+    strangers::{Doorkeeper, Strangers},
 };
 use crate::{
     config::ResourceSettings,
     proxy::admission::{HostRules, OriginRules},
-    telemetry::{access::Passage, expired_streams::ExpiredStreams},
+    telemetry::expired_streams::ExpiredStreams,
+    upstream::ReverseProxy,
 };
 
 /// What stands behind a resource: it gets only requests that may pass.
 #[derive(Debug, Clone)]
-pub struct Upstream(
-    BoxCloneSyncService<Request<InspectedBody<RequestBody>>, Response<GateBody>, Infallible>,
-);
+pub struct Upstream(Behind);
+
+/// What gets requests that may pass.
+type Passed = Request<InspectedBody<RequestBody>>;
+
+#[derive(Clone)]
+enum Behind {
+    /// Known by its type, because every request goes there.
+    Proxy(ReverseProxy),
+    Other(Arc<dyn Answers>),
+}
+
+/// Any service, called without a copy of its own that must be boxed.
+trait Answers: Send + Sync {
+    fn answer(&self, request: Passed)
+    -> BoxFuture<'static, Result<Response<GateBody>, Infallible>>;
+}
+
+impl<S, B> Answers for S
+where
+    S: Service<Passed, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    fn answer(
+        &self,
+        request: Passed,
+    ) -> BoxFuture<'static, Result<Response<GateBody>, Infallible>> {
+        let answer = self.clone().oneshot(request);
+        Box::pin(async move { answer.await.map(|response| response.map(boxed)) })
+    }
+}
 
 impl Upstream {
     /// Any service that answers requests.
     pub fn new<S, B>(service: S) -> Self
     where
-        S: Service<Request<InspectedBody<RequestBody>>, Response = Response<B>, Error = Infallible>
+        S: Service<Passed, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
             + Sync
@@ -48,19 +84,70 @@ impl Upstream {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        Self(BoxCloneSyncService::new(
-            service.map_response(|response: Response<B>| response.map(boxed)),
-        ))
+        Self(Behind::Other(Arc::new(service)))
     }
 }
 
-/// Answers the requests for one resource.
-pub(super) type Handler = BoxCloneSyncService<Request<RequestBody>, Response<GateBody>, Infallible>;
+impl From<ReverseProxy> for Upstream {
+    fn from(proxy: ReverseProxy) -> Self {
+        Self(Behind::Proxy(proxy))
+    }
+}
+
+impl Service<Passed> for Upstream {
+    type Response = Response<GateBody>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<GateBody>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Passed) -> Self::Future {
+        match &mut self.0 {
+            Behind::Proxy(proxy) => proxy.call(request),
+            Behind::Other(service) => service.answer(request),
+        }
+    }
+}
+
+impl fmt::Debug for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proxy(proxy) => proxy.fmt(f),
+            Self::Other(_) => f.write_str("Other"),
+        }
+    }
+}
+
+/// What stands between authentication and the upstream, outermost first.
+type Layers = (
+    MapRequestLayer<fn(Request<RequestBody>) -> Request<RequestBody>>,
+    ConcurrencyLayer<PerCaller>,
+    SessionBindingLayer,
+    PolicyLayer,
+);
+
+/// Answers the requests for one resource. Named, so that neither its answers nor their bodies are boxed once more.
+pub(super) type Handler = <OptionalAuthentication<Doorkeeper, Layers> as Layer<Upstream>>::Service;
+
+/// The body of an answer from behind.
+pub(super) type ServedBody = <<Handler as Service<Request<RequestBody>>>::Response as Answer>::Body;
+
+/// So that the body of a response can be named.
+pub(super) trait Answer {
+    type Body;
+}
+
+impl<B> Answer for Response<B> {
+    type Body = B;
+}
 
 /// What a resource gets from the gate.
 pub(super) struct Shared {
     /// `None` where nobody counts them.
     pub(super) refused_tokens: Option<Arc<RefusedTokenBudget>>,
+    pub(super) strangers: Strangers,
     pub(super) callers: Arc<PerCaller>,
     pub(super) sessions: SessionBindingLayer,
     pub(super) quotas: Arc<dyn Quotas>,
@@ -127,28 +214,28 @@ fn handler(
     let upstream = limited(settings, provider.resource(), shared.quotas, upstream)?;
     let callers =
         ConcurrencyLayer::shared(provider.resource(), shared.callers).without_refusal_log();
-    let behind = (
+    let layers: Layers = (
         MapRequestLayer::new(note_caller),
         callers,
         shared.sessions,
         policy,
     );
-    let layer = ResourceServerLayer::new(provider);
+    let layer = ResourceServerLayer::new(Doorkeeper {
+        provider,
+        strangers: shared.strangers,
+    });
     let layer = match shared.refused_tokens {
         Some(budget) => layer.refused_token_budget(budget),
         None => layer.danger_without_refused_token_budget(),
     };
-    let service = layer
+    Ok(layer
         .without_metadata_route()
         .strip_authorization()
         .stream_expiry(settings.stream_expiry)
         .on_stream_expiry(shared.expired_streams.of(&settings.name))
         .without_refusal_log()
-        .optional_authentication(behind)
-        .layer(upstream.0);
-    Ok(BoxCloneSyncService::new(
-        service.map_response(|response| response.map(boxed)),
-    ))
+        .optional_authentication(layers)
+        .layer(upstream))
 }
 
 /// What stands behind the quotas of a resource. Where there are none, nobody waits for them.
@@ -165,16 +252,14 @@ fn limited(
     // A request that finds no place is charged nothing.
     let places = ConcurrencyLayer::new(resource, plan.places()).without_refusal_log();
     let quotas = QuotaLayer::new(plan, quotas).without_refusal_log();
-    let service = (places, quotas).layer(upstream.0);
+    let service = (places, quotas).layer(upstream);
     Ok(Upstream::new(service))
 }
 
-/// Authentication is over when a request comes by here: the access log learns when, and who, and its network
-/// has room for another stranger.
-fn note_caller(mut request: Request<RequestBody>) -> Request<RequestBody> {
-    drop(request.extensions_mut().remove::<Stranger>());
+/// Authentication is over when a request comes by here: the access log learns when, and who.
+fn note_caller(request: Request<RequestBody>) -> Request<RequestBody> {
     let extensions = request.extensions();
-    if let Some(passage) = extensions.get::<Passage>() {
+    if let Some(passage) = Arrival::of(extensions).map(Arrival::passage) {
         match extensions.get::<UserContext>() {
             Some(user) => passage.authenticated(user),
             None if extensions.get::<Anonymous>().is_some() => passage.anonymous(),

@@ -1,19 +1,34 @@
 //! Which resource a path belongs to.
 
+use std::borrow::Cow;
+
 use crate::proxy::admission::RequestPath;
 
 /// Values by resource path; the most specific path wins.
 #[derive(Debug, Clone)]
 pub struct Routes<T> {
     // The longest path first.
-    entries: Vec<(String, T)>,
+    entries: Vec<Route<T>>,
+}
+
+#[derive(Debug, Clone)]
+struct Route<T> {
+    path: String,
+    /// The path whatever its case.
+    lower: String,
+    value: T,
 }
 
 impl<T> Routes<T> {
     /// Routes by resource path (without trailing slash; empty for the root).
     pub fn new(entries: impl IntoIterator<Item = (String, T)>) -> Self {
-        let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        let route = |(path, value): (String, T)| Route {
+            lower: path.to_lowercase(),
+            path,
+            value,
+        };
+        let mut entries: Vec<_> = entries.into_iter().map(route).collect();
+        entries.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
         Self { entries }
     }
 
@@ -23,17 +38,26 @@ impl<T> Routes<T> {
     /// upstreams that ignore case would serve that other resource under this one's rules.
     #[must_use]
     pub fn find(&self, path: &RequestPath) -> Option<&T> {
-        let lower = path.decoded().to_lowercase();
-        let (candidate, value) = self
+        let lower = lower(path.decoded());
+        let route = self
             .entries
             .iter()
-            .find(|(resource, _)| lies_under(&lower, &resource.to_lowercase()))?;
-        path.lies_under(candidate).then_some(value)
+            .find(|route| lies_under(&lower, &route.lower))?;
+        path.lies_under(&route.path).then_some(&route.value)
     }
 
     /// All values.
     pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.entries.iter().map(|(_, value)| value)
+        self.entries.iter().map(|route| &route.value)
+    }
+}
+
+/// The path in lower case; most are.
+fn lower(path: &str) -> Cow<'_, str> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    match path.bytes().all(is_lower) {
+        true => Cow::Borrowed(path),
+        false => Cow::Owned(path.to_lowercase()),
     }
 }
 
@@ -57,6 +81,7 @@ mod tests {
     #[case("/mcp/administrator", Some("mcp"))]
     #[case("/mcp/ADMIN", None)]
     #[case("/MCP", None)]
+    #[case("/mcp/%c3%84", Some("mcp"))]
     #[case("/other", None)]
     #[case("/", None)]
     fn f16_the_most_specific_resource_wins(#[case] path: &str, #[case] expected: Option<&str>) {

@@ -13,11 +13,8 @@ use super::{
     upgrade::Upgrade,
 };
 use crate::{
-    gate::{GateBody, Leisure, Pace, Paced, boxed, of_headers},
-    telemetry::{
-        access::Passage,
-        slow_peers::{SlowPeer, SlowPeers, log_cut},
-    },
+    gate::{Arrival, GateBody, Leisure, Pace, Paced, boxed, of_headers},
+    telemetry::slow_peers::{SlowPeer, SlowPeers, log_cut},
 };
 
 /// How long an answer's head may be, and how long an answer may be silent.
@@ -36,8 +33,7 @@ pub(super) struct Answering<'a> {
     reference: &'a Reference,
     limits: AnswerLimits,
     slow_peers: SlowPeers,
-    /// The request's body's.
-    leisure: Leisure,
+    arrival: Option<Arrival>,
     /// Why the request's body was stopped.
     stopped: StoppedBody,
     /// The resource's name.
@@ -54,13 +50,13 @@ impl<'a> Answering<'a> {
         resource: &'a str,
     ) -> Self {
         let extensions = request.extensions();
-        let slow_peers = extensions.get().map(Passage::slow_peers);
+        let slow_peers = Arrival::of(extensions).map(|arrival| arrival.passage().slow_peers());
         Self {
             destination,
             reference,
             limits,
             slow_peers: slow_peers.unwrap_or_default(),
-            leisure: extensions.get().cloned().unwrap_or_default(),
+            arrival: Arrival::of(extensions).cloned(),
             stopped: extensions.get().cloned().unwrap_or_default(),
             resource,
         }
@@ -108,7 +104,9 @@ impl<'a> Answering<'a> {
         let is_stream = is_stream(response.headers());
         if is_stream {
             // Whoever answers by a stream may be talking with its client.
-            self.leisure.grant();
+            if let Some(arrival) = &self.arrival {
+                arrival.grant_leisure();
+            }
         }
         let destination = self.destination;
         let mut response = response.map(|body| self.watched(body, is_stream));

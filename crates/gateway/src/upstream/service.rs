@@ -17,7 +17,7 @@ use http_body::Body;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext};
 use oauthgate_mcp::policy::AnonymousPermit;
 use oauthgate_remote::{ConfigurationError, error::Mistake, outbound::CertificateAuthorities};
-use oauthgate_tower::{ClientAddress, Reference, StoppedBody, response::refusal};
+use oauthgate_tower::{Reference, StoppedBody, response::refusal};
 use tower::Service;
 
 use super::{
@@ -30,8 +30,7 @@ use super::{
 };
 use crate::{
     config::{IdentityHeaders, ResourceSettings},
-    gate::{BodyError, GateBody, boxed},
-    proxy::admission::RequestTarget,
+    gate::{Arrival, BodyError, GateBody, boxed},
 };
 
 /// Sends authorized requests to one upstream. Cheap to clone.
@@ -167,14 +166,10 @@ impl Shared {
     /// Everything about the request that the upstream must see differently.
     fn readdress(&self, parts: &mut Parts) -> Result<(), Denial> {
         let extensions = std::mem::take(&mut parts.extensions);
-        let (Some(target), Some(ClientAddress(client))) = (
-            extensions.get::<RequestTarget>(),
-            extensions.get::<ClientAddress>().copied(),
-        ) else {
-            return Err(astray());
-        };
+        let arrival = Arrival::of(&extensions).ok_or_else(astray)?;
+        let target = arrival.target();
         let provenance = Provenance {
-            client,
+            client: arrival.client(),
             host: target.host(),
             scheme: target
                 .scheme()

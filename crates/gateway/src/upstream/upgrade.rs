@@ -15,7 +15,7 @@ use super::{
     hop_by_hop,
     tunnel::{self, Silence},
 };
-use crate::gate::{GateBody, Place, boxed};
+use crate::gate::{Arrival, GateBody, boxed};
 
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -23,8 +23,8 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// The client's side of a connection that is to become a WebSocket.
 pub(super) struct Upgrade {
     client: OnUpgrade,
-    place: Place,
-    /// The caller's place among the streams, and the gate's, for as long as the tunnel is open.
+    /// The gate's places for as long as the tunnel is open, and the caller's.
+    arrival: Arrival,
     held: Option<HeldPlaces>,
     deadline: Option<StreamDeadline>,
 }
@@ -40,13 +40,13 @@ impl Upgrade {
         if !asked {
             return None;
         }
-        let place = request.extensions().get::<Place>()?.clone();
+        let arrival = Arrival::of(request.extensions())?.clone();
         let held = request.extensions().get::<HeldPlaces>().cloned();
         let deadline = request.extensions().get::<StreamDeadline>().cloned();
         let client = hyper::upgrade::on(request);
         Some(Self {
             client,
-            place,
+            arrival,
             held,
             deadline,
         })
@@ -75,9 +75,9 @@ impl Upgrade {
         tokio::spawn(async move {
             tokio::select! {
                 () = tunnel(self.client, upstream, self.deadline, silence) => {}
-                () = self.place.cut() => {}
+                () = self.arrival.cut() => {}
             }
-            drop(self.held);
+            drop((self.arrival, self.held));
         });
         Ok(Response::from_parts(parts, boxed(Empty::new())))
     }

@@ -49,16 +49,13 @@ impl Authority {
     /// Whether both name the same host, a default port written or not.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        self.without_default_port() == other.without_default_port()
+        self.host == other.host && self.port_if_unusual() == other.port_if_unusual()
     }
 
-    /// The same host without a port that its scheme implies. `Host` does not tell the scheme, so both
-    /// default ports count: behind a TLS terminator either may be written.
-    fn without_default_port(&self) -> Self {
-        Self {
-            host: self.host.clone(),
-            port: self.port.filter(|port| ![80, 443].contains(&port.get())),
-        }
+    /// The port, unless its scheme implies it. `Host` does not tell the scheme, so both default ports
+    /// count: behind a TLS terminator either may be written.
+    fn port_if_unusual(&self) -> Option<u16> {
+        self.port().filter(|port| ![80, 443].contains(port))
     }
 }
 
@@ -107,19 +104,17 @@ impl HostRules {
 
     fn allows(&self, host: &Authority) -> bool {
         (self.allows_loopback && host.is_loopback())
-            || self.allowed.contains(&host.without_default_port())
+            || self.allowed.iter().any(|allowed| allowed.is_same(host))
     }
 }
 
 fn setting(text: &str) -> Result<Authority, SettingError> {
-    Authority::parse(text)
-        .map(|host| host.without_default_port())
-        .ok_or_else(|| {
-            SettingError::new(
-                "this is no host",
-                "a host and perhaps a port, for example mcp.example.com or localhost:8080",
-            )
-        })
+    Authority::parse(text).ok_or_else(|| {
+        SettingError::new(
+            "this is no host",
+            "a host and perhaps a port, for example mcp.example.com or localhost:8080",
+        )
+    })
 }
 
 /// `None` for a port that is no port.
@@ -153,7 +148,8 @@ fn is_host(host: &str) -> bool {
 
 /// A DNS name or an IPv4 address. Underscores occur in container networks.
 fn is_name(host: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let legal =
+        |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_');
     (1..=255).contains(&host.len()) && host.bytes().all(legal)
 }
 

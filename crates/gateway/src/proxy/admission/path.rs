@@ -14,7 +14,8 @@ use super::malformed;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestPath {
     text: String,
-    decoded: String,
+    /// Where it differs.
+    decoded: Option<String>,
 }
 
 impl RequestPath {
@@ -26,8 +27,11 @@ impl RequestPath {
         if !text.starts_with('/') {
             return Err(malformed("the request target has no path"));
         }
-        let decoded = decode(text)?;
-        check_segments(&decoded)?;
+        let decoded = match is_plain(text) {
+            true => None,
+            false => Some(decode(text)?),
+        };
+        decoded.as_deref().map_or(Ok(()), check_segments)?;
         Ok(Self {
             text: text.to_owned(),
             decoded,
@@ -43,21 +47,21 @@ impl RequestPath {
     /// The path with its percent-encoding removed: what routing compares.
     #[must_use]
     pub fn decoded(&self) -> &str {
-        &self.decoded
+        self.decoded.as_deref().unwrap_or(&self.text)
     }
 
     /// Whether the path lies at or below a resource's path (without trailing slash; empty for the
     /// root). `/mcp` holds `/mcp`, `/mcp/` and `/mcp/x`, never `/mcpx` or `/MCP`.
     #[must_use]
     pub fn lies_under(&self, resource_path: &str) -> bool {
-        below(&self.decoded, resource_path).is_some()
+        below(self.decoded(), resource_path).is_some()
     }
 
     /// What follows the resource's path, as the client wrote it: empty, or `/` and more. The spelling
     /// of the resource's own segments does not matter.
     #[must_use]
     pub fn below(&self, resource_path: &str) -> Option<&str> {
-        below(&self.decoded, resource_path)?;
+        below(self.decoded(), resource_path)?;
         // An encoded slash is refused, so text and decoded form have their slashes at the same places.
         let segments = resource_path.matches('/').count();
         let end = self
@@ -79,6 +83,16 @@ impl fmt::Display for RequestPath {
 fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     path.strip_prefix(prefix)
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a path means itself, as most do: no escape in it, nothing that would be refused, and no segment that
+/// is empty or begins with a dot.
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.iter().all(|byte| is_literal(*byte))
+        && !bytes
+            .windows(2)
+            .any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.'))
 }
 
 fn decode(text: &str) -> Result<String, Denial> {
@@ -132,12 +146,19 @@ fn encoded_octet(octet: u8, tail: &[u8]) -> Result<u8, Denial> {
 }
 
 /// RFC 3986 §3.3 `pchar` without `;`, and the brackets and bar that browsers leave as they are.
+fn is_literal(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
+            | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@'
+            | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'='
+            | b'[' | b']' | b'|'
+    )
+}
+
 fn raw_octet(byte: u8) -> Result<u8, Denial> {
     match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Ok(byte),
-        b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => Ok(byte),
-        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' => Ok(byte),
-        b'[' | b']' | b'|' => Ok(byte),
+        byte if is_literal(byte) => Ok(byte),
         b'\\' => Err(malformed("the path holds a backslash")),
         b';' => Err(malformed("the path holds a path parameter")),
         _ => Err(malformed("the path holds a character that must be encoded")),
@@ -321,6 +342,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn f15_a_path_that_means_itself_is_read_as_any_other(path in "/(/|%|\\.|;|2|e|\\\\|a|m|ä|\u{0}){0,8}") {
+            let decoded = decode(&path).and_then(|path| check_segments(&path).map(|()| path));
+            let read = RequestPath::parse(&path).map(|path| path.decoded().to_owned());
+            prop_assert_eq!(read.ok(), decoded.ok());
+        }
+
         #[test]
         fn f15_an_admitted_path_has_one_reading(path in "(/|%|\\.|;|2|e|E|f|5|c|\\\\|a|m){0,24}") {
             if let Ok(path) = RequestPath::parse(&path) {
