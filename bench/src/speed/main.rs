@@ -10,6 +10,7 @@ mod client;
 mod contender;
 mod cores;
 mod gate;
+mod hits;
 #[path = "../host.rs"]
 mod host;
 mod issuer;
@@ -97,6 +98,7 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
     report.say(&format!("{}.", stand.parts.versions()));
     if options.wants(Part::Library) {
         library::run(&stand, plan, &mut report)?;
+        hits::run(&stand, &requests, plan, &mut report)?;
     }
     if options.wants(Part::Gate) {
         gate::run(&stand, &mut wheel, &requests, plan, &mut report)?;

@@ -44,6 +44,15 @@ impl Requests {
         self.good.last().expect("there is always one more")
     }
 
+    /// The credentials of the `number`th good one.
+    pub(crate) fn credentials(&self, number: usize) -> &str {
+        let head = std::str::from_utf8(&self.good[number]).expect("as it was written");
+        let (_, credentials) = head
+            .split_once("Authorization: ")
+            .expect("as it was written");
+        credentials.trim_end()
+    }
+
     /// The `number`th request of a load.
     pub(crate) fn of(&self, load: Load, number: usize) -> &[u8] {
         match load {
