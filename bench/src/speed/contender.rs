@@ -44,6 +44,7 @@ pub(crate) enum Kind {
 pub(crate) struct Parts {
     pub(crate) oauthgate: PathBuf,
     pub(crate) bare: PathBuf,
+    pub(crate) allocations: PathBuf,
     pub(crate) node: Option<PathBuf>,
     pub(crate) python: Option<PathBuf>,
     pub(crate) nginx: Option<PathBuf>,

@@ -5,6 +5,7 @@
 //! a core for itself, the load, the server behind and the issuer share another. The contenders take turns in every
 //! round, so that whatever else the machine does hits all of them. Read the ratios; absolute times belong to the machine.
 
+mod allocations;
 mod child;
 mod client;
 mod contender;
@@ -98,6 +99,7 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
     report.say(&format!("{}.", stand.parts.versions()));
     if options.wants(Part::Library) {
         library::run(&stand, plan, &mut report)?;
+        allocations::run(&stand, &mut report)?;
         hits::run(&stand, &requests, plan, &mut report)?;
     }
     if options.wants(Part::Gate) {

@@ -63,9 +63,11 @@ impl Options {
     /// With absolute paths, for each contender runs in a directory of its own.
     pub(crate) fn parts(&self) -> io::Result<Parts> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(path::absolute).transpose();
+        let me = env::current_exe()?;
         Ok(Parts {
             oauthgate: path::absolute(&self.oauthgate)?,
-            bare: env::current_exe()?.with_file_name("oauthgate-bench-bare"),
+            bare: me.with_file_name("oauthgate-bench-bare"),
+            allocations: me.with_file_name("oauthgate-bench-allocations"),
             node: absolute(&self.node)?,
             python: absolute(&self.python)?,
             nginx: absolute(&self.nginx)?,
