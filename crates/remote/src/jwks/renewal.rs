@@ -19,12 +19,17 @@ impl KeyStore {
     /// Renews the set if that is due. Waits for nothing where tasks do the work; without them one
     /// request spends a bounded moment on it.
     pub(super) async fn upkeep(self: &Arc<Self>) {
-        if self.milliseconds() < self.upkeep_at.load(Ordering::Relaxed) {
+        if !self.is_due(self.now()) {
             return;
         }
         if let Some(attempt) = self.demand(Demand::Upkeep) {
             self.runner.help(attempt, STRANGER_WAIT).await;
         }
+    }
+
+    /// Whether the set is due for renewal, and nobody is at it.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        u64::try_from(now.as_millis()).unwrap_or(NEVER) >= self.upkeep_at.load(Ordering::Relaxed)
     }
 
     /// Renews the set if that is due, and waits until no attempt is under way.

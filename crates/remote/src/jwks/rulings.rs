@@ -212,6 +212,8 @@ impl KeyStore {
         if let Some(held) = self.held() {
             self.put(state.reading.reread(&held));
         }
+        // The word counts where no set is held, too: for tokens that a shared secret verifies.
+        self.generation.advance();
     }
 
     async fn ruled(self: &Arc<Self>, held: bool) -> Ruled {

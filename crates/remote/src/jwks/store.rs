@@ -18,6 +18,7 @@ use super::{
     absent::AbsentKeys,
     attempt::Runner,
     flight::Flight,
+    generation::Generation,
     held::{Held, Reading},
     keeping::Keeping,
     rule::KeyRule,
@@ -42,6 +43,7 @@ pub struct KeyStore {
     pub(super) source: Arc<dyn JwksSource>,
     pub(super) surroundings: Surroundings,
     pub(super) held: ArcSwapOption<Held>,
+    pub(super) generation: Generation,
     /// When upkeep is due, in milliseconds: read on every request, so kept outside the lock.
     pub(super) upkeep_at: AtomicU64,
     state: Mutex<State>,
@@ -116,6 +118,7 @@ impl KeyStore {
             are_optional: settings.are_optional,
             surroundings,
             held: ArcSwapOption::empty(),
+            generation: Generation::new(),
             upkeep_at: AtomicU64::new(0),
             state: Mutex::new(State {
                 schedule: Schedule::new(Timing::of(settings)),
@@ -307,6 +310,22 @@ impl KeyStore {
         (self.now() <= held.serve_until).then_some(held)
     }
 
+    /// As [`Self::servable`], for those who need no key.
+    pub(super) fn may_serve(&self, now: Duration) -> bool {
+        let held = self.held.load();
+        held.as_ref().is_some_and(|held| now <= held.serve_until)
+    }
+
+    /// Whether a token with a bad signature might get the set fetched. Where one is being fetched already, nobody
+    /// needs to come for it, unless callers make fetches go on.
+    pub(super) fn may_look_again(&self, now: Duration) -> bool {
+        if self.state().schedule.is_fetching() {
+            return matches!(self.runner, Runner::Callers(_));
+        }
+        self.surroundings.strangers.left(now) > 0
+            && self.state().schedule.strangers_rest(now).is_zero()
+    }
+
     async fn first_set(self: &Arc<Self>, hint: &KeyHint) -> Result<Arc<Held>, KeySourceError> {
         let Ok(_waiting) = self.first_requests.try_acquire() else {
             return Err(self.unavailable());
@@ -389,7 +408,11 @@ impl KeyStore {
 
     /// To be called with the state locked: whoever replaces what is held knows what is held.
     pub(super) fn put(&self, held: Held) {
-        self.held.store(Some(Arc::new(held)));
+        let ring = Arc::clone(&held.ring);
+        let before = self.held.swap(Some(Arc::new(held)));
+        if before.is_none_or(|before| !Arc::ptr_eq(&before.ring, &ring)) {
+            self.generation.advance();
+        }
     }
 
     pub(super) fn forget_absent(&self) {
@@ -402,10 +425,6 @@ impl KeyStore {
 
     pub(super) fn now(&self) -> Duration {
         self.surroundings.clock.elapsed()
-    }
-
-    pub(super) fn milliseconds(&self) -> u64 {
-        u64::try_from(self.now().as_millis()).unwrap_or(NEVER)
     }
 
     pub(super) fn jitter(&self, number: u64) -> Jitter {
