@@ -13,9 +13,10 @@ use quick_cache::sync::Cache;
 /// How many tokens are remembered: 100,000 at some 80 bytes each.
 pub(super) const MOST_KNOWN: usize = 100_000;
 
-/// How long a token is known after it was good. In the second half of it the next success renews it, so a
-/// token that comes every half hour stays known. Longer than the token may live: when it ends, its holder
-/// still comes with it once, and must hear so.
+/// How long a token is known after it was verified. From a quarter of that on the next verification renews it.
+/// Providers remember their verdict for a quarter at most, and nobody hears of the token meanwhile: so it is known
+/// for half an hour at least after it was last good. That may be longer than it lives: when it ends, its holder still
+/// comes with it once, and must hear so.
 pub(super) const KNOWN_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// A token's place, under a key that this process made. Two tokens that share one share only the budget:
@@ -36,7 +37,8 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
-/// The tokens that were good lately; whoever verifies tokens may know better, and take over from here.
+/// The tokens that were good lately, whatever became of them: not whether they are good now, which only the provider
+/// knows ([`oauthgate_remote::AuthProvider::recall`]) and says before anybody asks here.
 #[derive(Debug)]
 pub(super) struct KnownTokens {
     key: RandomState,
@@ -66,7 +68,7 @@ impl KnownTokens {
     /// The token is good. Costs a look-up where that is remembered already.
     pub(super) fn remember(&self, token: TokenDigest, now: u64) {
         let life = microseconds(KNOWN_FOR);
-        let is_fresh = |until: u64| until > now.saturating_add(life / 2);
+        let is_fresh = |until: u64| until > now.saturating_add(life - life / 4);
         if !self.until.get(&token).is_some_and(is_fresh) {
             self.until.insert(token, now.saturating_add(life));
         }

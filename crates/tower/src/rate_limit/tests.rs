@@ -203,6 +203,29 @@ async fn a_token_that_comes_every_half_hour_stays_known() {
     );
 }
 
+/// A provider that remembers a token verifies it only now and then, and nobody hears of it in between.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_its_provider_remembers_is_known_for_half_an_hour_after_its_last_use() {
+    let minutes = |minutes| Duration::from_secs(minutes * 60);
+    for second_verification in 0..60 {
+        let budget = budget(60);
+        assert!(send_good(&budget, client(1), "user"));
+        tokio::time::advance(minutes(second_verification)).await;
+        assert!(send_good(&budget, client(1), "user"));
+        // The provider's longest memory, and half an hour.
+        tokio::time::advance(minutes(15 + 30) - Duration::from_secs(1)).await;
+        exhaust(&budget, client(1));
+        let parts = bearing("user");
+        let look = budget.look(client(1), &parts).unwrap();
+        let answer = look.found_bad(&parts, Denial::new(Reason::BadSignature));
+        assert_eq!(
+            answer.reason(),
+            Reason::BadSignature,
+            "{second_verification}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_may_have_had_a_good_token_hears_that_it_needs_another() {
     for (reason, expected) in [
