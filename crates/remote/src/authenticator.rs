@@ -12,7 +12,8 @@ use crate::{
     clock::Clock,
     error::Mistake,
     introspection::{Bearer, Introspector, routing::Routing},
-    jwks::KeyStore,
+    jwks::{KeyStore, Proof},
+    token_cache::{Moment, TokenCache, TokenCacheStatus},
 };
 
 /// One protected resource, the rules of its issuers, and their keys.
@@ -25,6 +26,7 @@ pub struct Authenticator {
     /// In the order of the verifiers: who asks the issuer about tokens.
     introspectors: Vec<Option<Introspector>>,
     routing: Routing,
+    tokens: TokenCache,
     clock: Arc<dyn Clock>,
 }
 
@@ -56,6 +58,7 @@ impl Authenticator {
             stores,
             introspectors,
             routing: Routing::new(&settings.issuers),
+            tokens: TokenCache::new(settings.token_cache),
             clock: Arc::clone(keys.clock()),
         })
     }
@@ -89,6 +92,12 @@ impl Authenticator {
         &self.verifiers
     }
 
+    /// How the memory of verified tokens is doing.
+    #[must_use]
+    pub fn token_cache_status(&self) -> TokenCacheStatus {
+        self.tokens.status(&*self.clock)
+    }
+
     /// How the keys are doing.
     #[must_use]
     pub fn key_status(&self) -> Vec<KeyStatus> {
@@ -117,6 +126,12 @@ impl Authenticator {
             })
     }
 
+    /// Who is calling with this token, if it was verified before and is still good. `None` says nothing about it.
+    #[must_use]
+    pub fn recall(&self, token: &str) -> Option<UserContext> {
+        self.tokens.recall(token, &*self.clock)
+    }
+
     /// Who is calling with this token.
     ///
     /// # Errors
@@ -135,6 +150,10 @@ impl Authenticator {
         token: &str,
         peer: Option<IpAddr>,
     ) -> Result<UserContext, Denial> {
+        let unknown = match self.tokens.verdict(token, &*self.clock) {
+            Ok(known) => return known,
+            Err(unknown) => unknown,
+        };
         let limit = self.verifiers.max_token_length();
         if let Some(position) = self.routing.taker_of(token, limit)? {
             return self.introspected(token, position, peer).await;
@@ -143,9 +162,13 @@ impl Authenticator {
             .map_err(|refused| self.routing.explained(refused))?;
         let (position, verifier) = self.verifiers.for_token(&jws)?;
         let store = at(&self.stores, position)?;
-        let verified = verified_signature(&jws, verifier, store).await?;
-        let validated = verifier.validate(verified, self.clock.now())?;
-        Ok(verifier.user_context(&validated)?)
+        // Before any key is looked at: see `jwks/generation.rs`.
+        let ground = store.ground(proof(&jws));
+        let verified = verified_signature(&jws, verifier, store).await;
+        let moment = Moment::of(&*self.clock);
+        let verdict = verified.and_then(|verified| caller(verifier, verified, moment));
+        self.tokens.keep(unknown, ground, moment, &verdict);
+        verdict
     }
 
     /// The answer of the authorization server in the place of a signature; then the same checks.
@@ -173,6 +196,22 @@ impl Authenticator {
 fn at<T>(all: &[T], position: usize) -> Result<&T, Denial> {
     all.get(position)
         .ok_or_else(|| Denial::new(Reason::UnknownIssuer))
+}
+
+fn proof(jws: &CompactJws<'_>) -> Proof {
+    match jws.key_hint() {
+        Some(_) => Proof::Key,
+        None => Proof::Secret,
+    }
+}
+
+fn caller(
+    verifier: &Verifier,
+    verified: SignatureVerified,
+    moment: Moment,
+) -> Result<UserContext, Denial> {
+    let validated = verifier.validate(verified, moment.now)?;
+    Ok(verifier.user_context(&validated)?)
 }
 
 async fn verified_signature(

@@ -16,6 +16,7 @@ mod reader;
 mod secret;
 mod setting;
 pub mod table;
+mod token_cache;
 mod user_pool;
 pub mod values;
 
@@ -29,6 +30,7 @@ pub use outbound::{
 pub use reader::{Because, SettingReader, Words, items_of};
 pub use secret::secret_file;
 pub use setting::{SecretFile, Setting};
+pub use token_cache::token_cache_from;
 
 use crate::{ConfigurationError, ProviderSettings};
 
@@ -72,11 +74,13 @@ pub fn settings_from(
     }
     let resource = reader.value(&table::SERVER_URL, values::resource);
     let servers = reader.values(&table::AUTHORIZATION_SERVERS, values::authorization_server);
+    let token_cache = token_cache_from(&mut reader);
     let issuer = issuer_from(&mut reader, resource.as_ref());
     match (resource, issuer) {
         (Some(resource), Some(issuer)) if reader.mistakes.is_empty() => {
             let mut settings = ProviderSettings::new(resource, issuer);
             settings.advertised_servers = servers;
+            settings.token_cache = token_cache.unwrap_or_default();
             Ok(settings)
         }
         _ => Err(ConfigurationError {

@@ -68,6 +68,7 @@ mod site;
 pub mod state;
 #[cfg(test)]
 mod testing;
+mod token_cache;
 
 pub use error::ConfigurationError;
 pub use http::FetchHeaders;
@@ -80,6 +81,7 @@ pub use outbound::Outbound;
 pub use preset_choice::{PresetChoice, PresetReason};
 pub use provider::{AuthProvider, OAuth21Provider};
 pub use settings::{IssuerSettings, ProviderSettings};
+pub use token_cache::{TokenCacheSettings, TokenCacheStatus};
 
 /// The guide's examples are compiled and run with the tests.
 #[cfg(doctest)]

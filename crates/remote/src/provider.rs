@@ -7,7 +7,7 @@ use oauthgate_core::{BearerToken, Blame, Denial, ProtectedResource, UserContext}
 
 use crate::{
     ConfigurationError, IntrospectionStatus, KeyStatus, KeyStores, ProviderSettings,
-    authenticator::Authenticator, clock::Clock, env, introspection::Introspector,
+    TokenCacheStatus, authenticator::Authenticator, clock::Clock, env, introspection::Introspector,
 };
 
 /// Decides who is calling. `OAuth21Provider` and `danger::NoAuth` are the two implementations.
@@ -134,6 +134,20 @@ impl OAuth21Provider {
         introspectors.map(Introspector::status).collect()
     }
 
+    /// How the memory of verified tokens is doing.
+    #[must_use]
+    pub fn token_cache_status(&self) -> TokenCacheStatus {
+        self.shared.authenticator.token_cache_status()
+    }
+
+    /// The caller of a request whose token was verified before and is still good; without any waiting. `None` says
+    /// nothing about the token: [`Self::user_context`] decides.
+    #[must_use]
+    pub fn recall(&self, parts: &Parts) -> Option<UserContext> {
+        let token = BearerToken::from_request(parts).ok()?;
+        self.shared.authenticator.recall(token.expose())
+    }
+
     /// Validates a bare token: for callers that hold no HTTP request. The first token that needs keys
     /// starts their upkeep, unless [`Self::warm_up`] did.
     ///
@@ -207,6 +221,10 @@ impl AuthProvider for OAuth21Provider {
 
     fn clock(&self) -> &Arc<dyn Clock> {
         self.shared.authenticator.clock()
+    }
+
+    fn recall(&self, parts: &Parts) -> Option<UserContext> {
+        Self::recall(self, parts)
     }
 
     async fn user_context(

@@ -16,6 +16,7 @@ use crate::{
     introspection::{IntrospectionSettings, routing},
     key_settings::KeySettings,
     preset_choice::PresetChoice,
+    token_cache::TokenCacheSettings,
 };
 
 /// One trusted issuer.
@@ -171,6 +172,8 @@ pub struct ProviderSettings {
     pub advertised_scopes: ScopeSet,
     /// A human-readable name for the metadata document.
     pub resource_name: Option<String>,
+    /// How many verified tokens are remembered, and for how long.
+    pub token_cache: TokenCacheSettings,
 }
 
 impl ProviderSettings {
@@ -183,6 +186,7 @@ impl ProviderSettings {
             advertised_servers: Vec::new(),
             advertised_scopes: ScopeSet::empty(),
             resource_name: None,
+            token_cache: TokenCacheSettings::default(),
         }
     }
 
@@ -231,6 +235,7 @@ impl ProviderSettings {
             ))
         }));
         mistakes.extend(routing::rivals(&self.issuers));
+        mistakes.extend(self.token_cache.mistakes());
         if mistakes.is_empty() {
             mistakes.extend(self.contradictions());
         }

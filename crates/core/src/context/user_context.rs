@@ -57,6 +57,13 @@ impl UserContext {
         }))
     }
 
+    /// The same caller, apart from the clones of this one: with a counter of its own, and without what was worked
+    /// out from this one. For threads that clone one context so often that they would wait for each other.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self::of(self.0.identity.clone())
+    }
+
     /// What it says, without what was worked out from it.
     pub(crate) fn into_identity(self) -> Identity {
         Arc::try_unwrap(self.0).map_or_else(|shared| shared.identity.clone(), |own| own.identity)

@@ -31,6 +31,18 @@ settings! {
     AUTHORIZATION_SERVERS: "OAUTHGATE_AUTHORIZATION_SERVERS", "authorization_servers", None,
     "https URLs without query, separated by blanks or commas, for example https://acme.scalekit.com/resources/res_123",
     "Where the resource's metadata sends clients for a token, byte for byte, when that is not the `iss` of the tokens: clients take each for the issuer of the metadata document that they find there. The default are the issuers. Which tokens are taken does not change.";
+
+    TOKEN_CACHE_TTL: "OAUTHGATE_TOKEN_CACHE_TTL", "token_cache_ttl", Some("300"),
+    "seconds, 0 to 900",
+    "How long a token goes by one verification of its signature, in seconds, and never beyond its own end. It is verified anew at once when a key of its issuer is withdrawn or another set comes. With 0 every request is verified.";
+
+    TOKEN_CACHE_MAX_TOKENS: "OAUTHGATE_TOKEN_CACHE_MAX_TOKENS", "token_cache_max_tokens", Some("20000"),
+    "a number of tokens, 1 to 1000000",
+    "How many verified tokens are remembered for the resource. Beyond it those that were not used lately are verified anew.";
+
+    TOKEN_CACHE_MAX_BYTES: "OAUTHGATE_TOKEN_CACHE_MAX_BYTES", "token_cache_max_bytes", Some("67108864"),
+    "a number of bytes, 1048576 to 17179869184",
+    "How much memory the verified tokens of the resource may take, as estimated: their texts and what was read in them.";
 }
 
 settings! {

@@ -21,7 +21,7 @@ use oauthgate_core::UnixTime;
 pub(crate) use proxy::{FakeProxy, Manner};
 pub(crate) use scripted::{ScriptedSource, document};
 pub(crate) use tls::{TestAuthority, TlsListener, self_signed, trusting};
-pub(crate) use token::{AUDIENCE, TestKey, claims, jwks, token_for};
+pub(crate) use token::{AUDIENCE, TestKey, claims, jwks, token_for, with_mac};
 
 use crate::clock::Clock;
 

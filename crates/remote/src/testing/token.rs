@@ -1,6 +1,9 @@
 //! Keys that sign, straight with the crypto library.
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::{
+    hmac,
+    signature::{Ed25519KeyPair, KeyPair},
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
@@ -65,6 +68,16 @@ impl TestKey {
     pub(crate) fn token(&self, issuer: &str) -> String {
         self.sign(&claims(issuer))
     }
+}
+
+/// A token with a code (HS256) of this secret.
+pub(crate) fn with_mac(secret: &str, key_id: &str, claims: &Value) -> String {
+    let header = json!({"alg": "HS256", "typ": "at+jwt", "kid": key_id});
+    let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", encode(&header), encode(claims));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let code = hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(code.as_ref()))
 }
 
 /// Good claims of this issuer, for [`AUDIENCE`].
