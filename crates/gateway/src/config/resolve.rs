@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use oauthgate_core::{ResourceIdentifier, Scope, ScopeSet};
 use oauthgate_remote::{
     ProviderSettings,
-    env::{issuer_from, values::authorization_server},
+    env::{issuer_from, token_cache_from, values::authorization_server},
 };
 use oauthgate_tower::ClientPrefixes;
 
@@ -153,6 +153,7 @@ impl ResourceReader<'_> {
         let advertised_scopes = scopes("scopes", &mut reader);
         let resource_name = reader.one("resource_name", values::text);
         let advertised_servers = reader.many("authorization_servers", authorization_server);
+        let token_cache = token_cache_from(&mut reader);
         let dressing = self.dressing(&mut reader);
         let issuers = issuer::sections(self.section, mistakes)
             .into_iter()
@@ -175,6 +176,7 @@ impl ResourceReader<'_> {
             _ => advertised_scopes,
         };
         provider.resource_name = resource_name;
+        provider.token_cache = token_cache?;
         Some(dressing?.dress(ResourceSettings::new(provider, upstream?)))
     }
 

@@ -198,6 +198,7 @@ impl Gate {
             .collect();
         let issuers = Issuers::new(keys, &providers);
         let mut metrics = Metrics::with(issuers.clone(), &expired_streams, Arc::clone(&state));
+        metrics.watch_tokens(&providers);
         if let Some(budget) = refused_tokens {
             metrics.watch_refused_tokens(budget);
         }

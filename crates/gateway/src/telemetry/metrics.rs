@@ -13,11 +13,13 @@ use super::{
     expired_streams::ExpiredStreams, introspection_metrics::IntrospectionMetrics,
     key_metrics::KeyMetrics, refused_token_metrics::RefusedTokenMetrics, shedding::Shedding,
     slow_peers::SlowPeers, state_metrics::StateMetrics, step_up::StepUpWatch,
+    token_metrics::TokenMetrics,
 };
 use crate::issuers::Issuers;
 use oauthgate_core::{Blame, Denial};
 use oauthgate_mcp::Decided;
 use oauthgate_remote::{
+    OAuth21Provider,
     clock::SystemClock,
     state::{LocalState, SharedState, quotas::LocalQuotas},
 };
@@ -146,6 +148,12 @@ impl Metrics {
             .registry
             .register_collector(Box::new(StateMetrics::new(state)));
         metrics
+    }
+
+    /// Shows what each resource remembers of tokens.
+    pub(crate) fn watch_tokens(&mut self, providers: &[(String, OAuth21Provider)]) {
+        let collector = Box::new(TokenMetrics::new(providers));
+        self.registry.register_collector(collector);
     }
 
     /// Shows how the budget of strangers is doing.

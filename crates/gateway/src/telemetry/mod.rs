@@ -12,3 +12,4 @@ pub(crate) mod shedding;
 pub(crate) mod slow_peers;
 mod state_metrics;
 mod step_up;
+mod token_metrics;
