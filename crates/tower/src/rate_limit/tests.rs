@@ -206,8 +206,8 @@ async fn a_token_that_comes_every_half_hour_stays_known() {
 /// A provider that remembers a token verifies it only now and then, and nobody hears of it in between.
 #[tokio::test(start_paused = true)]
 async fn a_token_that_its_provider_remembers_is_known_for_half_an_hour_after_its_last_use() {
-    let minutes = |minutes| Duration::from_secs(minutes * 60);
-    for second_verification in 0..60 {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    for second_verification in 0..60_u64 {
         let budget = budget(60);
         assert!(send_good(&budget, client(1), "user"));
         tokio::time::advance(minutes(second_verification)).await;
