@@ -107,7 +107,8 @@ impl Door {
         };
         let mut answered = self.route(incomer).await;
         // Before the rest of the body is awaited: how slow its client is says nothing about us.
-        passage.end(answered.name().map(|name| &**name), &answered.response);
+        let metrics = answered.site.map(|site| &*site.metrics);
+        passage.end(metrics, &answered.response);
         let is_read = match unread {
             Some(unread) => unread.read_away().await,
             None => true,
@@ -232,7 +233,7 @@ impl Answered<'_> {
     }
 
     fn name(&self) -> Option<&Arc<str>> {
-        self.site.map(|site| &site.name)
+        self.site.map(|site| site.metrics.resource())
     }
 }
 

@@ -81,7 +81,7 @@ use crate::{
     config::{ResourceSettings, Settings, SharedState as SharedStateSettings},
     issuers::Issuers,
     proxy::{forwarded::TrustedProxies, routes::Routes},
-    telemetry::{expired_streams::ExpiredStreams, metrics::Metrics},
+    telemetry::{expired_streams::ExpiredStreams, metrics::Metrics, requests::RequestMetrics},
     upstream::ReverseProxy,
 };
 
@@ -173,6 +173,7 @@ impl Gate {
         let state = state(&settings)?;
         let keys = key_stores(&settings, directory.as_ref(), state.as_ref());
         let sessions = Sessions::new(&settings, directory.as_ref())?;
+        let requests = RequestMetrics::default();
         let expired_streams = ExpiredStreams::default();
         let refused_tokens = (!settings.unlimited_refused_tokens)
             .then(|| Arc::new(RefusedTokenBudget::of(settings.refused_tokens)));
@@ -182,6 +183,7 @@ impl Gate {
             quotas: state.quotas(),
             refused_tokens: refused_tokens.clone(),
             strangers: Strangers::of(settings.limits.in_flight),
+            requests: &requests,
             expired_streams: &expired_streams,
             listens_on_loopback: public_addr.ip().is_loopback(),
         };
@@ -194,10 +196,11 @@ impl Gate {
             .clone();
         let providers: Vec<_> = sites
             .iter()
-            .map(|site| (site.name.to_string(), site.provider.clone()))
+            .map(|site| (site.metrics.resource().to_string(), site.provider.clone()))
             .collect();
         let issuers = Issuers::new(keys, &providers);
-        let mut metrics = Metrics::with(issuers.clone(), &expired_streams, Arc::clone(&state));
+        let shared = Arc::clone(&state);
+        let mut metrics = Metrics::with(issuers.clone(), requests, &expired_streams, shared);
         metrics.watch_tokens(&providers);
         if let Some(budget) = refused_tokens {
             metrics.watch_refused_tokens(budget);
@@ -205,7 +208,7 @@ impl Gate {
         let metrics = Arc::new(metrics);
         let requires_others = requires_others(&settings);
         for site in &sites {
-            metrics.step_up.begin(&site.name);
+            metrics.step_up.begin(site.metrics.resource());
         }
         let paths = settings
             .resources
@@ -322,6 +325,7 @@ struct SiteParts<'a> {
     /// One for all resources: a client gets one budget.
     refused_tokens: Option<Arc<RefusedTokenBudget>>,
     strangers: Strangers,
+    requests: &'a RequestMetrics,
     expired_streams: &'a ExpiredStreams,
     listens_on_loopback: bool,
 }
@@ -344,6 +348,7 @@ fn sites(
             callers: Arc::clone(&callers),
             sessions: parts.sessions.layer(provider.resource()),
             quotas: Arc::clone(&parts.quotas),
+            metrics: Arc::new(parts.requests.of(&resource.name)),
             expired_streams: parts.expired_streams.clone(),
             listens_on_loopback: parts.listens_on_loopback,
         };

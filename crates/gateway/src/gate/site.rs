@@ -31,7 +31,7 @@ use super::{
 use crate::{
     config::ResourceSettings,
     proxy::admission::{HostRules, OriginRules},
-    telemetry::expired_streams::ExpiredStreams,
+    telemetry::{expired_streams::ExpiredStreams, requests::ResourceMetrics},
     upstream::ReverseProxy,
 };
 
@@ -151,6 +151,7 @@ pub(super) struct Shared {
     pub(super) callers: Arc<PerCaller>,
     pub(super) sessions: SessionBindingLayer,
     pub(super) quotas: Arc<dyn Quotas>,
+    pub(super) metrics: Arc<ResourceMetrics>,
     pub(super) expired_streams: ExpiredStreams,
     pub(super) listens_on_loopback: bool,
 }
@@ -158,7 +159,8 @@ pub(super) struct Shared {
 /// One protected resource.
 #[derive(Clone)]
 pub(super) struct Site {
-    pub(super) name: Arc<str>,
+    /// Its name, and what is counted of its requests.
+    pub(super) metrics: Arc<ResourceMetrics>,
     /// Whether it lies at the root of the host, and so under every path that nobody else claims.
     pub(super) is_root: bool,
     pub(super) provider: OAuth21Provider,
@@ -179,11 +181,11 @@ impl Site {
         let hosts = settings.allowed_hosts.iter().map(String::as_str);
         let origins = settings.allowed_origins.iter().map(String::as_str);
         Ok(Self {
-            name: settings.name.as_str().into(),
             is_root: settings.path.is_empty(),
             metadata: MetadataRoute::new(provider.resource()),
             hosts: HostRules::new(hosts, shared.listens_on_loopback)?,
             origins: OriginRules::new(settings.provider.resource.origin(), origins)?,
+            metrics: Arc::clone(&shared.metrics),
             handler: handler(settings, provider.clone(), shared, upstream)?,
             provider,
         })

@@ -13,33 +13,40 @@ use oauthgate_mcp::Decided;
 use oauthgate_tower::{Reference, quota::Counted};
 
 use super::{
-    metrics::{RequestLabels, SharedMetrics, observe},
+    metrics::SharedMetrics,
+    requests::{Outcome, ResourceMetrics},
     slow_peers::SlowPeers,
-    step_up::Bearer,
 };
 
 /// A request on its way. Rides in the request's extensions, so that authentication can say when it was
-/// done and whom it found.
+/// done and whom it found. Clones are of the same request.
 #[derive(Debug, Clone)]
-pub struct Passage {
+pub struct Passage(Arc<OnItsWay>);
+
+#[derive(Debug)]
+struct OnItsWay {
     method: Method,
     client: IpAddr,
     reference: Reference,
     started: Instant,
     metrics: SharedMetrics,
-    caller: Arc<OnceLock<Caller>>,
-    /// When it was clear that nobody in particular is calling, where that is an option.
-    nobody_after: Arc<OnceLock<Duration>>,
+    found: OnceLock<Found>,
 }
 
 /// Whom authentication found, and when.
 #[derive(Debug)]
+struct Found {
+    /// Nobody in particular, where that is an option.
+    user: Option<UserContext>,
+    after: Duration,
+}
+
+/// What lines call somebody, worked out once for each token.
+#[derive(Debug)]
 struct Caller {
     fingerprint: String,
+    /// Who acts for the caller (RFC 8693 §4.1), if anybody does.
     actors: Option<String>,
-    /// Only while somebody may be answering a challenge.
-    bearer: Option<Bearer>,
-    after: Duration,
 }
 
 impl Passage {
@@ -50,139 +57,184 @@ impl Passage {
         reference: Reference,
         metrics: SharedMetrics,
     ) -> Self {
-        Self {
+        Self(Arc::new(OnItsWay {
             method: method.clone(),
             client,
             reference,
             started: Instant::now(),
             metrics,
-            caller: Arc::default(),
-            nobody_after: Arc::default(),
-        }
+            found: OnceLock::new(),
+        }))
     }
 
     /// Where peers are counted that are not waited for any longer.
     pub(crate) fn slow_peers(&self) -> SlowPeers {
-        self.metrics.slow_peers.clone()
+        self.0.metrics.slow_peers.clone()
     }
 
     /// The token was good, and this is its owner.
     pub(crate) fn authenticated(&self, user: &UserContext) {
-        // Only the first word counts: a request is authenticated once.
-        let _ = self.caller.set(Caller {
-            fingerprint: fingerprint(user),
-            actors: listed_if_any(user.actors()),
-            bearer: self.metrics.step_up.recognize(user),
-            after: self.started.elapsed(),
-        });
+        self.found(Some(user.clone()));
     }
 
     /// The request offers no credentials and may go on without.
     pub(crate) fn anonymous(&self) {
-        let _ = self.nobody_after.set(self.started.elapsed());
+        self.found(None);
     }
 
-    /// The head of the response is there: writes the line and counts the request.
-    pub(crate) fn end<B>(&self, resource: Option<&str>, response: &Response<B>) {
-        let duration = self.started.elapsed();
-        let denial = response.extensions().get::<Denial>();
-        let decided = response.extensions().get::<Decided>();
-        let anonymous = decided.is_some_and(Decided::is_anonymous);
-        let (outcome, reason) = verdict(denial, self.caller.get().is_some() || anonymous);
-        self.measure(resource, denial, duration);
-        let resource = resource.unwrap_or("none");
-        self.watch_step_up(resource, response);
-        if let Some(decided) = decided {
-            self.metrics.count_decision(resource, decided, denial);
+    fn found(&self, user: Option<UserContext>) {
+        let after = self.0.started.elapsed();
+        // Only the first word counts: a request is authenticated once.
+        let _ = self.0.found.set(Found { user, after });
+    }
+
+    /// The head of the response is there: counts the request for its resource, and writes the line.
+    pub(crate) fn end<B>(&self, resource: Option<&ResourceMetrics>, response: &Response<B>) {
+        let now = Instant::now();
+        let extensions = response.extensions();
+        let end = End {
+            request: &self.0,
+            caller: self.0.found.get().and_then(|found| found.user.as_ref()),
+            status: response.status().as_u16(),
+            denial: extensions.get(),
+            decided: extensions.get(),
+            counted: extensions.get(),
+            after: now.saturating_duration_since(self.0.started),
+        };
+        if let Some(resource) = resource {
+            end.measure(resource);
         }
-        let counted = response.extensions().get::<Counted>();
-        if let Some(counted) = counted {
-            self.metrics.count_limits(resource, counted);
+        let resource = resource.unwrap_or(&self.0.metrics.elsewhere);
+        end.watch_step_up(resource.resource(), extensions.get(), now);
+        end.count(resource);
+        end.tell(resource.resource());
+    }
+}
+
+/// What is known when the head of the response is there.
+struct End<'a> {
+    request: &'a OnItsWay,
+    caller: Option<&'a UserContext>,
+    status: u16,
+    denial: Option<&'a Denial>,
+    decided: Option<&'a Decided>,
+    counted: Option<&'a Counted>,
+    after: Duration,
+}
+
+impl End<'_> {
+    /// A good token took until its owner was found; a bad one until the answer.
+    fn measure(&self, resource: &ResourceMetrics) {
+        match (self.request.found.get(), self.denial) {
+            (
+                Some(Found {
+                    user: Some(_),
+                    after,
+                }),
+                _,
+            ) => {
+                resource.verification_took(*after);
+                resource.upstream_took(self.after.saturating_sub(*after));
+            }
+            (Some(Found { user: None, after }), None) => {
+                resource.upstream_took(self.after.saturating_sub(*after));
+            }
+            (_, Some(denial)) if denial.reason().blame() == Blame::Token => {
+                resource.verification_took(self.after);
+            }
+            _ => {}
         }
-        let over = counted.and_then(Counted::refused_by);
-        self.metrics
-            .requests
-            .get_or_create(&RequestLabels {
-                resource: resource.to_owned(),
-                outcome,
-                reason,
-            })
-            .inc();
-        tracing::info!(
-            target: "oauthgate::access",
-            method = method(&self.method),
-            resource,
-            status = response.status().as_u16(),
-            outcome,
-            reason,
-            detail = denial.and_then(Denial::detail).map(escaped),
-            reference = %self.reference,
-            caller = self.caller.get().map(|caller| caller.fingerprint.as_str()),
-            actors = self.caller.get().and_then(|caller| caller.actors.as_deref()),
-            anonymous = anonymous.then_some(true),
-            rule = decided.and_then(|decided| rules_if_any(decided.rules())),
-            mcp_method = decided.and_then(|decided| listed_if_any(decided.methods())),
-            mcp_name = decided.and_then(|decided| listed_if_any(decided.objects())),
-            limit = over.map(|limit| &*limit.name),
-            limit_by = over.map(|limit| limit.by.iter().map(|by| by.as_str()).collect::<Vec<_>>().join(" ")),
-            retry_after_s = counted.and_then(Counted::wait).map(whole_seconds),
-            client = %self.client,
-            duration_ms = milliseconds(duration),
-        );
     }
 
     /// Tells those who watch for login loops about a refusal for scope, or that a caller passed who may have
     /// been refused before.
-    fn watch_step_up<B>(&self, resource: &str, response: &Response<B>) {
-        let extensions = response.extensions();
-        let rules = extensions.get::<Decided>().map_or(&[][..], Decided::rules);
+    fn watch_step_up(&self, resource: &str, refused: Option<&UserContext>, now: Instant) {
+        let rules = self.decided.map_or(&[][..], Decided::rules);
         let place = (resource, rules);
-        let watch = &self.metrics.step_up;
-        match (extensions.get::<Denial>(), self.caller.get()) {
-            (Some(denial), _) => {
-                if let Some(user) = extensions.get::<UserContext>() {
-                    watch.refused(user, place, denial, &self.reference);
-                }
-            }
-            (None, Some(caller)) => {
-                if let Some(bearer) = caller.bearer {
-                    watch.allowed(bearer, &caller.fingerprint, place, &self.reference);
-                }
-            }
-            (None, None) => {}
+        let watch = &self.request.metrics.step_up;
+        let reference = &self.request.reference;
+        match (self.denial, refused, self.caller) {
+            (Some(denial), Some(user), _) => watch.refused(user, place, denial, reference, now),
+            (None, _, Some(user)) => watch.allowed(user, place, reference, now),
+            _ => {}
         }
     }
 
-    /// A good token took until its owner was found; a bad one until the answer.
-    fn measure(&self, resource: Option<&str>, denial: Option<&Denial>, duration: Duration) {
-        let metrics = &self.metrics;
-        let Some(resource) = resource else { return };
-        if let Some(caller) = self.caller.get() {
-            observe(&metrics.verification, resource, caller.after);
-            observe(
-                &metrics.upstream,
-                resource,
-                duration.saturating_sub(caller.after),
-            );
-        } else if let (Some(after), None) = (self.nobody_after.get(), denial) {
-            observe(&metrics.upstream, resource, duration.saturating_sub(*after));
-        } else if denial.is_some_and(|denial| denial.reason().blame() == Blame::Token) {
-            observe(&metrics.verification, resource, duration);
+    fn count(&self, resource: &ResourceMetrics) {
+        resource.count(self.outcome());
+        if let Some(decided) = self.decided {
+            resource.count_decision(decided, self.denial);
         }
+        if let Some(counted) = self.counted {
+            resource.count_limits(counted);
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.denial, self.caller.is_some() || self.is_anonymous())
+    }
+
+    fn is_anonymous(&self) -> bool {
+        self.decided.is_some_and(Decided::is_anonymous)
+    }
+
+    fn tell(&self, resource: &str) {
+        let outcome = self.outcome();
+        let caller = self.caller.map(Caller::of);
+        let over = self.counted.and_then(Counted::refused_by);
+        tracing::info!(
+            target: "oauthgate::access",
+            method = method(&self.request.method),
+            resource,
+            status = self.status,
+            outcome = outcome.name(),
+            reason = outcome.reason(),
+            detail = self.denial.and_then(Denial::detail).map(escaped),
+            reference = %self.request.reference,
+            caller = caller.map(|caller| caller.fingerprint.as_str()),
+            actors = caller.and_then(|caller| caller.actors.as_deref()),
+            anonymous = self.is_anonymous().then_some(true),
+            rule = self.decided.and_then(|decided| rules_if_any(decided.rules())),
+            mcp_method = self.decided.and_then(|decided| listed_if_any(decided.methods())),
+            mcp_name = self.decided.and_then(|decided| listed_if_any(decided.objects())),
+            limit = over.map(|limit| &*limit.name),
+            limit_by = over.map(|limit| limit.by.iter().map(|by| by.as_str()).collect::<Vec<_>>().join(" ")),
+            retry_after_s = self.counted.and_then(Counted::wait).map(whole_seconds),
+            client = %self.request.client,
+            duration_ms = milliseconds(self.after),
+        );
     }
 }
 
-/// Nobody passes without a token or a rule for everybody, so what was not refused and has neither is an answer
-/// of our own: a metadata document, a preflight.
-fn verdict(denial: Option<&Denial>, was_let_in: bool) -> (&'static str, &'static str) {
-    let Some(denial) = denial else {
-        return (if was_let_in { "allowed" } else { "answered" }, "ok");
-    };
-    let outcome = match denial.reason().blame() {
-        Blame::Surroundings | Blame::UpstreamUnreachable | Blame::UpstreamSlow => "failed",
-        _ => "refused",
-    };
-    (outcome, denial.code())
+impl Caller {
+    fn of(user: &UserContext) -> &Self {
+        user.kept(|user| Self {
+            fingerprint: worked_out(user),
+            actors: listed_if_any(user.actors()),
+        })
+    }
+}
+
+/// The same caller has the same fingerprint; nobody can read a subject out of it at a glance.
+pub(super) fn fingerprint(user: &UserContext) -> &str {
+    &Caller::of(user).fingerprint
+}
+
+fn worked_out(user: &UserContext) -> String {
+    let identity = format!(
+        "{}\0{:?}\0{}\0{}",
+        user.issuer(),
+        user.kind(),
+        user.tenant_id().unwrap_or_default(),
+        user.user_id()
+    );
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, identity.as_bytes());
+    digest
+        .as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The methods of RFC 9110; clients may invent others, as long as they like.
@@ -203,24 +255,6 @@ fn method(method: &Method) -> &str {
     } else {
         "other"
     }
-}
-
-/// The same caller has the same fingerprint; nobody can read a subject out of it at a glance.
-pub(super) fn fingerprint(user: &UserContext) -> String {
-    let identity = format!(
-        "{}\0{:?}\0{}\0{}",
-        user.issuer(),
-        user.kind(),
-        user.tenant_id().unwrap_or_default(),
-        user.user_id()
-    );
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, identity.as_bytes());
-    digest
-        .as_ref()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// Names in one field: who acts for the caller (RFC 8693 §4.1), the one that acts now first; methods,
@@ -278,7 +312,6 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use oauthgate_core::Reason;
     use rstest::rstest;
 
     use super::*;
@@ -343,21 +376,5 @@ mod tests {
     fn h8_a_method_that_somebody_invented_is_no_label() {
         assert_eq!(method(&Method::POST), "POST");
         assert_eq!(method(&Method::from_bytes(b"BREW").unwrap()), "other");
-    }
-
-    #[rstest]
-    #[case(None, true, "allowed", "ok")]
-    #[case(None, false, "answered", "ok")]
-    #[case(Some(Reason::Expired), false, "refused", "expired")]
-    #[case(Some(Reason::JwksUnavailable), false, "failed", "jwks_unavailable")]
-    #[case(Some(Reason::UpstreamTimeout), true, "failed", "upstream_timeout")]
-    fn an_end_has_an_outcome_and_a_reason(
-        #[case] reason: Option<Reason>,
-        #[case] authenticated: bool,
-        #[case] outcome: &str,
-        #[case] code: &str,
-    ) {
-        let denial = reason.map(Denial::new);
-        assert_eq!(verdict(denial.as_ref(), authenticated), (outcome, code));
     }
 }

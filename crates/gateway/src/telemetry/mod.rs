@@ -2,12 +2,14 @@
 //! lines look ([`logs`]).
 
 pub mod access;
+mod durations;
 pub(crate) mod expired_streams;
 mod introspection_metrics;
 mod key_metrics;
 pub mod logs;
 pub mod metrics;
 mod refused_token_metrics;
+pub(crate) mod requests;
 pub(crate) mod shedding;
 pub(crate) mod slow_peers;
 mod state_metrics;

@@ -6,7 +6,7 @@ mod tests;
 use std::{
     hash::{BuildHasher, Hash, RandomState},
     sync::{
-        Mutex, PoisonError,
+        LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -23,11 +23,13 @@ const CHALLENGES: usize = 10_000;
 /// A login takes a person a minute or two; whoever comes later begins anew.
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 
+/// What everything is hashed under: as old as the process, so that a token's hashes can be kept with it.
+static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
 /// Challenges for scope that callers may come back from. Times are measured from any one moment.
 #[derive(Debug)]
 pub(crate) struct StepUps {
     challenges: Cache<u64, Challenge>,
-    keys: RandomState,
     /// Until when some challenge may be answered, in milliseconds: later, nothing need be looked up.
     awake_until: AtomicU64,
     /// Held while a challenge is replaced, never while anything is waited for.
@@ -76,7 +78,6 @@ impl Default for StepUps {
     fn default() -> Self {
         Self {
             challenges: Cache::new(CHALLENGES),
-            keys: RandomState::new(),
             awake_until: AtomicU64::new(0),
             turn: Mutex::new(()),
         }
@@ -86,19 +87,8 @@ impl Default for StepUps {
 impl StepUps {
     /// Whether anybody was challenged lately: if not, an allowed request is of no interest.
     pub(crate) fn is_awake(&self, now: Duration) -> bool {
-        milliseconds(now) < self.awake_until.load(Ordering::Relaxed)
-    }
-
-    /// The caller and its token. A token without an id differs from the next by its times.
-    pub(crate) fn bearer(&self, user: &UserContext) -> Bearer {
-        let principal = (user.issuer().as_str(), user.user_id(), user.client_id());
-        let times = (user.token_expires_at(), user.scopes().to_string());
-        let claims = serde_json::to_string(user.claims()).unwrap_or_default();
-        Bearer {
-            principal: self.keys.hash_one((principal, user.tenant_id())),
-            token: self.keys.hash_one((times, claims)),
-            issued_at: user.metadata().get("iat").and_then(Value::as_i64),
-        }
+        let until = self.awake_until.load(Ordering::Relaxed);
+        until > 0 && milliseconds(now) < until
     }
 
     /// The caller was refused for these missing scopes at this place (a resource and its deciding rules).
@@ -110,10 +100,10 @@ impl StepUps {
         reference: &Reference,
         now: Duration,
     ) -> Challenged {
-        let key = self.key(bearer, place);
+        let key = Self::key(bearer, place);
         let challenge = Challenge {
             token: bearer,
-            missing: self.keys.hash_one(missing.to_string()),
+            missing: KEYS.hash_one(missing.to_string()),
             reference: reference.clone(),
             at: now,
             is_met: false,
@@ -137,7 +127,7 @@ impl StepUps {
         place: &impl Hash,
         now: Duration,
     ) -> Option<Reference> {
-        let key = self.key(bearer, place);
+        let key = Self::key(bearer, place);
         self.challenges.get(&key)?;
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut challenge = self.challenges.get(&key)?;
@@ -151,12 +141,28 @@ impl StepUps {
         Some(reference)
     }
 
-    fn key(&self, bearer: Bearer, place: &impl Hash) -> u64 {
-        self.keys.hash_one((bearer.principal, place))
+    fn key(bearer: Bearer, place: &impl Hash) -> u64 {
+        KEYS.hash_one((bearer.principal, place))
     }
 }
 
 impl Bearer {
+    /// The caller and its token. A token without an id differs from the next by its times.
+    pub(crate) fn of(user: &UserContext) -> Self {
+        *user.kept(|user| Self::under(&KEYS, user))
+    }
+
+    fn under(keys: &RandomState, user: &UserContext) -> Self {
+        let principal = (user.issuer().as_str(), user.user_id(), user.client_id());
+        let times = (user.token_expires_at(), user.scopes().to_string());
+        let claims = serde_json::to_string(user.claims()).unwrap_or_default();
+        Self {
+            principal: keys.hash_one((principal, user.tenant_id())),
+            token: keys.hash_one((times, claims)),
+            issued_at: user.metadata().get("iat").and_then(Value::as_i64),
+        }
+    }
+
     /// Another token, and not one from before: old ones may still be on their way.
     fn is_newer_than(self, other: Self) -> bool {
         self.token != other.token && self.issued_at >= other.issued_at

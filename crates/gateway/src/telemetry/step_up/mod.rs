@@ -13,8 +13,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub(crate) use self::memory::Bearer;
-use self::memory::{Challenged, Repetition, StepUps};
+use self::memory::{Bearer, Challenged, Repetition, StepUps};
 use super::{access::fingerprint, metrics::ResourceLabels};
 
 const NOT_GRANTED: &str =
@@ -72,12 +71,6 @@ impl StepUpWatch {
         }
     }
 
-    /// The caller, if anybody was challenged lately; else nobody need be recognized.
-    pub(crate) fn recognize(&self, user: &UserContext) -> Option<Bearer> {
-        let is_awake = self.memory.is_awake(self.now());
-        is_awake.then(|| self.memory.bearer(user))
-    }
-
     /// Counts a refusal, if it is one for scope; says so when it is the first of a loop.
     pub(crate) fn refused(
         &self,
@@ -85,6 +78,7 @@ impl StepUpWatch {
         place: Place<'_>,
         denial: &Denial,
         reference: &Reference,
+        now: Instant,
     ) {
         if denial.reason() != Reason::InsufficientScope {
             return;
@@ -92,10 +86,11 @@ impl StepUpWatch {
         let resource = ResourceLabels::of(place.0);
         self.challenges.get_or_create(&resource).inc();
         let missing = missing(denial.scopes(), user.scopes());
-        let bearer = self.memory.bearer(user);
+        let bearer = Bearer::of(user);
+        let now = self.since_the_start(now);
         let meaning = self
             .memory
-            .refused(bearer, &place, &missing, reference, self.now());
+            .refused(bearer, &place, &missing, reference, now);
         if let Challenged::Again(repetition) = meaning {
             self.repeated.get_or_create(&resource).inc();
             if repetition.is_news {
@@ -104,15 +99,20 @@ impl StepUpWatch {
         }
     }
 
-    /// Counts a request that passed, if it answers a challenge.
+    /// Counts a request that passed, if it answers a challenge. Where nobody was challenged lately, no caller need
+    /// be recognized.
     pub(crate) fn allowed(
         &self,
-        bearer: Bearer,
-        caller: &str,
+        user: &UserContext,
         place: Place<'_>,
         reference: &Reference,
+        now: Instant,
     ) {
-        let Some(challenge) = self.memory.allowed(bearer, &place, self.now()) else {
+        let now = self.since_the_start(now);
+        if !self.memory.is_awake(now) {
+            return;
+        }
+        let Some(challenge) = self.memory.allowed(Bearer::of(user), &place, now) else {
             return;
         };
         self.succeeded
@@ -122,15 +122,15 @@ impl StepUpWatch {
             target: "oauthgate::step_up",
             resource = place.0,
             rule = place.1.join(" "),
-            caller,
+            caller = fingerprint(user),
             %challenge,
             %reference,
             "scopes were granted after a challenge"
         );
     }
 
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
+    fn since_the_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.epoch)
     }
 }
 

@@ -9,11 +9,11 @@ fn scopes(text: &str) -> ScopeSet {
 }
 
 /// A caller and one of its tokens.
-fn token(memory: &StepUps, user: &str, number: i64) -> Bearer {
+fn token(user: &str, number: i64) -> Bearer {
     Bearer {
-        token: memory.keys.hash_one((user, number)),
+        token: KEYS.hash_one((user, number)),
         issued_at: Some(number),
-        ..memory.bearer(&danger::caller(user, ScopeSet::empty()))
+        ..Bearer::of(&danger::caller(user, ScopeSet::empty()))
     }
 }
 
@@ -27,7 +27,7 @@ struct Story(StepUps);
 
 impl Story {
     fn refused(&self, user: &str, number: i64, missing: &str, minute: u64) -> Challenged {
-        let bearer = token(&self.0, user, number);
+        let bearer = token(user, number);
         let reference = Reference::parse(&format!("{user}-{number}-{minute}")).unwrap();
         let missing = scopes(missing);
         self.0
@@ -35,7 +35,7 @@ impl Story {
     }
 
     fn allowed(&self, user: &str, number: i64, minute: u64) -> Option<String> {
-        let bearer = token(&self.0, user, number);
+        let bearer = token(user, number);
         let reference = self.0.allowed(bearer, &PLACE, minutes(minute));
         reference.map(|reference| reference.to_string())
     }
@@ -107,7 +107,7 @@ fn other_callers_and_other_scopes_are_no_loop() {
 fn places_are_told_apart() {
     let story = Story::default();
     story.refused("alice", 1, "write", 0);
-    let bearer = token(&story.0, "alice", 2);
+    let bearer = token("alice", 2);
     let elsewhere = ("mcp", "readers");
     assert_eq!(story.0.allowed(bearer, &elsewhere, minutes(1)), None);
 }
@@ -137,18 +137,16 @@ fn the_memory_stays_bounded_however_many_are_challenged() {
 
 #[test]
 fn tokens_of_one_caller_differ_by_what_they_carry() {
-    let memory = StepUps::default();
-    let poor = memory.bearer(&danger::caller("alice", scopes("read")));
-    let rich = memory.bearer(&danger::caller("alice", scopes("read write")));
+    let poor = Bearer::of(&danger::caller("alice", scopes("read")));
+    let rich = Bearer::of(&danger::caller("alice", scopes("read write")));
     assert_eq!(poor.principal, rich.principal);
     assert!(rich.is_newer_than(poor) && !poor.is_newer_than(poor));
+    let other = Bearer::of(&danger::caller("bob", scopes("read")));
+    assert_ne!(other.principal, poor.principal);
+    let alice = danger::caller("alice", scopes("read"));
+    let elsewhere = Bearer::under(&RandomState::new(), &alice);
     assert_ne!(
-        memory
-            .bearer(&danger::caller("bob", scopes("read")))
-            .principal,
-        poor.principal
+        elsewhere.principal, poor.principal,
+        "the key is this process's"
     );
-    let elsewhere = StepUps::default();
-    let there = elsewhere.bearer(&danger::caller("alice", scopes("read")));
-    assert_ne!(there.principal, poor.principal, "the key is this process's");
 }
