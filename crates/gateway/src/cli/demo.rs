@@ -30,9 +30,10 @@ impl Options {
     pub fn run(self) -> Result<(), Failure> {
         let environment = Environment::of_process();
         let watches = !self.once || environment.foreign("RUST_LOG").is_some();
-        if watches {
-            logs::start(LogFormat::Pretty, &environment);
-        }
+        let _logging = watches
+            .then(|| logs::start(LogFormat::Pretty, &environment))
+            .transpose()
+            .map_err(Failure::run)?;
         let sources = Sources {
             environment,
             ..Sources::default()

@@ -65,7 +65,8 @@ impl Options {
     /// # Errors
     /// An address that is taken or not loopback.
     pub fn run(self) -> Result<(), Failure> {
-        logs::start(LogFormat::Pretty, &Environment::of_process());
+        let environment = Environment::of_process();
+        let _logging = logs::start(LogFormat::Pretty, &environment).map_err(Failure::run)?;
         block_on(async {
             let mut signals = Signals::new().map_err(Failure::run)?;
             let emulation = self.emulate;

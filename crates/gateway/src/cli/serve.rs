@@ -30,7 +30,8 @@ impl Options {
     pub fn run(self) -> Result<(), Failure> {
         let environment = Environment::of_process();
         let loaded = self.sources.over(environment.clone()).load()?;
-        logs::start(loaded.settings.log_format, &environment);
+        let _logging =
+            logs::start(loaded.settings.log_format, &environment).map_err(Failure::run)?;
         block_on(serve(loaded))
     }
 }

@@ -13,6 +13,7 @@ use super::{
     expired_streams::ExpiredStreams,
     introspection_metrics::IntrospectionMetrics,
     key_metrics::KeyMetrics,
+    log_metrics::LogMetrics,
     refused_token_metrics::RefusedTokenMetrics,
     requests::{RequestMetrics, ResourceMetrics},
     shedding::Shedding,
@@ -112,6 +113,7 @@ impl Metrics {
         metrics
             .registry
             .register_collector(Box::new(StateMetrics::new(state)));
+        metrics.registry.register_collector(Box::new(LogMetrics));
         metrics
     }
 

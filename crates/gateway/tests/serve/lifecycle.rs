@@ -5,7 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-use super::gate::{Gate, ask};
+use super::gate::{Gate, ask, exchange};
 
 #[test]
 fn serves_logs_and_ends_with_0_on_sigterm() {
@@ -51,6 +51,21 @@ fn serves_logs_and_ends_with_0_on_sigterm() {
         !format!("{line}{rest}").contains("canary"),
         "h2: {line}{rest}"
     );
+}
+
+#[test]
+fn h3_a_log_that_nobody_reads_keeps_no_request_waiting_and_loses_no_line() {
+    // Far more than a pipe holds.
+    const REQUESTS: usize = 1_000;
+    let mut gate = Gate::start(&[("OAUTHGATE_UPSTREAM", "http://127.0.0.1:1")]);
+    let (public, _) = gate.addresses();
+    let one = "GET /nowhere HTTP/1.1\r\nHost: localhost";
+    let all = vec![one; REQUESTS].join("\r\n\r\n");
+    let answers = exchange(public, &all);
+    assert_eq!(answers.matches("HTTP/1.1 404").count(), REQUESTS);
+    for _ in 0..REQUESTS {
+        assert_eq!(gate.access_line()["reason"], "not_served");
+    }
 }
 
 const HANGUP: &str = "hangup: the keys of all issuers are fetched now; settings are read at start only, restart to apply changes";
