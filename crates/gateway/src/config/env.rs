@@ -204,6 +204,10 @@ variables! {
     "json or pretty",
     "How log lines look. What is logged follows `RUST_LOG`, for example `RUST_LOG=debug`.";
 
+    "OAUTHGATE_ACCESS_LOG_SAMPLE", "access_log_sample", Gate, Some("1"),
+    "a whole number, 0 to 1000000",
+    "How many allowed requests share one access line: with 100, the first of each resource and then every hundredth has its line, which says `sample`; with 1 each has, with 0 none. Refusals and failures, and what the upstream answers with 5xx, are always written, and metrics count every request. [What that means for counting](../guides/logs.md#when-there-are-too-many).";
+
     "OAUTHGATE_WORKER_THREADS", "worker_threads", Gate, None,
     "a number of threads, 1 to 1024",
     "How many threads serve connections; one for each core that the process may use unless set. A connection stays on its thread, and a new one goes where there are fewest.";

@@ -97,6 +97,7 @@ fn gate(
     let state_directory = reader.one("state_directory", values::absolute_path);
     let outbound = outbound::read(&mut reader, environment);
     let log_format = reader.one("log_format", values::log_format);
+    let access_log_sample = reader.one("access_log_sample", values::sample);
     let worker_threads = reader.one("worker_threads", |text| values::number(text, 1..=1024));
     let worker_threads = worker_threads.and_then(|count| usize::try_from(count).ok());
     let limits = waiting::limits(&mut reader);
@@ -118,6 +119,7 @@ fn gate(
         state_directory,
         outbound,
         log_format: log_format?,
+        access_log_sample: access_log_sample?,
         worker_threads: worker_threads.and_then(NonZeroUsize::new),
         limits: concurrency?.of(limits?),
         shared_state,

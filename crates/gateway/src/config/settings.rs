@@ -54,6 +54,8 @@ pub struct Settings {
     pub outbound: Outbound,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// How many allowed requests share one access line; `OAUTHGATE_ACCESS_LOG_SAMPLE`. With 0 they have none.
+    pub access_log_sample: u32,
     /// Threads that serve connections; one for each core if `None`.
     pub worker_threads: Option<NonZeroUsize>,
     /// What a stranger may take of us.
@@ -87,6 +89,7 @@ impl Settings {
             state_directory: None,
             outbound: Outbound::default(),
             log_format: LogFormat::Json,
+            access_log_sample: 1,
             worker_threads: None,
             limits: Limits::default(),
             shared_state: None,

@@ -182,6 +182,7 @@ fn every_variable_takes_effect() {
         ("OAUTHGATE_TRUSTED_PROXIES", "10.0.0.0/8 192.168.1.7"),
         ("OAUTHGATE_STATE_DIRECTORY", "/var/lib/oauthgate"),
         ("OAUTHGATE_LOG_FORMAT", "pretty"),
+        ("OAUTHGATE_ACCESS_LOG_SAMPLE", "100"),
         ("OAUTHGATE_WORKER_THREADS", "3"),
         ("OAUTHGATE_DRAIN_TIMEOUT", "3"),
         ("OAUTHGATE_IDLE_TIMEOUT", "5"),
@@ -282,9 +283,10 @@ fn every_variable_takes_effect() {
             settings.trusted_proxies
         ),
         format!(
-            "{:?} {:?} {:?} {:?} {}",
+            "{:?} {:?} {} {:?} {:?} {}",
             settings.state_directory,
             settings.log_format,
+            settings.access_log_sample,
             settings.worker_threads,
             settings.limits,
             settings.accept_dev_issuer
@@ -474,6 +476,7 @@ fn no_variable_is_read_and_forgotten() {
 #[case::resource_http("MCP_SERVER_URL", "http://mcp.example.com/mcp", "https")]
 #[case::resource_fragment("MCP_SERVER_URL", "https://mcp.example.com/mcp#x", "fragment")]
 #[case::log_format("OAUTHGATE_LOG_FORMAT", "xml", "json or pretty")]
+#[case::access_log_sample("OAUTHGATE_ACCESS_LOG_SAMPLE", "0.5", "0 to 1000000")]
 #[case::no_threads("OAUTHGATE_WORKER_THREADS", "0", "1 to 1024")]
 #[case::same_site("OAUTHGATE_JWKS_SAME_SITE", "yes", "true or false")]
 #[case::d12_public_network("OAUTHGATE_PRIVATE_NETWORKS", "10.0.0.0/8 8.8.8.0/24", "public")]

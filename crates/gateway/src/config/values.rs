@@ -187,6 +187,13 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     }
 }
 
+/// One of so many.
+pub(super) fn sample(text: &str) -> Parsed<u32> {
+    let number = number(text, 0..=1_000_000)?;
+    // The bound is far below.
+    Ok(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 pub(super) fn identity_headers(text: &str) -> Parsed<IdentityHeaders> {
     match text {
         "auth-request" => Ok(IdentityHeaders::AuthRequest),

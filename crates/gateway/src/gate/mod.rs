@@ -173,7 +173,7 @@ impl Gate {
         let state = state(&settings)?;
         let keys = key_stores(&settings, directory.as_ref(), state.as_ref());
         let sessions = Sessions::new(&settings, directory.as_ref())?;
-        let requests = RequestMetrics::default();
+        let requests = RequestMetrics::sampling(settings.access_log_sample);
         let expired_streams = ExpiredStreams::default();
         let refused_tokens = (!settings.unlimited_refused_tokens)
             .then(|| Arc::new(RefusedTokenBudget::of(settings.refused_tokens)));

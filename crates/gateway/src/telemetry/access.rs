@@ -15,6 +15,7 @@ use oauthgate_tower::{Reference, quota::Counted};
 use super::{
     metrics::SharedMetrics,
     requests::{Outcome, ResourceMetrics},
+    sample::Share,
     slow_peers::SlowPeers,
 };
 
@@ -107,7 +108,11 @@ impl Passage {
         let resource = resource.unwrap_or(&self.0.metrics.elsewhere);
         end.watch_step_up(resource.resource(), extensions.get(), now);
         end.count(resource);
-        end.tell(resource.resource());
+        match end.share(resource) {
+            Share::Own => end.tell(resource.resource(), None),
+            Share::Of(requests) => end.tell(resource.resource(), Some(requests)),
+            Share::None => {}
+        }
     }
 }
 
@@ -178,7 +183,16 @@ impl End<'_> {
         self.decided.is_some_and(Decided::is_anonymous)
     }
 
-    fn tell(&self, resource: &str) {
+    /// Only what passed and ended well may go without a line.
+    fn share(&self, resource: &ResourceMetrics) -> Share {
+        let ended_well = self.status < 500;
+        match self.outcome() {
+            Outcome::Allowed if ended_well => resource.sample.next(),
+            _ => Share::Own,
+        }
+    }
+
+    fn tell(&self, resource: &str, sample: Option<u32>) {
         let outcome = self.outcome();
         let caller = self.caller.map(Caller::of);
         let over = self.counted.and_then(Counted::refused_by);
@@ -202,6 +216,7 @@ impl End<'_> {
             retry_after_s = self.counted.and_then(Counted::wait).map(whole_seconds),
             client = %self.request.client,
             duration_ms = milliseconds(self.after),
+            sample,
         );
     }
 }

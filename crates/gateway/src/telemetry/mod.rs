@@ -12,6 +12,7 @@ pub mod logs;
 pub mod metrics;
 mod refused_token_metrics;
 pub(crate) mod requests;
+mod sample;
 pub(crate) mod shedding;
 mod sink;
 pub(crate) mod slow_peers;

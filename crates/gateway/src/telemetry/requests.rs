@@ -15,7 +15,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
 };
 
-use super::{durations::Durations, metrics::ResourceLabels};
+use super::{durations::Durations, metrics::ResourceLabels, sample::Sample};
 
 /// How a request ended, for whom, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,21 +54,29 @@ pub(crate) struct RequestMetrics {
     pub(super) upstream: DurationsByResource,
     pub(super) decisions: Family<DecisionLabels, Counter>,
     pub(super) limit_decisions: Family<LimitLabels, Counter>,
+    /// How many allowed requests share one access line.
+    sample: u32,
 }
 
 impl Default for RequestMetrics {
     fn default() -> Self {
+        Self::sampling(1)
+    }
+}
+
+impl RequestMetrics {
+    /// With one access line for so many allowed requests of a resource.
+    pub(crate) fn sampling(sample: u32) -> Self {
         Self {
             counts: Family::default(),
             verification: Family::new_with_constructor(|| Durations::within(VERIFICATION)),
             upstream: Family::new_with_constructor(|| Durations::within(UPSTREAM)),
             decisions: Family::default(),
             limit_decisions: Family::default(),
+            sample,
         }
     }
-}
 
-impl RequestMetrics {
     /// Those of one resource.
     pub(crate) fn of(&self, resource: &str) -> ResourceMetrics {
         ResourceMetrics {
@@ -81,6 +89,7 @@ impl RequestMetrics {
             upstream: OnceLock::new(),
             rules: CountersByName::default(),
             limits: CountersByName::default(),
+            sample: Sample::of(self.sample),
         }
     }
 }
@@ -98,6 +107,7 @@ pub(crate) struct ResourceMetrics {
     upstream: OnceLock<Durations>,
     rules: CountersByName<4>,
     limits: CountersByName<3>,
+    pub(super) sample: Sample,
 }
 
 impl ResourceMetrics {

@@ -152,6 +152,57 @@ async fn one_line_tells_how_each_request_ended_and_who_called() {
 }
 
 #[tokio::test]
+async fn of_allowed_requests_a_sample_is_written_and_of_others_each() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let gate = Running::with("test-1", |settings| settings.access_log_sample = 3).await;
+    let good = gate.bearer(json!({}));
+    for _ in 0..4 {
+        assert_eq!(gate.ask("GET /mcp HTTP/1.1", &[&good]).await.status, 200);
+        assert_eq!(gate.ask("GET /mcp HTTP/1.1", &[]).await.status, 401);
+    }
+    let lines = log.access();
+    let shares = |outcome: &str| -> Vec<&Value> {
+        let lines = lines.iter().filter(|line| line["outcome"] == outcome);
+        lines.map(|line| &line["sample"]).collect()
+    };
+    assert_eq!(shares("allowed"), [&json!(3), &json!(3)]);
+    assert_eq!(shares("refused"), [&Value::Null; 4]);
+    let page = gate.ask_admin("/metrics").await.body;
+    let counted = r#"oauthgate_requests_total{resource="mcp",outcome="allowed",reason="ok"} 4"#;
+    assert!(page.contains(counted), "every request counts: {page}");
+}
+
+#[tokio::test]
+async fn what_the_upstream_could_not_do_is_always_written() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let recorder =
+        Recorder::answering("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
+            .await;
+    let gate = Running::before(&recorder.url(), |settings| settings.access_log_sample = 0).await;
+    let good = gate.bearer(json!({}));
+    let answer = gate.ask("GET /mcp HTTP/1.1", &[&good]).await;
+    assert_eq!(answer.status, 500);
+    let lines = log.access();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(
+        (&lines[0]["outcome"], &lines[0]["sample"]),
+        (&json!("allowed"), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn with_a_sample_of_none_only_what_did_not_pass_is_written() {
+    let (log, _guard) = Log::of_this_thread("info");
+    let gate = Running::with("test-1", |settings| settings.access_log_sample = 0).await;
+    gate.ask("GET /mcp HTTP/1.1", &[&gate.bearer(json!({}))])
+        .await;
+    gate.ask("GET /mcp HTTP/1.1", &[]).await;
+    let lines = log.access();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["outcome"], "refused");
+}
+
+#[tokio::test]
 async fn trap_35_who_acts_for_the_caller_is_in_the_record_and_never_the_caller() {
     let (log, _guard) = Log::of_this_thread("info");
     let gate = Running::start().await;
