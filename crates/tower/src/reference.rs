@@ -46,7 +46,7 @@ impl Stock {
         if self.left == 0 {
             // A reference protects nothing, so a generator without entropy may not cost an answer: the
             // log lines then carry the name of number 0.
-            let _ = aws_lc_rs::rand::fill(&mut self.bytes);
+            let _ = getrandom::fill(&mut self.bytes);
             self.left = self.bytes.len() / SIZE;
         }
         self.left -= 1;

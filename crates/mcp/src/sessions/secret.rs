@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::{constant_time, hmac, rand};
+use aws_lc_rs::{constant_time, hmac};
 use oauthgate_core::SettingError;
 
 const EXPECTED: &str =
@@ -75,7 +75,8 @@ impl SessionSecret {
     /// When the system has no random numbers.
     pub fn generate() -> Result<String, SettingError> {
         let mut bytes = [0; Self::SHORTEST];
-        rand::fill(&mut bytes)
+        // The system's own: aws-lc's generator first measures the processor's jitter, 25 ms of every start.
+        getrandom::fill(&mut bytes)
             .map_err(|_| SettingError::new("the system has no random numbers", EXPECTED))?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
