@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    hint::black_box,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Duration,
@@ -34,42 +35,56 @@ type Body = Empty<&'static [u8]>;
 /// Later than any token of ours lives.
 const TOO_LATE: i64 = 30 * 24 * 60 * 60;
 
-/// A good token again and again, tokens whose signature is wrong, and one that is over.
-pub(crate) fn cases(fixture: &Fixture) -> [Case; 3] {
+/// A provider with its key set, asked for one kind of token.
+struct Setup<'f> {
+    fixture: &'f Fixture,
+    /// Whether it remembers tokens that it verified.
+    remembers: bool,
+    /// By how many seconds its clock is ahead.
+    later: i64,
+}
+
+/// A token that was verified before; one that is verified each time; tokens whose signature is wrong, and one
+/// that is over.
+pub(crate) fn cases(fixture: &Fixture) -> [Case; 5] {
     let good = |_| fixture.token.clone();
     let forged = |number| forged(&fixture.token, number);
+    let setup = |remembers, later| Setup {
+        fixture,
+        remembers,
+        later,
+    };
+    let (ok, refused) = (StatusCode::OK, StatusCode::UNAUTHORIZED);
     [
-        case("layer, good token", fixture, 0, StatusCode::OK, good),
-        case(
-            "layer, bad signature",
-            fixture,
-            0,
-            StatusCode::UNAUTHORIZED,
-            forged,
-        ),
-        case(
-            "layer, expired",
-            fixture,
-            TOO_LATE,
-            StatusCode::UNAUTHORIZED,
-            good,
-        ),
+        recall(&setup(true, 0)),
+        case("layer, known token", &setup(true, 0), ok, good),
+        case("layer, new token", &setup(false, 0), ok, good),
+        case("layer, bad signature", &setup(true, 0), refused, forged),
+        case("layer, expired", &setup(false, TOO_LATE), refused, good),
     ]
+}
+
+/// The provider alone, with a token that it verified before.
+fn recall(setup: &Setup<'_>) -> Case {
+    let runtime = runtime();
+    let provider = setup.provider(&runtime);
+    let (parts, _) = request(&setup.fixture.token, 0).into_parts();
+    let known = runtime.block_on(provider.user_context(&parts, None));
+    known.expect("a good token");
+    Case::new("recall", move || {
+        let _entered = runtime.enter();
+        black_box(provider.recall(black_box(&parts)).expect("a known token"));
+    })
 }
 
 fn case(
     name: &str,
-    fixture: &Fixture,
-    later: i64,
+    setup: &Setup<'_>,
     expected: StatusCode,
     token: impl Fn(usize) -> String,
 ) -> Case {
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime");
-    let provider = provider(&runtime, fixture, later);
-    let mut service = ResourceServerLayer::new(provider)
+    let runtime = runtime();
+    let mut service = ResourceServerLayer::new(setup.provider(&runtime))
         .without_refusal_log()
         .layer(service_fn(|_: Request<Body>| {
             ready(Ok::<_, Infallible>(Response::new(Body::new())))
@@ -86,23 +101,33 @@ fn case(
     })
 }
 
-fn provider(runtime: &Runtime, fixture: &Fixture, later: i64) -> OAuth21Provider {
-    let issuer = Issuer::new(ISSUER).expect("an issuer");
-    let audience = Audience::new(AUDIENCE).expect("an audience");
-    let resource = ResourceIdentifier::parse(AUDIENCE).expect("a resource");
-    let settings = IssuerSettings::new(issuer.clone(), vec![audience]);
-    let keys = KeyStores::builder()
-        .clock(Arc::new(LaterClock {
-            clock: SystemClock::new(),
-            later,
-        }))
-        .source(issuer, Arc::new(InMemory::new(fixture)))
-        .without_background_tasks()
-        .build();
-    let settings = ProviderSettings::new(resource, settings);
-    let provider = OAuth21Provider::with_key_stores(settings, &keys).expect("a provider");
-    runtime.block_on(provider.warm_up());
-    provider
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().build().expect("a runtime")
+}
+
+impl Setup<'_> {
+    fn provider(&self, runtime: &Runtime) -> OAuth21Provider {
+        let issuer = Issuer::new(ISSUER).expect("an issuer");
+        let audience = Audience::new(AUDIENCE).expect("an audience");
+        let resource = ResourceIdentifier::parse(AUDIENCE).expect("a resource");
+        let keys = KeyStores::builder()
+            .clock(Arc::new(LaterClock {
+                clock: SystemClock::new(),
+                later: self.later,
+            }))
+            .source(issuer.clone(), Arc::new(InMemory::new(self.fixture)))
+            .without_background_tasks()
+            .build();
+        let issuer = IssuerSettings::new(issuer, vec![audience]);
+        let mut settings = ProviderSettings::new(resource, issuer);
+        if !self.remembers {
+            settings.token_cache.ttl = Duration::ZERO;
+        }
+        let provider = OAuth21Provider::with_key_stores(settings, &keys).expect("a provider");
+        runtime.block_on(provider.warm_up());
+        provider
+    }
 }
 
 /// From an address of its own, so that no request is one too many.

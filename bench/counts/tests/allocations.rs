@@ -22,3 +22,8 @@ fn a_validation_allocates_no_more_than_it_did() {
         assert!(allocations <= VALIDATION, "{algorithm}: {allocations}");
     }
 }
+
+#[test]
+fn a_token_that_is_known_is_recalled_without_memory() {
+    assert_eq!(allocations("recall"), 0);
+}
