@@ -5,16 +5,19 @@ use std::{
     fmt::Display,
     io,
     net::{IpAddr, SocketAddr},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
 
 use http::{Request, Response};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulConnection, GracefulShutdown},
+    },
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -99,7 +102,9 @@ struct Shared {
     introductions: Arc<Introductions>,
     addresses: Addresses,
     limits: Limits,
-    builder: Builder<StreamExecutor>,
+    http1: http1::Builder,
+    /// HTTP/2, and what cannot be told apart by its first bytes.
+    either: Builder<StreamExecutor>,
     slow_peers: SlowPeers,
     draining: CancellationToken,
 }
@@ -118,7 +123,8 @@ impl Connections {
             introductions,
             addresses,
             limits,
-            builder: builder(&limits, slow_peers.clone()),
+            http1: http1(&limits),
+            either: either(&limits, slow_peers.clone()),
             slow_peers,
             draining: CancellationToken::new(),
         };
@@ -196,11 +202,25 @@ impl Shared {
             };
             place.keep(of_network);
         }
-        self.converse(stream, peer.ip().to_canonical(), place).await;
+        let is_http1 = tokio::select! {
+            // Who says nothing is told to leave as one is who has nothing more to say.
+            begun = timeout(self.limits.idle, stream.begins_http1()) => begun,
+            () = self.draining.cancelled() => return,
+            () = place.cut() => return,
+        };
+        let Ok(is_http1) = is_http1 else { return };
+        let peer = peer.ip().to_canonical();
+        self.converse(stream, is_http1, peer, place).await;
     }
 
     /// Has request after request answered.
-    async fn converse(&self, stream: Opening<TcpStream>, peer: IpAddr, place: &Place) {
+    async fn converse(
+        &self,
+        stream: Opening<TcpStream>,
+        is_http1: bool,
+        peer: IpAddr,
+        place: &Place,
+    ) {
         let activity = Activity::default();
         let asked = Arc::new(Asked {
             door: Arc::clone(&self.door),
@@ -208,25 +228,51 @@ impl Shared {
             place: place.clone(),
             activity: activity.clone(),
         });
-        let service = service_fn(move |request| Arc::clone(&asked).answer(request));
+        // In a box: hyper keeps room for it as long as the connection lives, also while there is none.
+        let service = service_fn(move |request| Box::pin(Arc::clone(&asked).answer(request)));
         let io = TokioIo::new(Patience::new(
             stream,
             Pace::of_answers(&self.limits),
             activity.clone(),
             self.slow_peers.clone(),
         ));
-        let connection = self
-            .builder
-            .serve_connection_with_upgrades(io, service)
-            .into_owned();
-        let mut connection = pin!(connection);
-        let watch = self.farewell(&activity, place);
+        if is_http1 {
+            let connection = self.http1.serve_connection(io, service).with_upgrades();
+            self.attend(
+                pin!(connection),
+                |it| it.graceful_shutdown(),
+                &activity,
+                place,
+            )
+            .await;
+        } else {
+            let connection = self.either.serve_connection_with_upgrades(io, service);
+            // Large, and rare: others need not keep room for it.
+            let mut connection = Box::pin(connection.into_owned());
+            let end = |it: Pin<&mut _>| GracefulConnection::graceful_shutdown(it);
+            self.attend(connection.as_mut(), end, &activity, place)
+                .await;
+        }
+    }
+
+    /// Lets a connection go on until it ends or must.
+    async fn attend<C, E>(
+        &self,
+        mut connection: Pin<&mut C>,
+        tell_to_end: impl Fn(Pin<&mut C>),
+        activity: &Activity,
+        place: &Place,
+    ) where
+        C: Future<Output = Result<(), E>>,
+        E: Display,
+    {
+        let watch = self.farewell(activity, place);
         match under_watch(connection.as_mut(), watch).await {
             Ok(result) => return tell(result),
             Err(Some(end)) => return self.note(end),
-            Err(None) => connection.as_mut().graceful_shutdown(),
+            Err(None) => tell_to_end(connection.as_mut()),
         }
-        let watch = self.end(&activity, place);
+        let watch = self.end(activity, place);
         match under_watch(connection, watch).await {
             Ok(result) => tell(result),
             Err(end) => self.note(end),
@@ -320,9 +366,23 @@ pub(super) async fn rest(error: &io::Error) {
     }
 }
 
-/// HTTP/1.1, and HTTP/2 by prior knowledge, within the limits. What holds by hyper's default is said here
-/// where it keeps a stranger from holding something of ours.
-fn builder(limits: &Limits, slow_peers: SlowPeers) -> Builder<StreamExecutor> {
+/// HTTP/1.1 within the limits. What holds by hyper's default is said here where it keeps a stranger from
+/// holding something of ours.
+fn http1(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // `Patience` sees where a head begins, and this counts the time between two requests as well.
+        .header_read_timeout(None)
+        .max_buf_size(limits.header_bytes);
+    if limits.headers != HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    builder
+}
+
+/// The same, and HTTP/2 by prior knowledge.
+fn either(limits: &Limits, slow_peers: SlowPeers) -> Builder<StreamExecutor> {
     let mut builder = Builder::new(StreamExecutor {
         pace: Pace::of_answers(limits),
         slow_peers,

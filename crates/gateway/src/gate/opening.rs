@@ -9,10 +9,16 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
 use super::introduction::{IntroductionError, Introductions};
 use crate::proxy::proxy_protocol::{MARK, is_announced, may_announce};
+
+/// How a connection of HTTP/2 begins (RFC 9113 §3.4); no method of HTTP/1.1 does.
+const HTTP2: &[u8] = b"PRI *";
 
 /// A stream that fails when it begins with a header nobody expects.
 #[derive(Debug)]
@@ -70,6 +76,22 @@ impl<S> Opening<S> {
             }
         }
         Ok(())
+    }
+}
+
+impl Opening<TcpStream> {
+    /// Waits for the first bytes, and looks whether they can be HTTP/1.1's only. Where a few bytes do not tell,
+    /// the answer is no.
+    pub(super) async fn begins_http1(&self) -> bool {
+        let mut first = [0; HTTP2.len()];
+        let seen = if self.ahead.is_empty() {
+            // Who cannot read will hear of it from whoever reads next.
+            let count = self.stream.peek(&mut first).await.unwrap_or(0);
+            first.get(..count)
+        } else {
+            self.ahead.get(..self.ahead.len().min(HTTP2.len()))
+        };
+        seen.is_some_and(|seen| !HTTP2.starts_with(seen))
     }
 }
 
