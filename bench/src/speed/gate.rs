@@ -66,11 +66,14 @@ pub(crate) fn run(
     plan: &Plan,
     report: &mut Report,
 ) -> Result<(), String> {
-    let (mut cells, absent) = start(stand, wheel, requests, plan);
+    let (mut cells, mut absent) = start(stand, wheel, requests, plan);
     for round in 0..plan.rounds {
-        for cell in &mut cells {
-            cell.turn(wheel, requests, round)?;
-        }
+        cells.retain_mut(|cell| {
+            let done = cell.turn(wheel, requests, round);
+            done.inspect_err(|problem| absent.push(without(cell.kind, cell.load, problem)))
+                .is_ok()
+        });
+        wheel.is_to_go_on()?;
     }
     report.print(&goals(&cells));
     report.print(&everybody(&cells, &absent));
@@ -88,13 +91,17 @@ fn start(
     for (kind, load) in CELLS {
         match Cell::start(stand, kind, load, wheel, requests, plan) {
             Ok(cell) => cells.push(cell),
-            Err(problem) => {
-                eprintln!("bench: without {}, {}: {problem}", kind.name(), load.name());
-                absent.push(format!("{}, {}", kind.name(), load.name()));
-            }
+            Err(problem) => absent.push(without(kind, load, &problem)),
         }
     }
     (cells, absent)
+}
+
+/// The run goes on without it; the table names it.
+fn without(kind: Kind, load: Load, problem: &str) -> String {
+    let name = format!("{}, {}", kind.name(), load.name());
+    eprintln!("bench: without {name}: {problem}");
+    name
 }
 
 impl Cell {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use anstream::eprintln;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -87,9 +88,12 @@ fn measure(stand: &Stand, fixture: &Fixture, plan: &Plan) -> io::Result<Vec<Libr
             libraries.push(Library::new(name, move |count| other.validate(count)));
         }
     }
-    for library in &mut libraries {
-        library.warm_up()?;
-    }
+    // One of another language may be broken; ours are not.
+    libraries.retain_mut(|library| {
+        let warm = library.warm_up();
+        warm.inspect_err(|problem| eprintln!("bench: without {}: {problem}", library.name))
+            .is_ok()
+    });
     for _ in 0..plan.rounds * SLICES_IN_A_ROUND {
         for library in &mut libraries {
             library.turn()?;
@@ -186,9 +190,12 @@ fn everybody(columns: &[Vec<Library>]) -> Table {
         heads[2],
     ]);
     let first = columns.first().map_or(&[][..], Vec::as_slice);
-    for (number, library) in first.iter().enumerate() {
+    for library in first {
         let cells = columns.iter().map(|column| {
-            let (library, raw) = (&column[number], &column[0]);
+            let find = |name| column.iter().find(|library| library.name == name);
+            let (Some(library), Some(raw)) = (find(library.name), find(RAW)) else {
+                return "not there".to_owned();
+            };
             let ratio = median(&ratios(&library.costs, &raw.costs));
             let [minimum, median] =
                 [library.minimum(), median(&library.costs)].map(|time| time * 1e6);

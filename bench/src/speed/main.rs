@@ -97,19 +97,12 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
         },
     ));
     report.say(&format!("{}.", stand.parts.versions()));
-    if options.wants(Part::Library) {
-        library::run(&stand, plan, &mut report)?;
-        allocations::run(&stand, &mut report)?;
-        hits::run(&stand, &requests, plan, &mut report)?;
-    }
-    if options.wants(Part::Gate) {
-        gate::run(&stand, &mut wheel, &requests, plan, &mut report)?;
-    }
-    if options.wants(Part::Latency) {
-        latency::run(&stand, &mut wheel, &requests, plan, &mut report)?;
-    }
-    if options.wants(Part::Memory) {
-        memory::run(&stand, &mut wheel, &requests, plan, &mut report)?;
+    for part in options.parts_to_measure() {
+        let done = measure(part, &stand, &mut wheel, &requests, plan, &mut report);
+        wheel.is_to_go_on()?;
+        if let Err(problem) = done {
+            report.without(&part.name(), &problem);
+        }
     }
     let all_met = report.end();
     let minutes = begin.elapsed().as_secs_f64() / 60.0;
@@ -121,6 +114,26 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
         paper::write(file, report.markdown())?;
     }
     Ok(all_met)
+}
+
+fn measure(
+    part: Part,
+    stand: &Stand,
+    wheel: &mut Wheel,
+    requests: &Requests,
+    plan: &Plan,
+    report: &mut Report,
+) -> Result<(), String> {
+    match part {
+        Part::Library => library::run(stand, plan, report),
+        Part::Tokens => {
+            allocations::run(stand, report)?;
+            hits::run(stand, requests, plan, report)
+        }
+        Part::Gate => gate::run(stand, wheel, requests, plan, report),
+        Part::Latency => latency::run(stand, wheel, requests, plan, report),
+        Part::Memory => memory::run(stand, wheel, requests, plan, report),
+    }
 }
 
 /// Becomes true once the run took too long or somebody wants it to end; then all values, and with them the children,

@@ -14,12 +14,21 @@ use crate::contender::Parts;
 pub(crate) enum Part {
     /// What one validation costs, beside other libraries
     Library,
+    /// What a token costs that was verified before, and allocations
+    Tokens,
     /// Processor time of a request, beside nginx, hyper, HAProxy, Envoy and our predecessor
     Gate,
     /// What clients wait at half of the load that saturates
     Latency,
     /// Resident memory, idle and for each stream and token, and how long a start takes
     Memory,
+}
+
+impl Part {
+    pub(crate) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// Measures how fast the gate is, side by side with others. Run it by `cargo xtask bench speed`.
@@ -56,8 +65,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn wants(&self, part: Part) -> bool {
-        self.only.is_empty() || self.only.contains(&part)
+    pub(crate) fn parts_to_measure(&self) -> impl Iterator<Item = Part> {
+        let all = Part::value_variants().iter().copied();
+        all.filter(|part| self.only.is_empty() || self.only.contains(part))
     }
 
     /// With absolute paths, for each contender runs in a directory of its own.
@@ -78,8 +88,7 @@ impl Options {
 
     /// The command as a person would type it.
     pub(crate) fn command(&self) -> String {
-        let only = self.only.iter().filter_map(ValueEnum::to_possible_value);
-        let only: Vec<_> = only.map(|part| part.get_name().to_owned()).collect();
+        let only: Vec<_> = self.only.iter().map(|part| part.name()).collect();
         let words = [
             Some("cargo xtask bench speed".to_owned()),
             self.quick.then(|| "--quick".to_owned()),

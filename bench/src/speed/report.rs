@@ -165,6 +165,15 @@ impl Report {
         self.say(table.markdown().trim_end());
     }
 
+    /// A part that could not be measured, and counts as a goal that was missed.
+    pub(crate) fn without(&mut self, part: &str, problem: &str) {
+        self.goals += 1;
+        self.missed += 1;
+        self.say(&format!(
+            "The part `{part}` could not be measured: {problem}"
+        ));
+    }
+
     /// The last line; whether no goal was missed.
     pub(crate) fn end(&mut self) -> bool {
         let met = self.goals - self.missed;

@@ -74,6 +74,14 @@ impl Wheel {
         self.upstream.port()
     }
 
+    /// Unless somebody wants the run to end.
+    pub(crate) fn is_to_go_on(&self) -> Result<(), String> {
+        if self.end.load(Ordering::Relaxed) {
+            return Err("it is to end".to_owned());
+        }
+        Ok(())
+    }
+
     /// Opens connections to a server.
     pub(crate) fn connect(&self, port: u16, count: usize) -> io::Result<Vec<Client>> {
         let numbers = 0..count;

@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// Short turns: to see whether it works, not to quote
     #[arg(long)]
     quick: bool,
-    /// Only these parts: gate, latency, memory, library
+    /// Only these parts: library, tokens, gate, latency, memory
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Interleaved turns of each contender
