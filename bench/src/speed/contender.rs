@@ -16,9 +16,6 @@ use crate::{
     token::AUDIENCE,
 };
 
-/// Which allowed requests get an access line.
-const SAMPLE: &str = "OAUTHGATE_ACCESS_LOG_SAMPLE";
-
 /// A contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -59,8 +56,6 @@ pub(crate) struct Stand {
     pub(crate) parts: Parts,
     pub(crate) issuer: Issuer,
     pub(crate) upstream_port: u16,
-    /// Whether the gate can leave access lines out.
-    pub(crate) samples: bool,
 }
 
 /// A running contender.
@@ -97,12 +92,6 @@ impl Parts {
             Kind::Predecessor => self.python.as_deref(),
             Kind::OAuthGate { .. } => Some(&self.oauthgate),
         }
-    }
-
-    /// Whether the gate can leave access lines out: one that is older than this setting is measured, too.
-    pub(crate) fn samples(&self) -> bool {
-        let reference = output(Some(&self.oauthgate), &["config", "reference"]);
-        reference.is_some_and(|reference| reference.contains(SAMPLE))
     }
 
     /// As the installed things say it themselves.
@@ -239,8 +228,8 @@ impl Stand {
                     .env("OAUTHGATE_UPSTREAM", upstream)
                     .env("OAUTHGATE_LISTEN", format!("127.0.0.1:{port}"))
                     .env("OAUTHGATE_ADMIN_LISTEN", "127.0.0.1:0");
-                if !logs && self.samples {
-                    command.env(SAMPLE, "0");
+                if !logs {
+                    command.env("OAUTHGATE_ACCESS_LOG_SAMPLE", "0");
                 }
             }
         }

@@ -79,7 +79,6 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
     let parts = options.parts().map_err(cannot)?;
     let stand = Stand {
         cores,
-        samples: parts.samples(),
         parts,
         issuer,
         upstream_port: wheel.upstream_port().map_err(cannot)?,
