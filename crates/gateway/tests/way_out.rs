@@ -223,6 +223,23 @@ async fn d15_an_issuer_of_a_private_authority_needs_that_to_be_named() {
     }
 }
 
+#[tokio::test]
+async fn d15_a_machine_without_authorities_is_told_and_believes_nobody() {
+    let issuer = issuer(&authority(), "localhost").await;
+    let mut gate = Gate::start(&[
+        ("OAUTH_ISSUER_URL", &issuer),
+        ("OAUTHGATE_UPSTREAM", "https://127.0.0.1:1"),
+        ("SSL_CERT_FILE", "/nowhere/certificates.pem"),
+    ]);
+    gate.line(&["the gate is open"]).await;
+    let messages = ["no upstream can be reached over TLS", "key set not fetched"];
+    let mut told = [gate.line(&messages).await, gate.line(&messages).await];
+    told.sort_by_key(|line| line["message"].to_string());
+    let [keys, upstream] = told.map(|line| line.to_string());
+    assert!(keys.contains("No CA certificates"), "{keys}");
+    assert!(upstream.contains("SSL_CERT_FILE"), "{upstream}");
+}
+
 /// The status line of an answer to a good token.
 async fn ask(gate: &mut Gate, token: &str) -> String {
     let line = gate.line(&["the gate is open"]).await;
