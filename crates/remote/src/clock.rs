@@ -24,6 +24,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Time since a fixed moment, at least a month ago, so that the age of what was saved can be told in
     /// it. Never goes back, and goes on while the machine sleeps.
     fn elapsed(&self) -> Duration;
+
+    /// Both, for whoever asks for every request.
+    fn both(&self) -> (UnixTime, Duration) {
+        (self.now(), self.elapsed())
+    }
 }
 
 /// The machine's clocks.
@@ -56,14 +61,31 @@ impl Clock for SystemClock {
     /// A machine whose clock stands before 1970 reads as 1970: every token is then `not_yet_valid`
     /// or `issued_in_future`, which refuses.
     fn now(&self) -> UnixTime {
-        UnixTime::from_secs(i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX))
+        unix_time(since_1970())
     }
 
     fn elapsed(&self) -> Duration {
+        self.elapsed_at(since_1970())
+    }
+
+    /// Reads the time of day once.
+    fn both(&self) -> (UnixTime, Duration) {
+        let of_day = since_1970();
+        (unix_time(of_day), self.elapsed_at(of_day))
+    }
+}
+
+impl SystemClock {
+    /// The elapsed time, at this time of day.
+    fn elapsed_at(&self, of_day: Duration) -> Duration {
         let steady = self.origin.elapsed();
-        let slept = self.sleep.until(steady, since_1970(), self.began_at);
+        let slept = self.sleep.until(steady, of_day, self.began_at);
         BEFORE_THE_START + steady + slept
     }
+}
+
+fn unix_time(since_1970: Duration) -> UnixTime {
+    UnixTime::from_secs(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn since_1970() -> Duration {

@@ -7,7 +7,7 @@ use rstest::rstest;
 use oauthgate_core::SettingError;
 
 use super::{Lookup, SecretFile, Setting, SettingReader, settings_from, values::issuer_template};
-use crate::{ConfigurationError, OAuth21Provider, ProviderSettings};
+use crate::{ConfigurationError, OAuth21Provider, ProviderSettings, TokenCacheSettings};
 
 const GOOD: [(&str, &str); 3] = [
     ("MCP_SERVER_URL", "https://mcp.example.com/mcp"),
@@ -504,5 +504,43 @@ fn h2_secrets_of_the_environment_are_in_no_mistake() {
         let error = read(&GOOD, &[(name, value)]).unwrap_err();
         assert_eq!(error.mistakes[0].setting, name);
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn verified_tokens_are_remembered_as_the_environment_says() {
+    let unset = read(&GOOD, &[]).unwrap().token_cache;
+    assert_eq!(unset, TokenCacheSettings::default());
+    let settings = [
+        ("OAUTHGATE_TOKEN_CACHE_TTL", "0"),
+        ("OAUTHGATE_TOKEN_CACHE_MAX_TOKENS", "1000000"),
+        ("OAUTHGATE_TOKEN_CACHE_MAX_BYTES", "1048576"),
+    ];
+    let expected = TokenCacheSettings {
+        ttl: Duration::ZERO,
+        max_tokens: 1_000_000,
+        max_bytes: 1 << 20,
+    };
+    assert_eq!(read(&GOOD, &settings).unwrap().token_cache, expected);
+    let mistaken = [
+        ("OAUTHGATE_TOKEN_CACHE_TTL", "901"),
+        ("OAUTHGATE_TOKEN_CACHE_MAX_TOKENS", "0"),
+        ("OAUTHGATE_TOKEN_CACHE_MAX_BYTES", "64MiB"),
+    ];
+    assert_eq!(wrong(&GOOD, &mistaken), mistaken.map(|(name, _)| name));
+}
+
+/// A program may write what the environment may not.
+#[test]
+fn a_memory_out_of_range_is_refused() {
+    for adjust in [
+        (|cache| cache.max_tokens = 0) as fn(&mut TokenCacheSettings),
+        |cache| cache.max_bytes = 0,
+        |cache| cache.ttl = Duration::from_secs(901),
+    ] {
+        let mut settings = read(&GOOD, &[]).unwrap();
+        adjust(&mut settings.token_cache);
+        assert_eq!(settings.mistakes().len(), 1);
+        assert!(OAuth21Provider::new(settings).is_err());
     }
 }

@@ -42,7 +42,7 @@ impl<'request> BearerToken<'request> {
             || has_token_in_query(parts.uri.query().unwrap_or_default())
     }
 
-    /// The token text. Keep it out of logs, errors and caches.
+    /// The token text. Keep it out of logs, errors and whatever leaves the process.
     #[must_use]
     pub fn expose(&self) -> &'request str {
         self.0

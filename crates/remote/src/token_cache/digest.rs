@@ -1,6 +1,7 @@
 //! Where a token lies, under keys that this process made.
 
 use std::{
+    fmt,
     hash::{BuildHasher, RandomState},
     sync::OnceLock,
 };
@@ -10,10 +11,16 @@ use foldhash::{SharedSeed, quality::SeedableRandomState};
 /// The keys of one memory. Nobody outside can tell which tokens meet in one place; and since the whole token is
 /// compared there, two that meet cost a verification and nothing else. So the hash is one of the fastest instead
 /// of one of the strongest.
-#[derive(Debug)]
 pub(super) struct Digests {
     place: SeedableRandomState,
     seal: [RandomState; 2],
+}
+
+/// The keys are nobody's business.
+impl fmt::Debug for Digests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digests(..)")
+    }
 }
 
 /// 128 bits of SipHash that stand for a token whose text is not kept.

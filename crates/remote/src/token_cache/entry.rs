@@ -1,7 +1,6 @@
 //! One verified token.
 
 use std::{
-    fmt,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -86,8 +85,7 @@ pub(super) struct Verdict<'a> {
 }
 
 /// What a context takes in memory, as estimated from its token: claims are parsed JSON, some of which stands in the
-/// context a second time, and layers keep what they worked out from it. Checked against an allocator that counts, by
-/// `cargo xtask bench`.
+/// context a second time, and layers keep what they worked out from it.
 pub(super) fn context_size(token: &str) -> u64 {
     let signed = token.rfind('.').unwrap_or(token.len());
     let signed = u64::try_from(signed).unwrap_or(u64::MAX);
@@ -206,14 +204,5 @@ impl Entry {
             self.foreign.store(0, Ordering::Relaxed);
         }
         is_in_time
-    }
-}
-
-/// Shows neither the token nor its place.
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Entry");
-        shown.field("good_until", &self.good_until);
-        shown.finish_non_exhaustive()
     }
 }

@@ -14,6 +14,9 @@
 //! 5. When the keys are due for renewal, the next token is verified as if nothing were remembered, which renews
 //!    them.
 //!
+//! The verdict is about the token alone. Whatever a request must prove besides, once tokens bound to a key are taken,
+//! is for each request to prove.
+//!
 //! Tokens that their issuer was asked about are remembered elsewhere (`introspection/memory.rs`).
 
 mod digest;
@@ -52,10 +55,8 @@ pub(crate) struct Moment {
 
 impl Moment {
     pub(crate) fn of(clock: &dyn Clock) -> Self {
-        Self {
-            now: clock.now(),
-            elapsed: clock.elapsed(),
-        }
+        let (now, elapsed) = clock.both();
+        Self { now, elapsed }
     }
 }
 

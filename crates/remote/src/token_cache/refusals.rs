@@ -9,7 +9,7 @@
 //! fetched, and a token that has expired. They lie apart from good tokens, in a fixed number of places: strangers
 //! push nothing out but each other.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use oauthgate_core::{Denial, Reason};
 use quick_cache::sync::Cache;
@@ -22,7 +22,6 @@ pub(super) const CAPACITY: usize = 1_024;
 /// For how long: an operator who reads why a token was refused reads of the last minute.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
 
-#[derive(Debug)]
 struct Refusal {
     seal: Seal,
     ground: Ground,
@@ -43,8 +42,14 @@ impl Refusal {
 }
 
 /// The refused tokens of one provider.
-#[derive(Debug)]
 pub(super) struct Refusals(Cache<u64, Arc<Refusal>>);
+
+/// How many there are, and none of them.
+impl fmt::Debug for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Refusals({})", self.len())
+    }
+}
 
 impl Refusals {
     pub(super) fn new() -> Self {

@@ -4,7 +4,10 @@
 //! that look for one token do not slow each other down. Whoever changes rows does so under one lock, which is rare:
 //! a signature was verified before.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering},
+};
 
 use arc_swap::ArcSwapOption;
 
@@ -23,13 +26,19 @@ const PATIENCE: usize = 256;
 
 type Row = ArcSwapOption<Entry>;
 
-#[derive(Debug)]
 pub(super) struct Table {
     /// None before the first entry.
     rows: OnceLock<Box<[Row]>>,
     most: TokenCacheSettings,
     usage: Arc<Usage>,
     hands: Mutex<Hands>,
+}
+
+/// How much there is, and none of it.
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({:?})", self.usage)
+    }
 }
 
 /// Where to go on.

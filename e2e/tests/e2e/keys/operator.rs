@@ -34,6 +34,41 @@ async fn r4_a_withdrawn_key_is_refused_from_the_answer_on() {
     assert_eq!(scene.gate.status(&withdrawn.0).await, 200);
 }
 
+/// What the gate counts of verified tokens under this name.
+async fn count(scene: &Scene, name: &str) -> u64 {
+    let metrics = scene.gate.metrics().await;
+    let start = format!("oauthgate_token_cache_{name}{{");
+    let line = metrics.lines().find(|line| line.starts_with(&start));
+    let value = line.and_then(|line| line.rsplit_once(' ')?.1.parse().ok());
+    value.unwrap_or_else(|| panic!("{name}: {metrics}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e5_a_token_that_the_gate_remembers_ends_with_its_key() {
+    let scene = Scene::set().await;
+    let (token, key_id) = (scene.token(), scene.issuer.signer.key_id());
+    assert_eq!(scene.gate.status(&token).await, 200);
+    let (hits, misses) = (
+        count(&scene, "hits_total").await,
+        count(&scene, "misses_total").await,
+    );
+    for _ in 0..10 {
+        assert_eq!(scene.gate.status(&token).await, 200);
+    }
+    assert_eq!(count(&scene, "hits_total").await, hits + 10);
+    assert_eq!(count(&scene, "misses_total").await, misses);
+    assert!(count(&scene, "entries").await > 0);
+    assert!(count(&scene, "bytes").await > 0);
+
+    let answer = scene.gate.admin("DELETE", &format!("/keys/{key_id}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    for _ in 0..3 {
+        assert_eq!(scene.gate.status(&token).await, 401);
+    }
+    assert_eq!(count(&scene, "hits_total").await, hits + 10);
+    assert_eq!(count(&scene, "entries").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_a_suspended_issuer_is_503_until_it_is_resumed() {
     let scene = Scene::set().await;

@@ -195,6 +195,23 @@ async fn a_provider_of_other_settings_remembers_nothing() {
 }
 
 #[tokio::test]
+async fn h2_debug_shows_no_token_and_no_caller() {
+    let (gate, _) = Gate::that_learnt().await;
+    let token = gate.token(&claims("quetzalcoatl"));
+    gate.learn(&token).await;
+    let bad = TestKey::new("1").sign(&claims("huitzilopochtli"));
+    assert!(gate.validate(&bad).await.is_err());
+    let shown = format!("{:?}", gate.provider);
+    for part in token
+        .split('.')
+        .chain(bad.split('.'))
+        .chain(["quetz", "huitz"])
+    {
+        assert!(!shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[tokio::test]
 async fn e7_a_thousand_pairs_at_once_have_their_own_callers() {
     let (gate, _) = Gate::that_learnt().await;
     let before = gate.status();
