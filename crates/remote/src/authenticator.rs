@@ -126,9 +126,10 @@ impl Authenticator {
             })
     }
 
-    /// Who is calling with this token, if it was verified before and is still good. `None` says nothing about it.
+    /// Who is calling with this token, if these very bytes were verified before and are still good. `None` says
+    /// nothing about it.
     #[must_use]
-    pub fn recall(&self, token: &str) -> Option<UserContext> {
+    pub fn recall(&self, token: &[u8]) -> Option<UserContext> {
         self.tokens.recall(token, &*self.clock)
     }
 
@@ -150,7 +151,7 @@ impl Authenticator {
         token: &str,
         peer: Option<IpAddr>,
     ) -> Result<UserContext, Denial> {
-        let unknown = match self.tokens.verdict(token, &*self.clock) {
+        let unknown = match self.tokens.verdict(token.as_bytes(), &*self.clock) {
             Ok(known) => return known,
             Err(unknown) => unknown,
         };

@@ -144,8 +144,8 @@ impl OAuth21Provider {
     /// nothing about the token: [`Self::user_context`] decides.
     #[must_use]
     pub fn recall(&self, parts: &Parts) -> Option<UserContext> {
-        let token = BearerToken::from_request(parts).ok()?;
-        self.shared.authenticator.recall(token.expose())
+        let token = BearerToken::candidate(parts)?;
+        self.shared.authenticator.recall(token)
     }
 
     /// Validates a bare token: for callers that hold no HTTP request. The first token that needs keys

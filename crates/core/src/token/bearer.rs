@@ -34,6 +34,16 @@ impl<'request> BearerToken<'request> {
         Ok(Self(token))
     }
 
+    /// What would be the token of this request if it is spelled like one, which nobody has looked at: for whoever
+    /// compares it, whole, with tokens that [`Self::from_request`] read before. `None` where that reads none.
+    #[must_use]
+    pub fn candidate(parts: &'request Parts) -> Option<&'request [u8]> {
+        if has_token_in_query(parts.uri.query().unwrap_or_default()) {
+            return None;
+        }
+        after_scheme(the_one_credential(&parts.headers).ok()?).ok()
+    }
+
     /// Whether the request offers credentials of whatever kind: an `Authorization` line, be its scheme ours or
     /// not, or a token in the query. Who offers some is never anonymous, however bad they are (C22).
     #[must_use]
@@ -70,6 +80,15 @@ fn the_one_credential(headers: &HeaderMap) -> Result<&HeaderValue, Denial> {
 
 /// `credentials = "Bearer" 1*SP b64token`, where the scheme's case does not count (RFC 9110 §11.1).
 fn token_of(credential: &HeaderValue) -> Result<&str, Denial> {
+    let token = after_scheme(credential)?;
+    if !is_b64token(token) {
+        return Err(no_token());
+    }
+    std::str::from_utf8(token).map_err(|_| malformed("not ASCII"))
+}
+
+/// What stands behind `Bearer` and blanks, whatever it is.
+fn after_scheme(credential: &HeaderValue) -> Result<&[u8], Denial> {
     let bytes = credential.as_bytes();
     let scheme_end = bytes
         .iter()
@@ -84,10 +103,14 @@ fn token_of(credential: &HeaderValue) -> Result<&str, Denial> {
     }
     let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
     let token = rest.get(blanks..).unwrap_or_default();
-    if blanks == 0 || !is_b64token(token) {
-        return Err(malformed("not `Bearer`, a space and one token"));
+    if blanks == 0 {
+        return Err(no_token());
     }
-    std::str::from_utf8(token).map_err(|_| malformed("not ASCII"))
+    Ok(token)
+}
+
+fn no_token() -> Denial {
+    malformed("not `Bearer`, a space and one token")
 }
 
 /// Another scheme is no credential for us, unless a bearer token hides in the same list.

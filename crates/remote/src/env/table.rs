@@ -40,7 +40,7 @@ settings! {
     "a number of tokens, 1 to 1000000",
     "How many verified tokens are remembered for the resource. Beyond it those that were not used lately are verified anew.";
 
-    TOKEN_CACHE_MAX_BYTES: "OAUTHGATE_TOKEN_CACHE_MAX_BYTES", "token_cache_max_bytes", Some("67108864"),
+    TOKEN_CACHE_MAX_BYTES: "OAUTHGATE_TOKEN_CACHE_MAX_BYTES", "token_cache_max_bytes", Some("134217728"),
     "a number of bytes, 1048576 to 17179869184",
     "How much memory the verified tokens of the resource may take, as estimated: their texts and what was read in them.";
 }

@@ -39,12 +39,12 @@ impl Digests {
     }
 
     /// Where the token lies.
-    pub(super) fn place(&self, token: &str) -> u64 {
-        self.place.hash_one(token.as_bytes())
+    pub(super) fn place(&self, token: &[u8]) -> u64 {
+        self.place.hash_one(token)
     }
 
     /// What tells it from all others at that place.
-    pub(super) fn seal(&self, token: &str) -> Seal {
+    pub(super) fn seal(&self, token: &[u8]) -> Seal {
         self.seal.each_ref().map(|key| key.hash_one(token))
     }
 }

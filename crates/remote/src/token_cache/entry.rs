@@ -19,16 +19,16 @@ use crate::jwks::Ground;
 
 /// From how many requests a second on, by other threads than the one that verified it, a token is in a hurry:
 /// threads would wait for each other at the one counter that their contexts share.
-const HURRY: u32 = 256;
+const HURRY: u32 = 2_048;
 const SECOND: u64 = 1_000;
 
-/// A good verdict, and what it holds by.
+/// A good verdict, and what it holds by. Whatever a look-up reads comes first, on two lines that a processor fetches
+/// together: with many tokens, what it waits for is memory.
+#[repr(C, align(128))]
 pub(super) struct Entry {
     place: u64,
-    token: Box<str>,
+    token: Box<[u8]>,
     user: UserContext,
-    /// The stripe of the thread that verified the token.
-    home: usize,
     ground: Ground,
     /// When the token was verified. A clock that stands earlier was set back, and what a later one showed
     /// (`nbf`, `iat`) is to be looked at again.
@@ -36,9 +36,11 @@ pub(super) struct Entry {
     good_until: UnixTime,
     /// In elapsed time.
     until: Duration,
-    pub(super) next: ArcSwapOption<Entry>,
+    /// The stripe of the thread that verified the token.
+    home: usize,
     /// Since whoever makes room came by.
     was_used: AtomicBool,
+    pub(super) next: ArcSwapOption<Entry>,
     apart: OnceLock<Box<[OnceLock<UserContext>; STRIPES]>>,
     foreign: AtomicU32,
     foreign_since: AtomicU64,
@@ -77,7 +79,7 @@ impl Drop for Size {
 /// A verdict that is about to be remembered.
 pub(super) struct Verdict<'a> {
     pub(super) place: u64,
-    pub(super) token: &'a str,
+    pub(super) token: &'a [u8],
     pub(super) user: UserContext,
     pub(super) ground: Ground,
     pub(super) moment: Moment,
@@ -85,11 +87,12 @@ pub(super) struct Verdict<'a> {
 }
 
 /// What a context takes in memory, as estimated from its token: claims are parsed JSON, some of which stands in the
-/// context a second time, and layers keep what they worked out from it.
-pub(super) fn context_size(token: &str) -> u64 {
-    let signed = token.rfind('.').unwrap_or(token.len());
-    let signed = u64::try_from(signed).unwrap_or(u64::MAX);
-    signed.saturating_mul(4).saturating_add(1_536)
+/// context a second time, and layers keep what they worked out from it. A process grows by 5.9 KB with a token of 881
+/// bytes.
+pub(super) fn context_size(token: &[u8]) -> u64 {
+    let signed = token.iter().rposition(|byte| *byte == b'.');
+    let signed = u64::try_from(signed.unwrap_or(token.len())).unwrap_or(u64::MAX);
+    signed.saturating_mul(4).saturating_add(3_072)
 }
 
 impl Entry {
@@ -112,8 +115,8 @@ impl Entry {
             home: stripe(),
             ground: verdict.ground,
             until: verdict.until,
-            next: ArcSwapOption::empty(),
             was_used: AtomicBool::new(false),
+            next: ArcSwapOption::empty(),
             apart: OnceLock::new(),
             foreign: AtomicU32::new(0),
             foreign_since: AtomicU64::new(0),
@@ -126,7 +129,7 @@ impl Entry {
     }
 
     /// Whether this is the very token, whole.
-    pub(super) fn is(&self, place: u64, token: &str) -> bool {
+    pub(super) fn is(&self, place: u64, token: &[u8]) -> bool {
         self.place == place && *self.token == *token
     }
 

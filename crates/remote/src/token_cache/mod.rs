@@ -93,7 +93,7 @@ pub(crate) struct TokenCache {
 /// A token that nothing is known about, which is to be verified.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unknown<'a> {
-    token: &'a str,
+    token: &'a [u8],
     place: u64,
 }
 
@@ -112,7 +112,7 @@ impl TokenCache {
     }
 
     /// The caller of a token that was verified before and is still good.
-    pub(crate) fn recall(&self, token: &str, clock: &dyn Clock) -> Option<UserContext> {
+    pub(crate) fn recall(&self, token: &[u8], clock: &dyn Clock) -> Option<UserContext> {
         self.is_on().then_some(())?;
         self.good_caller(token, self.digests.place(token), Moment::of(clock))
     }
@@ -123,7 +123,7 @@ impl TokenCache {
     /// The token as one that must be verified.
     pub(crate) fn verdict<'a>(
         &self,
-        token: &'a str,
+        token: &'a [u8],
         clock: &dyn Clock,
     ) -> Result<Result<UserContext, Denial>, Unknown<'a>> {
         if !self.is_on() {
@@ -184,7 +184,7 @@ impl TokenCache {
         !self.settings.ttl.is_zero()
     }
 
-    fn good_caller(&self, token: &str, place: u64, moment: Moment) -> Option<UserContext> {
+    fn good_caller(&self, token: &[u8], place: u64, moment: Moment) -> Option<UserContext> {
         let stripe = stripe();
         let user = self.good.find(place, token, |entry| {
             entry.holds(moment).then(|| entry.user(stripe, moment))

@@ -20,7 +20,7 @@ pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(15 * 60);
 pub struct TokenCacheSettings {
     /// How many tokens; `OAUTHGATE_TOKEN_CACHE_MAX_TOKENS`, 20,000 by default.
     pub max_tokens: u64,
-    /// How many bytes tokens and their callers may take, as estimated; `OAUTHGATE_TOKEN_CACHE_MAX_BYTES`, 64 MiB by
+    /// How many bytes tokens and their callers may take, as estimated; `OAUTHGATE_TOKEN_CACHE_MAX_BYTES`, 128 MiB by
     /// default.
     pub max_bytes: u64,
     /// How long a token goes by one verification, and never beyond its own end; `OAUTHGATE_TOKEN_CACHE_TTL`, 300 s
@@ -32,7 +32,7 @@ impl Default for TokenCacheSettings {
     fn default() -> Self {
         Self {
             max_tokens: 20_000,
-            max_bytes: 64 * 1024 * 1024,
+            max_bytes: 128 * 1024 * 1024,
             ttl: Duration::from_secs(300),
         }
     }

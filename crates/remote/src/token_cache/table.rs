@@ -78,7 +78,7 @@ impl Table {
     pub(super) fn find<T>(
         &self,
         place: u64,
-        token: &str,
+        token: &[u8],
         read: impl FnOnce(&Entry) -> Option<T>,
     ) -> Option<T> {
         let mut at = row(self.rows.get()?, place)?.load();

@@ -27,7 +27,7 @@ impl Filled {
     }
 
     fn put(&self, token: &str, verdict: &Result<UserContext, Denial>) {
-        if let Err(unknown) = self.memory.verdict(token, &*self.gate.clock) {
+        if let Err(unknown) = self.memory.verdict(token.as_bytes(), &*self.gate.clock) {
             let ground = self.gate.store().ground(Proof::Key);
             let moment = Moment::of(&*self.gate.clock);
             self.memory.keep(unknown, ground, moment, verdict);
@@ -39,7 +39,9 @@ impl Filled {
     }
 
     fn recalls(&self, token: &str) -> bool {
-        self.memory.recall(token, &*self.gate.clock).is_some()
+        self.memory
+            .recall(token.as_bytes(), &*self.gate.clock)
+            .is_some()
     }
 
     fn status(&self) -> TokenCacheStatus {
@@ -114,8 +116,8 @@ async fn a_token_that_comes_again_takes_its_own_place() {
     let moment = Moment::of(&*filled.gate.clock);
     for _ in 0..100 {
         let unknown = super::super::Unknown {
-            token: "mine",
-            place: filled.memory.digests.place("mine"),
+            token: b"mine",
+            place: filled.memory.digests.place(b"mine"),
         };
         let ground = filled.gate.store().ground(Proof::Key);
         filled
@@ -132,7 +134,10 @@ async fn tokens_that_meet_in_one_place_push_each_other_out() {
     let moment = Moment::of(&*filled.gate.clock);
     let tokens: Vec<_> = (0..100).map(|number| format!("token {number}")).collect();
     for token in &tokens {
-        let unknown = super::super::Unknown { token, place: 7 };
+        let unknown = super::super::Unknown {
+            token: token.as_bytes(),
+            place: 7,
+        };
         let ground = filled.gate.store().ground(Proof::Key);
         filled
             .memory
@@ -142,7 +147,7 @@ async fn tokens_that_meet_in_one_place_push_each_other_out() {
         let found = filled
             .memory
             .good
-            .find(7, token, |entry| Some(entry.place()));
+            .find(7, token.as_bytes(), |entry| Some(entry.place()));
         found.is_some()
     };
     assert_eq!(tokens.iter().filter(held).count(), 8);
@@ -205,7 +210,7 @@ async fn a_context_that_is_apart_says_the_same_and_is_counted() {
     let others = std::thread::scope(|scope| {
         let ask = || {
             let mut user = gate.recall(&token).unwrap();
-            for _ in 0..1_000 {
+            for _ in 0..10_000 {
                 user = gate.recall(&token).unwrap();
             }
             user

@@ -145,16 +145,16 @@ async fn a_verdict_that_a_withdrawal_overtakes_is_not_remembered() {
     let memory = TokenCache::new(TokenCacheSettings::default());
     let verdict = gate.validate(&token).await;
     for overtaken in [false, true] {
-        let unknown = memory.verdict(&token, &*gate.clock).unwrap_err();
+        let unknown = memory.verdict(token.as_bytes(), &*gate.clock).unwrap_err();
         let ground = gate.store().ground(Proof::Key);
         if overtaken {
             gate.keys.withdraw(None, &key_named("1")).await.unwrap();
         }
         memory.keep(unknown, ground, Moment::of(&*gate.clock), &verdict);
-        let is_known = memory.recall(&token, &*gate.clock).is_some();
+        let is_known = memory.recall(token.as_bytes(), &*gate.clock).is_some();
         assert_eq!(is_known, !overtaken);
         gate.keys.withdraw(None, &key_named("other")).await.unwrap();
-        assert_eq!(memory.recall(&token, &*gate.clock), None);
+        assert_eq!(memory.recall(token.as_bytes(), &*gate.clock), None);
     }
 }
 
