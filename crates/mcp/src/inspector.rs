@@ -44,6 +44,20 @@ pub(crate) struct Inspector {
 }
 
 impl Inspector {
+    /// The request of a caller as the server may see it, if there is nothing to decide on it, whatever it is; or the
+    /// request as it came.
+    pub(crate) fn let_by<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Request<InspectedBody<B>>, Request<B>> {
+        if !self.demands_nothing() || request.extensions().get::<Anonymous>().is_some() {
+            return Err(request);
+        }
+        let mut request = request.map(InspectedBody::untouched);
+        forget_outer_policies(request.extensions_mut());
+        Ok(request)
+    }
+
     pub(crate) async fn inspect<B: Body<Data = Bytes>>(
         self: &Arc<Self>,
         request: Request<B>,
@@ -69,8 +83,12 @@ impl Inspector {
     }
 
     fn is_idle<B: Body>(&self, parts: &Parts, body: &B) -> bool {
-        let demands_nothing = !self.reads_messages() && self.requirement.demands_nothing();
-        demands_nothing || has_nothing_to_decide(parts, body)
+        self.demands_nothing() || has_nothing_to_decide(parts, body)
+    }
+
+    /// Whether every caller may do everything, and nobody asks what.
+    fn demands_nothing(&self) -> bool {
+        !self.reads_messages() && self.requirement.demands_nothing()
     }
 
     /// Whether anybody asks what messages say.

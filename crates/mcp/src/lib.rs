@@ -103,5 +103,5 @@ pub use limits::Costs;
 pub use oauthgate_tower::sse;
 pub use policy::{Policy, Unlisted};
 pub use revision::Revision;
-pub use service::PolicyService;
+pub use service::{PolicyService, Unread};
 pub use sessions::{SessionBindingLayer, SessionBindingService, SessionSecret};

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use oauthgate_tower::{ResponseBody, ResponseFuture};
+use oauthgate_tower::{Finish, ResponseBody, ResponseFuture};
 use tower_service::Service;
 
 use crate::{
@@ -44,18 +44,22 @@ where
 {
     type Response = Response<ResponseBody<AnswerBody<Watched<RB>>>>;
     type Error = S::Error;
-    type Future = ResponseFuture<AnswerBody<Watched<RB>>, S::Error>;
+    type Future = ResponseFuture<S::Future, Unread, AnswerBody<Watched<RB>>, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let request = match self.inspector.let_by(request) {
+            Ok(request) => return ResponseFuture::passing(self.inner.call(request), Unread),
+            Err(request) => request,
+        };
         // The service that was polled ready must be the one that is called; its clone may not be ready.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let inspector = Arc::clone(&self.inspector);
-        ResponseFuture::new(async move {
+        ResponseFuture::working(async move {
             match inspector.inspect(request).await {
                 ControlFlow::Continue((request, plan)) => {
                     let decided = request.extensions().get::<Decided>().cloned();
@@ -74,5 +78,18 @@ where
                 ControlFlow::Break(response) => Ok(response.map(ResponseBody::ours)),
             }
         })
+    }
+}
+
+/// Hands the answers to requests on that nobody decided on.
+#[derive(Debug, Clone, Copy)]
+pub struct Unread;
+
+impl<B> Finish<B> for Unread {
+    type Body = AnswerBody<Watched<B>>;
+
+    fn finish(self, response: Response<B>) -> Response<ResponseBody<Self::Body>> {
+        let unread = |body| AnswerBody::untouched(Watched::by_nobody(body));
+        response.map(|body| ResponseBody::of_service(unread(body)))
     }
 }

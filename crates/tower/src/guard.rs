@@ -23,6 +23,16 @@ use crate::{
 /// The request as the service may see it, or the answer.
 pub(crate) type Admission<B> = ControlFlow<Response<Full<Bytes>>, Request<B>>;
 
+/// What becomes of a request at once.
+pub(crate) enum Meeting<B> {
+    /// It may pass.
+    Admitted(Request<B>),
+    /// It goes no further.
+    Answered(Response<Full<Bytes>>),
+    /// The provider has to be asked ([`Guard::ask`]).
+    Unknown(Request<B>),
+}
+
 /// The provider and what the layer was told to do.
 #[derive(Debug)]
 pub(crate) struct Guard<P> {
@@ -54,15 +64,29 @@ impl<P> Clone for Guard<P> {
 }
 
 impl<P: AuthProvider> Guard<P> {
-    /// Lets a request in, with a user context and a permit in its extensions, or answers it.
-    pub(crate) async fn admit<B>(&self, mut request: Request<B>) -> Admission<B> {
+    /// Decides on a request as far as that needs no waiting: whoever came with the same token before is let in, with
+    /// a user context and a permit in the request's extensions.
+    pub(crate) fn meet<B>(&self, mut request: Request<B>) -> Meeting<B> {
         self.forget_outer_layers(request.extensions_mut());
         if let Some(document) = self.metadata_document(&request) {
-            return ControlFlow::Break(document);
+            return Meeting::Answered(document);
         }
         if is_preflight(&request) {
             return self.answer_preflight(request);
         }
+        let (mut parts, body) = request.into_parts();
+        let Some(user) = self.provider.recall(&parts) else {
+            return Meeting::Unknown(Request::from_parts(parts, body));
+        };
+        if let Err(denial) = self.permit(&mut parts, user) {
+            return Meeting::Answered(self.refuse(&parts, denial));
+        }
+        self.strip_authorization(&mut parts);
+        Meeting::Admitted(Request::from_parts(parts, body))
+    }
+
+    /// Lets a request in that [`Self::meet`] could not decide on, or answers it.
+    pub(crate) async fn ask<B>(&self, request: Request<B>) -> Admission<B> {
         let (mut parts, body) = request.into_parts();
         match self.authorize(&mut parts).await {
             Ok(()) => ControlFlow::Continue(Request::from_parts(parts, body)),
@@ -77,14 +101,14 @@ impl<P: AuthProvider> Guard<P> {
             .then(|| route.answer(request.method()))
     }
 
-    fn answer_preflight<B>(&self, mut request: Request<B>) -> Admission<B> {
+    fn answer_preflight<B>(&self, mut request: Request<B>) -> Meeting<B> {
         if self.forwards_preflight {
             request
                 .extensions_mut()
                 .insert(ForwardedPreflight::by_this_layer());
-            ControlFlow::Continue(request)
+            Meeting::Admitted(request)
         } else {
-            ControlFlow::Break(grants_nothing())
+            Meeting::Answered(grants_nothing())
         }
     }
 
@@ -104,10 +128,14 @@ impl<P: AuthProvider> Guard<P> {
             }
             Err(denial) => return Err(self.found_bad(look, parts, denial)),
         }
+        self.strip_authorization(parts);
+        Ok(())
+    }
+
+    fn strip_authorization(&self, parts: &mut Parts) {
         if self.strips_authorization {
             parts.headers.remove(header::AUTHORIZATION);
         }
-        Ok(())
     }
 
     /// The leave to look at the request's token, where tokens are counted.
@@ -132,7 +160,11 @@ impl<P: AuthProvider> Guard<P> {
 
     /// The caller stays in the extensions when refused: those who log and count want to know whom.
     fn permit(&self, parts: &mut Parts, user: UserContext) -> Result<(), Denial> {
-        let decision = self.requirement().decide(&user);
+        let decision = match self.provider.is_enabled() {
+            true => self.requirement.decide(&user),
+            // Without authentication nobody can hold a scope, so none is asked for.
+            false => Requirement::authenticated().decide(&user),
+        };
         if let Some(deadline) = self.stream_deadline(&user, parts) {
             parts.extensions.insert(deadline);
         }
@@ -153,15 +185,16 @@ impl<P: AuthProvider> Guard<P> {
         let StreamExpiry::Close { grace } = self.stream_expiry else {
             return None;
         };
+        if !self.provider.is_enabled() {
+            return None;
+        }
         let terms = Terms {
             clock: Arc::clone(self.provider.clock()),
             grace,
             observer: self.stream_observer.clone(),
         };
         let reference = parts.extensions.get::<Reference>().cloned();
-        self.provider
-            .is_enabled()
-            .then(|| StreamDeadline::new(terms, user, reference))
+        Some(StreamDeadline::new(terms, user, reference))
     }
 
     /// What an outer layer found out is about another resource: it must not outlive a decision here, nor
@@ -175,15 +208,6 @@ impl<P: AuthProvider> Guard<P> {
         extensions.remove::<ForwardedPreflight>();
         if !self.provider.is_enabled() {
             extensions.insert(AuthenticationOff::of_this_layer());
-        }
-    }
-
-    /// Without authentication nobody can hold a scope, so none is asked for.
-    fn requirement(&self) -> Requirement {
-        if self.provider.is_enabled() {
-            self.requirement.clone()
-        } else {
-            Requirement::authenticated()
         }
     }
 

@@ -76,7 +76,7 @@ pub use authentication_off::AuthenticationOff;
 pub use client_address::ClientAddress;
 pub use client_network::{ClientNetwork, ClientPrefixes};
 pub use concurrency::{ConcurrencyLayer, HeldPlaces};
-pub use future::ResponseFuture;
+pub use future::{Finish, HandOn, ResponseFuture};
 pub use layer::ResourceServerLayer;
 pub use metadata_route::MetadataRoute;
 pub use oauthgate_core::{Denial, Permit, Requirement, UserContext};
@@ -85,7 +85,7 @@ pub use quota::QuotaLayer;
 pub use rate_limit::{RefusedTokenBudget, RefusedTokens};
 pub use reference::Reference;
 pub use response::ResponseBody;
-pub use service::ResourceServer;
+pub use service::{Expiring, ResourceServer};
 pub use stopped_body::StoppedBody;
 pub use stream_expiry::{StreamDeadline, StreamExpiry, StreamFarewell};
 

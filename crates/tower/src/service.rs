@@ -11,7 +11,10 @@ use http::{Method, Request, Response};
 use oauthgate_remote::AuthProvider;
 use tower_service::Service;
 
-use crate::{ResponseBody, ResponseFuture, StreamDeadline, guard::Guard};
+use crate::{
+    Finish, ResponseBody, ResponseFuture, StreamDeadline,
+    guard::{Guard, Meeting},
+};
 
 /// A protected service; [`crate::ResourceServerLayer`] makes it.
 #[derive(Debug)]
@@ -50,30 +53,56 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<RB, S::Error>;
+    type Future = ResponseFuture<S::Future, Expiring, RB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let request = match self.guard.meet(request) {
+            Meeting::Admitted(request) => {
+                let expiring = Expiring::answer_to(&request);
+                return ResponseFuture::passing(self.inner.call(request), expiring);
+            }
+            Meeting::Answered(response) => return ResponseFuture::answered(response),
+            Meeting::Unknown(request) => request,
+        };
         // The service that was polled ready must be the one that is called; its clone may not be ready.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let guard = Arc::clone(&self.guard);
-        ResponseFuture::new(async move {
-            match guard.admit(request).await {
+        ResponseFuture::working(async move {
+            match guard.ask(request).await {
                 ControlFlow::Continue(request) => {
-                    let deadline = request.extensions().get::<StreamDeadline>().cloned();
-                    let is_head = request.method() == Method::HEAD;
-                    let response = inner.call(request).await?;
-                    Ok(match deadline.filter(|_| !is_head) {
-                        Some(deadline) => ResponseBody::within(deadline, response),
-                        None => response.map(ResponseBody::of_service),
-                    })
+                    let expiring = Expiring::answer_to(&request);
+                    Ok(expiring.finish(inner.call(request).await?))
                 }
                 ControlFlow::Break(response) => Ok(response.map(ResponseBody::ours)),
             }
         })
+    }
+}
+
+/// Ends the answer with the token, if it is a stream of events.
+#[derive(Debug)]
+pub struct Expiring(Option<StreamDeadline>);
+
+impl Expiring {
+    fn answer_to<B>(request: &Request<B>) -> Self {
+        let has_body = request.method() != Method::HEAD;
+        let deadline = has_body.then(|| request.extensions().get::<StreamDeadline>());
+        Self(deadline.flatten().cloned())
+    }
+}
+
+impl<B: Send + 'static> Finish<B> for Expiring {
+    type Body = B;
+
+    fn finish(self, response: Response<B>) -> Response<ResponseBody<B>> {
+        match self.0 {
+            Some(deadline) => ResponseBody::within(deadline, response),
+            None => response.map(ResponseBody::of_service),
+        }
     }
 }

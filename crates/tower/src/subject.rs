@@ -21,7 +21,10 @@ pub(crate) fn parts(user: &UserContext) -> [&str; 5] {
     ]
 }
 
-/// The same in so few bytes that long names take no memory and nothing is readable.
+/// The same in so few bytes that long names take no memory and nothing is readable; worked out once for each token.
 pub(crate) fn key(user: &UserContext) -> QuotaKey {
-    QuotaKey::of(&parts(user))
+    user.kept(|user| Subject(QuotaKey::of(&parts(user)))).0
 }
+
+/// A key among what is kept with a context, told by its type from all others there.
+struct Subject(QuotaKey);

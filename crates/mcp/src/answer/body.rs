@@ -32,7 +32,7 @@ pin_project! {
 }
 
 impl<B> AnswerBody<B> {
-    pub(super) fn untouched(body: B) -> Self {
+    pub(crate) fn untouched(body: B) -> Self {
         Self {
             source: Source::Whole {
                 body: InspectedBody::untouched(body),

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Response, request::Parts};
 use http_body_util::Full;
 use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext, text::Printable};
 use oauthgate_remote::clock::Clock;
@@ -46,19 +46,20 @@ pub(super) enum Answering {
     /// There is none.
     Without,
     /// It is bound to the caller.
-    Bound(Box<Bound>),
+    Bound(Bound),
 }
 
 /// To whom, and what the caller came with.
 pub(super) struct Bound {
     caller: Caller,
-    carried: Option<Carried>,
+    /// Boxed, because most requests carry none.
+    carried: Option<Box<Carried>>,
 }
 
-/// Who is calling, as far as sessions are concerned.
+/// Who is calling. What the codes of sessions are made with is worked out only where there is a session.
 pub(super) enum Caller {
-    Principal(Principal),
-    Nobody(Anonymity),
+    User(UserContext),
+    Nobody,
 }
 
 /// The id that the client sent, and what the server knows it as.
@@ -79,27 +80,20 @@ impl Binding {
         if !self.is_bound || parts.extensions.get::<AuthenticationOff>().is_some() {
             return ControlFlow::Continue(Answering::Untouched);
         }
-        let Some(caller) = self.caller(parts) else {
+        let Some(caller) = Caller::of(&parts.extensions) else {
             return ControlFlow::Break(misplaced("SessionBindingLayer"));
         };
         match self.unwrap_id(&caller, &mut parts.headers) {
             Ok(carried) => {
-                note_anonymous_session(&caller, carried.as_ref(), parts);
-                let bound = Bound { caller, carried };
-                ControlFlow::Continue(Answering::Bound(Box::new(bound)))
+                note_anonymous_session(&caller, carried.as_deref(), parts);
+                ControlFlow::Continue(Answering::Bound(Bound { caller, carried }))
             }
             Err(denial) => ControlFlow::Break(self.refuse(denial, parts)),
         }
     }
 
-    fn caller(&self, parts: &Parts) -> Option<Caller> {
-        let (extensions, resource) = (&parts.extensions, self.resource.identifier());
-        if let Some(user) = extensions.get::<UserContext>() {
-            let principal = Principal::of(user, resource, &self.secret);
-            return Some(Caller::Principal(principal));
-        }
-        let nobody = extensions.get::<Anonymous>().is_some();
-        nobody.then(|| Caller::Nobody(self.anonymity()))
+    fn principal(&self, user: &UserContext) -> Principal {
+        Principal::of(user, self.resource.identifier(), &self.secret)
     }
 
     fn anonymity(&self) -> Anonymity {
@@ -110,16 +104,16 @@ impl Binding {
         &self,
         caller: &Caller,
         headers: &mut HeaderMap,
-    ) -> Result<Option<Carried>, Denial> {
+    ) -> Result<Option<Box<Carried>>, Denial> {
         let Some(from_client) = headers::take(headers)? else {
             return Ok(None);
         };
         let to_server = self.server_id(caller, &from_client)?;
         headers.insert(SESSION_ID, to_server.clone());
-        Ok(Some(Carried {
+        Ok(Some(Box::new(Carried {
             from_client,
             to_server,
-        }))
+        })))
     }
 
     /// The server's own id, if this caller may use the session.
@@ -129,7 +123,7 @@ impl Binding {
         if !self.may_use(caller, &bound) {
             return Err(match (bound.tag, caller) {
                 // Its owner may be calling, and can go on with the session after a login.
-                (Tag::Owned(_), Caller::Nobody(_)) => Denial::new(Reason::NoCredentials)
+                (Tag::Owned(_), Caller::Nobody) => Denial::new(Reason::NoCredentials)
                     .with_detail("the session belongs to a caller with a token"),
                 _ => self.foreign(),
             });
@@ -140,17 +134,19 @@ impl Binding {
 
     fn may_use(&self, caller: &Caller, bound: &BoundId<'_>) -> bool {
         match (bound.tag, caller) {
-            (Tag::Owned(code), Caller::Principal(caller)) => code.proves(caller.code(bound.id)),
-            (Tag::Owned(_), Caller::Nobody(_)) => false,
+            (Tag::Owned(code), Caller::User(user)) => {
+                code.proves(self.principal(user).code(bound.id))
+            }
+            (Tag::Owned(_), Caller::Nobody) => false,
             (Tag::Anonymous { opened_at, code }, _) => {
                 let session = OpenSession { opened_at, code };
                 code.proves(self.anonymity().code(bound.id, opened_at))
                     && opened_at <= self.now_at_most()
                     && match caller {
-                        Caller::Principal(caller) => {
-                            self.claims.claim(session, caller.fingerprint())
-                        }
-                        Caller::Nobody(_) => self.claims.is_free(session),
+                        Caller::User(user) => self
+                            .claims
+                            .claim(session, self.principal(user).fingerprint()),
+                        Caller::Nobody => self.claims.is_free(session),
                     }
             }
         }
@@ -187,7 +183,7 @@ impl Binding {
             Answering::Untouched => return,
             Answering::Without => None,
             Answering::Bound(bound) => {
-                self.client_id(&bound.caller, bound.carried.as_ref(), headers)
+                self.client_id(&bound.caller, bound.carried.as_deref(), headers)
             }
         };
         match told {
@@ -209,14 +205,24 @@ impl Binding {
         }
         let id = first.as_bytes();
         let tag = match caller {
-            Caller::Principal(caller) => caller.tag(id),
-            Caller::Nobody(anonymity) => anonymity.tag(id, self.opening()),
+            Caller::User(user) => self.principal(user).tag(id),
+            Caller::Nobody => self.anonymity().tag(id, self.opening()),
         };
         let told = BoundId { id, tag }.write().filter(|_| further.is_none());
         if told.is_none() {
             warn_of_bad_id(&self.resource, first);
         }
         told
+    }
+}
+
+impl Caller {
+    fn of(extensions: &Extensions) -> Option<Self> {
+        if let Some(user) = extensions.get::<UserContext>() {
+            return Some(Self::User(user.clone()));
+        }
+        let nobody = extensions.get::<Anonymous>().is_some();
+        nobody.then_some(Self::Nobody)
     }
 }
 
@@ -229,7 +235,7 @@ impl Binding {
 pub struct AnonymousSession {}
 
 fn note_anonymous_session(caller: &Caller, carried: Option<&Carried>, parts: &mut Parts) {
-    if let (Caller::Nobody(_), Some(_)) = (caller, carried) {
+    if let (Caller::Nobody, Some(_)) = (caller, carried) {
         parts.extensions.insert(AnonymousSession {});
     }
 }

@@ -60,4 +60,4 @@ pub use binding::AnonymousSession;
 pub use id::MAX_SESSION_ID_LENGTH;
 pub use layer::SessionBindingLayer;
 pub use secret::SessionSecret;
-pub use service::SessionBindingService;
+pub use service::{Rewriting, SessionBindingService};

@@ -1,17 +1,17 @@
 //! The service whose sessions are bound.
 
 use std::{
-    fmt, mem,
+    fmt,
     ops::ControlFlow,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use http::{Request, Response};
-use oauthgate_tower::{ResponseBody, ResponseFuture};
+use oauthgate_tower::{Finish, ResponseBody, ResponseFuture};
 use tower_service::Service;
 
-use super::binding::Binding;
+use super::binding::{Answering, Binding};
 
 /// An MCP server whose sessions belong to whoever opened them; [`super::SessionBindingLayer`] makes it.
 #[derive(Clone)]
@@ -47,26 +47,43 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<RB, S::Error>;
+    type Future = ResponseFuture<S::Future, Rewriting, RB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that was polled ready must be the one that is called; its clone may not be ready.
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
-        let binding = Arc::clone(&self.binding);
-        ResponseFuture::new(async move {
-            let (mut parts, body) = request.into_parts();
-            let answering = match binding.admit(&mut parts) {
-                ControlFlow::Continue(answering) => answering,
-                ControlFlow::Break(response) => return Ok(response.map(ResponseBody::ours)),
-            };
-            let mut response = inner.call(Request::from_parts(parts, body)).await?;
-            binding.rewrite(&answering, response.headers_mut());
-            Ok(response.map(ResponseBody::of_service))
-        })
+        let (mut parts, body) = request.into_parts();
+        match self.binding.admit(&mut parts) {
+            ControlFlow::Continue(answering) => {
+                let binding = Arc::clone(&self.binding);
+                let response = self.inner.call(Request::from_parts(parts, body));
+                ResponseFuture::passing(response, Rewriting { binding, answering })
+            }
+            ControlFlow::Break(response) => ResponseFuture::answered(response),
+        }
+    }
+}
+
+/// Tells the client its own id of the session.
+pub struct Rewriting {
+    binding: Arc<Binding>,
+    answering: Answering,
+}
+
+impl<B> Finish<B> for Rewriting {
+    type Body = B;
+
+    fn finish(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
+        self.binding
+            .rewrite(&self.answering, response.headers_mut());
+        response.map(ResponseBody::of_service)
+    }
+}
+
+impl fmt::Debug for Rewriting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rewriting").finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{fields, layer::Counter};
-use crate::{ResponseBody, ResponseFuture};
+use crate::{HandOn, ResponseBody, ResponseFuture};
 
 /// A service behind limits; [`super::QuotaLayer`] makes it.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<RB, S::Error>;
+    type Future = ResponseFuture<S::Future, HandOn, RB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -53,7 +53,7 @@ where
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let counter = Arc::clone(&self.counter);
-        ResponseFuture::new(async move {
+        ResponseFuture::working(async move {
             let (parts, body) = request.into_parts();
             let counted = match counter.count(&parts).await {
                 ControlFlow::Continue(counted) => counted,
