@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     debian::install_tools()?;
     let node = contenders::node()?;
     let python = contenders::python()?;
-    let mut bench = of_gate("keys", RELEASE)?;
+    let mut bench = of_gate("keys", &[], RELEASE)?;
     bench.arg("--node").arg(node).arg("--python").arg(python);
     if let Some(envoy) = contenders::or_without("Envoy", contenders::envoy()) {
         bench.arg("--envoy").arg(envoy);

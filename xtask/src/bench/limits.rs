@@ -23,7 +23,7 @@ pub(crate) struct Options {
 /// `cargo xtask bench limits`.
 pub(crate) fn run(options: &Options) -> Outcome {
     debian::install_tools()?;
-    let mut bench = of_gate("limits", RELEASE)?;
+    let mut bench = of_gate("limits", &[], RELEASE)?;
     bench.args(&options.arguments);
     execute(
         bench,

@@ -65,22 +65,19 @@ fn validation(rounds: u32) -> Outcome {
 /// What figures are quoted of.
 const RELEASE: &str = "release";
 
-/// A bench that runs the gate: both built with this profile, and the command that begins it.
-fn of_gate(bench: &str, profile: &str) -> Outcome<Command> {
-    let build = [
-        "build",
-        "--profile",
-        profile,
-        "--locked",
-        "--package",
-        "oauthgate",
-        "--package",
-        "oauthgate-bench",
-        "--bins",
-    ];
-    execute(cargo(&build), "The compiler's message above says where.")?;
+/// A bench that runs the gate: both built with this profile, and the command that begins it. Some need other
+/// programs of the package beside their own.
+fn of_gate(bench: &str, others: &[&str], profile: &str) -> Outcome<Command> {
+    let bench = format!("oauthgate-bench-{bench}");
+    let packages = ["--package", "oauthgate", "--package", "oauthgate-bench"];
+    let mut build = cargo(&["build", "--locked", "--profile", profile]);
+    build.args(packages);
+    for program in ["oauthgate", &bench].iter().chain(others) {
+        build.args(["--bin", program]);
+    }
+    execute(build, "The compiler's message above says where.")?;
     let built = target().join(profile);
-    let mut command = program(built.join(format!("oauthgate-bench-{bench}")), &[]);
+    let mut command = program(built.join(bench), &[]);
     command.arg("--oauthgate").arg(built.join("oauthgate"));
     Ok(command)
 }

@@ -15,7 +15,7 @@ pub(crate) struct Options {
 
 /// `cargo xtask bench policy`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let mut bench = of_gate("policy", RELEASE)?;
+    let mut bench = of_gate("policy", &[], RELEASE)?;
     bench.args(["--rounds", &options.rounds.to_string()]);
     execute(bench, "The message above says where.")
 }

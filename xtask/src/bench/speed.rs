@@ -14,6 +14,9 @@ use crate::{
     debian::{HAPROXY, NGINX, install_tools},
 };
 
+/// What the bench starts beside the gate.
+const PROGRAMS: [&str; 2] = ["oauthgate-bench-bare", "oauthgate-bench-allocations"];
+
 /// How thorough to be.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -44,7 +47,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         ("--haproxy", or_without("HAProxy", debian(&HAPROXY))),
         ("--envoy", or_without("Envoy", envoy())),
     ];
-    let mut bench = of_gate("speed", &options.profile)?;
+    let mut bench = of_gate("speed", &PROGRAMS, &options.profile)?;
     for (name, path) in contenders {
         if let Some(path) = path {
             bench.arg(name).arg(path);
