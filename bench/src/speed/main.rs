@@ -96,23 +96,31 @@ fn run(options: &Options, plan: &Plan, end: Arc<AtomicBool>) -> Result<bool, Str
         },
     ));
     report.say(&format!("{}.", stand.parts.versions()));
+    let mut times = Vec::new();
     for part in options.parts_to_measure() {
+        let begin = Instant::now();
         let done = measure(part, &stand, &mut wheel, &requests, plan, &mut report);
         wheel.is_to_go_on()?;
         if let Err(problem) = done {
             report.without(&part.name(), &problem);
         }
+        times.push(format!("{} {}", part.name(), minutes(begin)));
     }
     let all_met = report.end();
-    let minutes = begin.elapsed().as_secs_f64() / 60.0;
     report.say(&format!(
-        "`{}` took {minutes:.1} minutes.",
-        options.command()
+        "`{}` took {} minutes: {}.",
+        options.command(),
+        minutes(begin),
+        times.join(", ")
     ));
     if let Some(file) = &options.markdown {
         paper::write(file, report.markdown())?;
     }
     Ok(all_met)
+}
+
+fn minutes(since: Instant) -> String {
+    format!("{:.1}", since.elapsed().as_secs_f64() / 60.0)
 }
 
 fn measure(
