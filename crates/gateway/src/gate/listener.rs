@@ -240,7 +240,7 @@ impl Shared {
             let connection = self.http1.serve_connection(io, service).with_upgrades();
             self.attend(
                 pin!(connection),
-                |it| it.graceful_shutdown(),
+                http1::UpgradeableConnection::graceful_shutdown,
                 &activity,
                 place,
             )
