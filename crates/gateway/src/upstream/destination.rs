@@ -4,7 +4,10 @@
 
 use std::borrow::Cow;
 
-use http::{Uri, uri};
+use http::{
+    Uri,
+    uri::{self, PathAndQuery},
+};
 use oauthgate_core::{Denial, Reason, ResourceIdentifier, SettingError};
 use url::Url;
 
@@ -94,26 +97,35 @@ impl Destination {
         &self.authority
     }
 
-    /// The address of a request at the upstream.
+    /// The address at the upstream of a request that was sent to this target.
     ///
     /// # Errors
     /// [`Reason::MalformedRequest`] when there is none, as for `OPTIONS *`.
-    pub(super) fn uri(&self, target: &RequestTarget, query: Option<&str>) -> Result<Uri, Denial> {
-        let malformed =
-            || Denial::new(Reason::MalformedRequest).with_detail("the path cannot be sent on");
-        let path = target.path().ok_or_else(malformed)?;
+    pub(super) fn uri(&self, target: &RequestTarget, sent: &Uri) -> Result<Uri, Denial> {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(self.path_and_query(target, sent).ok_or_else(malformed)?);
+        Uri::from_parts(parts).map_err(|_| malformed())
+    }
+
+    fn path_and_query(&self, target: &RequestTarget, sent: &Uri) -> Option<PathAndQuery> {
+        let path = target.path()?;
+        let query = sent.query().and_then(without_token);
+        let is_as_sent =
+            self.path.is_none() && path.as_str() == sent.path() && query.as_deref() == sent.query();
+        if is_as_sent {
+            return sent.path_and_query().cloned();
+        }
         let mut text = match &self.path {
-            Some(own) => own.with(path.below(&self.resource_path).ok_or_else(malformed)?),
+            Some(own) => own.with(path.below(&self.resource_path)?),
             None => path.as_str().to_owned(),
         };
-        if let Some(query) = query.and_then(without_token) {
+        if let Some(query) = query {
             text.push('?');
             text.push_str(&query);
         }
-        let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone());
-        uri.path_and_query(text).build().map_err(|_| malformed())
+        text.try_into().ok()
     }
 
     /// The public form of an address that the upstream wrote into `Location`: clients cannot reach it at
@@ -156,9 +168,17 @@ impl Destination {
     }
 }
 
+fn malformed() -> Denial {
+    Denial::new(Reason::MalformedRequest).with_detail("the path cannot be sent on")
+}
+
 /// A query without tokens. Requests with one are refused before they come here; this keeps the promise
 /// that the upstream never sees one in this room, too.
 fn without_token(query: &str) -> Option<Cow<'_, str>> {
+    // The name written out, or in part encoded.
+    if !query.contains("access_token") && !query.contains('%') {
+        return Some(query.into());
+    }
     // Some servers take `;` for `&`.
     let is_token = |pair: &str| {
         let mut parts = pair.split(';').map(str::as_bytes);
@@ -188,7 +208,7 @@ mod tests {
         let request = Request::get(target).header("host", "mcp.example.com");
         let parts = request.body(()).unwrap().into_parts().0;
         let target = RequestTarget::read(&parts).unwrap();
-        let uri = destination.uri(&target, parts.uri.query());
+        let uri = destination.uri(&target, &parts.uri);
         uri.unwrap().to_string()
     }
 
@@ -249,7 +269,7 @@ mod tests {
         let destination = destination("https://mcp.example.com/mcp", "http://up:3001");
         let parts = Request::get(target).body(()).unwrap().into_parts().0;
         let target = RequestTarget::read(&parts).unwrap();
-        let uri = destination.uri(&target, None).unwrap();
+        let uri = destination.uri(&target, &parts.uri).unwrap();
         assert_eq!(uri.to_string(), "http://up:3001/mcp");
     }
 

@@ -45,7 +45,8 @@ pub fn to_upstream(
     provenance: Provenance<'_>,
 ) -> Result<(), Denial> {
     strip(headers);
-    write_identity(headers, &Identity::of(user), preset)?;
+    let kept = user.kept(|user| Prepared::of(&Identity::of(user), preset));
+    kept.write_as(preset, || Identity::of(user), headers)?;
     write_provenance(headers, provenance);
     Ok(())
 }
@@ -66,11 +67,11 @@ pub fn to_upstream_for_nobody(
 /// lead clients around the gate, and no challenge: the token ends here, so a client that followed the
 /// upstream's challenge would log in in vain, or hand a fresh token to whom the upstream names.
 pub fn to_client(headers: &mut HeaderMap) {
-    hop_by_hop::strip(headers);
-    headers.remove(header::ALT_SVC);
-    headers.remove(header::WWW_AUTHENTICATE);
-    remove_if(headers, |name| {
-        is_identity(name) || name.as_str().starts_with("access-control-")
+    hop_by_hop::strip(headers, |name| {
+        *name == header::ALT_SVC
+            || *name == header::WWW_AUTHENTICATE
+            || name.as_str().starts_with("access-control-")
+            || is_identity(name)
     });
     if is_event_stream(headers) {
         // MCP asks for it: nginx and its kin otherwise hold events back.
@@ -82,8 +83,7 @@ pub fn to_client(headers: &mut HeaderMap) {
 
 /// Removes from trailers, in either direction, what headers could not have carried either.
 pub fn strip_trailers(trailers: &mut HeaderMap) {
-    hop_by_hop::strip(trailers);
-    remove_if(trailers, |name| {
+    hop_by_hop::strip(trailers, |name| {
         is_protected(name)
             || is_of_session(name)
             || *name == header::HOST
@@ -92,40 +92,26 @@ pub fn strip_trailers(trailers: &mut HeaderMap) {
 }
 
 fn strip(headers: &mut HeaderMap) {
-    hop_by_hop::strip(headers);
-    remove_if(headers, is_protected);
-    // Both were judged here. The upstream sees its own host, so a page's origin would look foreign to it.
+    // It was judged here, as the origin was. The upstream sees its own host, so a page's origin would look
+    // foreign to it.
     headers.remove(header::HOST);
-    headers.remove(header::ORIGIN);
-    // We promise the client 100 ourselves, as soon as the upstream takes the body.
-    headers.remove(header::EXPECT);
+    hop_by_hop::strip(headers, |name| {
+        // We promise the client 100 ourselves, as soon as the upstream takes the body.
+        [header::ORIGIN, header::EXPECT].contains(name) || is_protected(name)
+    });
     join_cookies(headers);
 }
 
 /// HTTP/2 clients may send one cookie a line; HTTP/1.1 knows one line only (RFC 9113 §8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
-    let lines: Vec<_> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    if lines.len() < 2 {
+    let lines = headers.get_all(header::COOKIE);
+    if lines.iter().nth(1).is_none() {
         return;
     }
+    let lines: Vec<_> = lines.iter().map(HeaderValue::as_bytes).collect();
     match HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
         Ok(joined) => drop(headers.insert(header::COOKIE, joined)),
         Err(_) => drop(headers.remove(header::COOKIE)),
-    }
-}
-
-fn remove_if(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
-    let names: Vec<_> = headers
-        .keys()
-        .filter(|name| unwanted(name))
-        .cloned()
-        .collect();
-    for name in names {
-        headers.remove(name);
     }
 }
 
@@ -188,79 +174,132 @@ fn groups_are_truncated(identity: &Identity, groups: Option<&HeaderValue>) -> bo
     identity.groups_truncated || (groups.is_none() && !identity.groups.is_empty())
 }
 
-fn write_identity(
-    headers: &mut HeaderMap,
-    identity: &Identity,
+/// The headers that name a caller, made once for each token and setting.
+#[derive(Debug)]
+struct Prepared {
     preset: IdentityHeaders,
-) -> Result<(), Denial> {
-    match preset {
-        IdentityHeaders::AuthRequest => write_auth_request(headers, identity),
-        IdentityHeaders::Remote => write_remote(headers, identity),
-        IdentityHeaders::Nothing => Ok(()),
+    /// `None` when the identity does not fit into headers.
+    headers: Option<Vec<(HeaderName, HeaderValue)>>,
+}
+
+impl Prepared {
+    fn of(identity: &Identity, preset: IdentityHeaders) -> Self {
+        let headers = match preset {
+            IdentityHeaders::AuthRequest => auth_request(identity),
+            IdentityHeaders::Remote => remote(identity),
+            IdentityHeaders::Nothing => Some(Vec::new()),
+        };
+        Self { preset, headers }
+    }
+
+    /// As this setting wants it: the same token may come to a resource with another one.
+    fn write_as(
+        &self,
+        preset: IdentityHeaders,
+        identity: impl FnOnce() -> Identity,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Denial> {
+        match self.preset == preset {
+            true => self.write(headers),
+            false => Self::of(&identity(), preset).write(headers),
+        }
+    }
+
+    fn write(&self, headers: &mut HeaderMap) -> Result<(), Denial> {
+        let prepared = self.headers.as_ref().ok_or_else(unfit)?;
+        headers.reserve(prepared.len() + PROVENANCE);
+        for (name, value) in prepared {
+            headers.insert(name.clone(), value.clone());
+        }
+        Ok(())
     }
 }
 
-fn write_auth_request(headers: &mut HeaderMap, identity: &Identity) -> Result<(), Denial> {
+fn unfit() -> Denial {
+    Denial::new(Reason::MalformedClaims)
+        .with_detail("the caller's identity does not fit into a header")
+}
+
+/// `None` when what must be told does not fit into a header.
+fn auth_request(identity: &Identity) -> Option<Vec<(HeaderName, HeaderValue)>> {
     let kind = match identity.kind {
         PrincipalKind::Service => "service",
         _ => "user",
     };
-    let mut write = |name, value| write(headers, name, value);
-    write("x-auth-request-user", Some(required(&identity.user)?));
-    // A subject is unique within its issuer only (OpenID Connect Core §2), and there may be several.
-    write("x-auth-issuer", Some(required(&identity.issuer)?));
-    write("x-auth-kind", optional(kind));
-    write(
-        "x-auth-tenant",
-        required_if_any(identity.tenant.as_deref())?,
-    );
-    write(
-        "x-auth-client",
-        required_if_any(identity.client.as_deref())?,
-    );
-    write("x-auth-scopes", Some(scopes(&identity.scopes)?));
-    write("x-auth-tier", optional(&identity.tier));
-    write(
-        "x-auth-request-email",
-        identity.email.as_deref().and_then(optional),
-    );
     let groups = identity.groups();
     let truncated = groups_are_truncated(identity, groups.as_ref());
-    write("x-auth-request-groups", groups);
-    write(
-        "x-auth-groups-truncated",
-        truncated.then(|| HeaderValue::from_static("true")),
-    );
-    Ok(())
+    let headers = [
+        ("x-auth-request-user", Some(optional(&identity.user)?)),
+        // A subject is unique within its issuer only (OpenID Connect Core §2), and there may be several.
+        ("x-auth-issuer", Some(optional(&identity.issuer)?)),
+        ("x-auth-kind", optional(kind)),
+        (
+            "x-auth-tenant",
+            required_if_any(identity.tenant.as_deref())?,
+        ),
+        (
+            "x-auth-client",
+            required_if_any(identity.client.as_deref())?,
+        ),
+        ("x-auth-scopes", Some(scopes(&identity.scopes)?)),
+        ("x-auth-tier", optional(&identity.tier)),
+        (
+            "x-auth-request-email",
+            identity.email.as_deref().and_then(optional),
+        ),
+        ("x-auth-request-groups", groups),
+        (
+            "x-auth-groups-truncated",
+            truncated.then(|| HeaderValue::from_static("true")),
+        ),
+    ];
+    Some(headers.into_iter().filter_map(there).collect())
 }
 
 /// `Remote-User` is a person by every convention; a program must not be taken for one (RFC 9700 §4.15).
-fn write_remote(headers: &mut HeaderMap, identity: &Identity) -> Result<(), Denial> {
-    let user = required(&identity.user)?;
+fn remote(identity: &Identity) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let user = optional(&identity.user)?;
     if identity.kind != PrincipalKind::User {
-        return Ok(());
+        return Some(Vec::new());
     }
-    write(headers, "remote-user", Some(user));
-    write(
-        headers,
-        "remote-email",
-        identity.email.as_deref().and_then(optional),
-    );
-    write(headers, "remote-groups", identity.groups());
-    Ok(())
+    let email = identity.email.as_deref().and_then(optional);
+    let headers = [
+        ("remote-user", Some(user)),
+        ("remote-email", email),
+        ("remote-groups", identity.groups()),
+    ];
+    Some(headers.into_iter().filter_map(there).collect())
 }
+
+fn there((name, value): (&'static str, Option<HeaderValue>)) -> Option<(HeaderName, HeaderValue)> {
+    Some((HeaderName::from_static(name), value?))
+}
+
+/// So many headers tell where a request came from.
+const PROVENANCE: usize = 3;
 
 /// One value each, whatever stood there: the upstream need not know how many proxies there are, nor which to
 /// believe. `Forwarded` is not written, because an upstream that reads both would have to ask which counts.
 fn write_provenance(headers: &mut HeaderMap, provenance: Provenance<'_>) {
     let client = provenance.client.to_string();
     write(headers, "x-forwarded-for", optional(&client));
-    write(headers, "x-forwarded-proto", optional(provenance.scheme));
-    write(
-        headers,
-        "x-forwarded-host",
-        optional(&provenance.host.to_string()),
-    );
+    write(headers, "x-forwarded-proto", scheme(provenance.scheme));
+    write(headers, "x-forwarded-host", host(provenance.host));
+}
+
+fn scheme(scheme: &str) -> Option<HeaderValue> {
+    match scheme {
+        "https" => Some(HeaderValue::from_static("https")),
+        "http" => Some(HeaderValue::from_static("http")),
+        other => optional(other),
+    }
+}
+
+fn host(host: &Authority) -> Option<HeaderValue> {
+    match host.port() {
+        None => optional(host.host()),
+        Some(_) => optional(&host.to_string()),
+    }
 }
 
 fn write(headers: &mut HeaderMap, name: &'static str, value: Option<HeaderValue>) {
@@ -269,23 +308,20 @@ fn write(headers: &mut HeaderMap, name: &'static str, value: Option<HeaderValue>
     }
 }
 
-fn required(text: &str) -> Result<HeaderValue, Denial> {
-    optional(text).ok_or_else(|| {
-        Denial::new(Reason::MalformedClaims)
-            .with_detail("the caller's identity does not fit into a header")
-    })
-}
-
-fn required_if_any(text: Option<&str>) -> Result<Option<HeaderValue>, Denial> {
-    text.map(required).transpose()
+/// `None` when there is a text that does not fit.
+fn required_if_any(text: Option<&str>) -> Option<Option<HeaderValue>> {
+    match text {
+        Some(text) => Some(Some(optional(text)?)),
+        None => Some(None),
+    }
 }
 
 /// A token without scopes has none to tell; too many must not be cut silently.
-fn scopes(text: &str) -> Result<HeaderValue, Denial> {
-    if text.is_empty() {
-        return Ok(HeaderValue::from_static(""));
+fn scopes(text: &str) -> Option<HeaderValue> {
+    match text {
+        "" => Some(HeaderValue::from_static("")),
+        text => optional(text),
     }
-    required(text)
 }
 
 /// A value that every reader reads alike: printable ASCII, not blank at either end, not too long.

@@ -123,41 +123,118 @@ const CREDENTIALS: &[&str] = &[
 /// Whether a header, however it is spelled, tells who is calling.
 #[must_use]
 pub fn is_identity(name: &HeaderName) -> bool {
-    listed(&canonical(name), IDENTITY)
+    const OPENINGS: Openings = Openings::of(&[IDENTITY]);
+    OPENINGS.admit(name) && Canonical::of(name).is_among(IDENTITY)
 }
 
 /// Whether a header, however it is spelled, is for the gate alone to write or to read.
 #[must_use]
 pub fn is_protected(name: &HeaderName) -> bool {
-    let name = canonical(name);
+    const OPENINGS: Openings = Openings::of(&[IDENTITY, ROUTING, CREDENTIALS]);
+    if !OPENINGS.admit(name) {
+        return false;
+    }
+    let name = Canonical::of(name);
     [IDENTITY, ROUTING, CREDENTIALS]
         .iter()
-        .any(|names| listed(&name, names))
+        .any(|names| name.is_among(names))
 }
 
 /// Whether a header, however it is spelled, names a session: it is judged in the head, and nowhere else.
 #[must_use]
 pub fn is_of_session(name: &HeaderName) -> bool {
-    ["mcp-session-id", "last-event-id"].contains(&canonical(name).as_str())
+    Canonical::of(name).is_among(&["mcp-session-id", "last-event-id"])
 }
 
-fn listed(name: &str, names: &[&str]) -> bool {
-    names.iter().any(|known| match known.strip_suffix('-') {
-        Some(family) => name
-            .strip_prefix(family)
-            .is_some_and(|rest| rest.starts_with('-')),
-        None => name == *known,
-    })
+/// With which two characters canonical names of a list open. Nearly every header of an application opens
+/// otherwise, so that nobody need compare it with the whole list.
+struct Openings([u32; 26]);
+
+impl Openings {
+    const fn of(lists: &[&[&str]]) -> Self {
+        let mut seconds = [0; 26];
+        let mut list = 0;
+        while list < lists.len() {
+            let mut at = 0;
+            while at < lists[list].len() {
+                let name = lists[list][at].as_bytes();
+                assert!(
+                    name.len() < LONGEST,
+                    "a name is longer than what is compared"
+                );
+                assert!(name[0].is_ascii_lowercase(), "a name opens with no letter");
+                seconds[(name[0] - b'a') as usize] |= Self::bit(name[1]);
+                at += 1;
+            }
+            list += 1;
+        }
+        Self(seconds)
+    }
+
+    /// One bit for each letter, and one for whatever separates words.
+    const fn bit(byte: u8) -> u32 {
+        match byte {
+            b'a'..=b'z' => 1 << (byte - b'a'),
+            b'0'..=b'9' => 1 << 27,
+            _ => 1 << 26,
+        }
+    }
+
+    /// Whether a name opens like one of them. Header names are lower-case here.
+    fn admit(&self, name: &HeaderName) -> bool {
+        let name = name.as_str().as_bytes();
+        let start = name.iter().position(u8::is_ascii_alphanumeric);
+        let [first, second, ..] = start.and_then(|start| name.get(start..)).unwrap_or(b"") else {
+            return false;
+        };
+        let seconds = self.0.get(usize::from(first.wrapping_sub(b'a')));
+        seconds.is_some_and(|seconds| seconds & Self::bit(*second) != 0)
+    }
 }
 
-/// Lower case, and one hyphen for whatever separates the words.
-fn canonical(name: &HeaderName) -> String {
-    let name = name.as_str().to_ascii_lowercase();
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
-    words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
+/// More than the longest of the names above has: what comes later in a name tells it from none of them.
+const LONGEST: usize = 32;
+
+/// The beginning of a name in lower case, with one hyphen for whatever separates the words.
+struct Canonical {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Canonical {
+    fn of(name: &HeaderName) -> Self {
+        let mut canonical = Self {
+            bytes: [0; LONGEST],
+            length: 0,
+        };
+        let words = name
+            .as_str()
+            .as_bytes()
+            .split(|byte| !byte.is_ascii_alphanumeric());
+        for word in words.filter(|word| !word.is_empty()) {
+            if canonical.length > 0 {
+                canonical.append(b"-");
+            }
+            canonical.append(word);
+        }
+        canonical
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        let room = self.bytes.iter_mut().skip(self.length);
+        let written = room.zip(bytes).map(|(place, byte)| {
+            *place = byte.to_ascii_lowercase();
+        });
+        self.length += written.count();
+    }
+
+    fn is_among(&self, names: &[&str]) -> bool {
+        let name = self.bytes.get(..self.length).unwrap_or(&self.bytes);
+        names.iter().any(|known| match known.strip_suffix('-') {
+            Some(_) => name.len() > known.len() && name.starts_with(known.as_bytes()),
+            None => name == known.as_bytes(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -278,6 +355,27 @@ pub(crate) mod tests {
                 let header = HeaderName::from_bytes(alias.as_bytes()).unwrap();
                 assert!(is_protected(&header), "{alias}");
             }
+        }
+    }
+
+    /// Of every list, so that a new name that is too long or opens strangely is noticed.
+    #[test]
+    fn f8_knows_every_listed_name_however_long_it_goes_on() {
+        let lists = [IDENTITY, ROUTING, CREDENTIALS].concat();
+        for known in &lists {
+            let name = match known.ends_with('-') {
+                true => format!("{known}{}", "x-1".repeat(40)),
+                false => known.to_string(),
+            };
+            for alias in aliases(&name) {
+                let header = HeaderName::from_bytes(alias.as_bytes()).unwrap();
+                assert!(is_protected(&header), "{alias}");
+            }
+            let longer = format!("{name}{}", "y".repeat(40));
+            let header = HeaderName::from_bytes(longer.as_bytes()).unwrap();
+            let mut families = lists.iter().filter(|known| known.ends_with('-'));
+            let expected = families.any(|family| longer.starts_with(family));
+            assert_eq!(is_protected(&header), expected, "{longer}");
         }
     }
 

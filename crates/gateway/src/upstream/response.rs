@@ -160,12 +160,15 @@ fn is_stream(headers: &HeaderMap) -> bool {
         "application/json-seq",
         "application/grpc",
     ];
+    /// Whatever its messages are written in.
+    const GRPC: &str = "application/grpc+";
     let value = headers.get(header::CONTENT_TYPE);
     let value = value.and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next());
     essence.map(str::trim).is_some_and(|essence| {
-        let essence = essence.to_ascii_lowercase();
-        STREAMS.contains(&essence.as_str()) || essence.starts_with("application/grpc+")
+        let is = |known: &&str| essence.eq_ignore_ascii_case(known);
+        let family = essence.get(..GRPC.len());
+        STREAMS.iter().any(is) || family.is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
     })
 }
 

@@ -184,7 +184,7 @@ impl Shared {
             (None, Some(permit)) => to_upstream_for_nobody(headers, permit, provenance),
             (None, None) => return Err(astray()),
         }
-        parts.uri = self.destination.uri(target, parts.uri.query())?;
+        parts.uri = self.destination.uri(target, &parts.uri)?;
         // What is spoken with the upstream is no matter of what the client speaks.
         parts.version = Version::HTTP_11;
         Ok(())

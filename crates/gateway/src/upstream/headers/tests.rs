@@ -25,7 +25,7 @@ fn forwarded(sent: &[(&str, &str)], identity: &Identity, preset: IdentityHeaders
         headers.append(name, HeaderValue::from_str(value).unwrap());
     }
     strip(&mut headers);
-    write_identity(&mut headers, identity, preset).unwrap();
+    Prepared::of(identity, preset).write(&mut headers).unwrap();
     let host = Authority::parse("mcp.example.com").unwrap();
     let provenance = Provenance {
         client: [198, 51, 100, 1].into(),
@@ -246,7 +246,8 @@ fn f18_an_identity_that_fits_no_header_is_refused() {
         ];
         for identity in unfit {
             let mut headers = HeaderMap::new();
-            let denial = write_identity(&mut headers, &identity, IdentityHeaders::AuthRequest);
+            let prepared = Prepared::of(&identity, IdentityHeaders::AuthRequest);
+            let denial = prepared.write(&mut headers);
             assert_eq!(
                 denial.unwrap_err().reason(),
                 Reason::MalformedClaims,
@@ -412,5 +413,23 @@ fn f8_nobody_is_nobody_however_the_headers_are_spelled() {
             );
             assert!(headers.values().all(|value| value != "evil"), "{alias}");
         }
+    }
+}
+
+/// One token may be good for two resources, whose upstreams are told different things.
+#[test]
+fn f10_what_was_prepared_under_one_setting_is_not_told_under_another() {
+    use IdentityHeaders::{AuthRequest, Nothing, Remote};
+    let prepared = Prepared::of(&alice(), AuthRequest);
+    for (preset, told, untold) in [
+        (AuthRequest, Some("x-auth-request-user"), "remote-user"),
+        (Remote, Some("remote-user"), "x-auth-request-user"),
+        (Nothing, None, "x-auth-request-user"),
+    ] {
+        let mut headers = HeaderMap::new();
+        prepared.write_as(preset, alice, &mut headers).unwrap();
+        assert!(told.is_none_or(|name| headers[name] == "alice"));
+        assert!(!headers.contains_key(untold));
+        assert_eq!(headers.is_empty(), preset == Nothing);
     }
 }
