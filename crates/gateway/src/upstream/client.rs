@@ -7,14 +7,22 @@
 //! answer to a `HEAD`, after 204 and 304) would answer the next caller with it, so such an answer is the
 //! last on its connection.
 
-use std::{error::Error, io, time::Duration};
+use std::{
+    error::Error,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{body::Incoming, client::conn::TrySendError};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
-        Builder, Client, Error as ClientError,
+        Builder, Client,
         connect::{CaptureConnection, HttpConnector, capture_connection},
     },
     rt::{TokioExecutor, TokioTimer},
@@ -24,6 +32,7 @@ use oauthgate_remote::outbound::CertificateAuthorities;
 use rustls::ClientConfig;
 use url::Url;
 
+use super::pool::{Failure, Lease, Pool};
 use crate::config::UpstreamTimeouts;
 use crate::gate::{GateBody, INTERVAL, QUESTIONS, SILENCE, unanswered_for};
 
@@ -43,11 +52,26 @@ const CONNECTION_WINDOW: u32 = 1 << 30;
 
 type Tls = Client<HttpsConnector<HttpConnector>, GateBody>;
 
+/// Connections without TLS: HTTP/1.1, one request at a time on each.
+#[derive(Debug)]
+pub(super) struct Plain {
+    pool: Pool,
+    host: HeaderValue,
+}
+
+/// The body of an answer, and the connection that it comes on.
+#[derive(Debug)]
+pub(super) struct AnswerBody {
+    incoming: Incoming,
+    /// Given back at the end of the body.
+    lease: Option<Lease>,
+}
+
 /// The connections.
 #[derive(Debug)]
 pub(super) enum UpstreamClient {
     /// Needs no certificates, which a minimal container may not have.
-    Plain(Client<HttpConnector, GateBody>),
+    Plain(Plain),
     /// TLS, trusting what the system trusts and what the operator named.
     Tls {
         /// HTTP/2 or HTTP/1.1, as ALPN finds.
@@ -78,7 +102,7 @@ impl UpstreamClient {
         tcp.set_tcp_user_timeout(Some(unanswered_for(timeouts.response)));
         let pool = pool(head_bytes);
         match upstream.scheme() {
-            "http" => Ok(Self::Plain(pool.build(tcp))),
+            "http" => Plain::new(upstream, tcp, head_bytes).map(Self::Plain),
             _ => {
                 let tls = authorities.client_config().map_err(no_tls)?;
                 Self::over_tls(&pool, tcp, &tls)
@@ -110,30 +134,129 @@ impl UpstreamClient {
         &self,
         mut request: Request<GateBody>,
         upgrades: bool,
-    ) -> Result<Response<Incoming>, ClientError> {
+    ) -> Result<Response<AnswerBody>, Failure> {
         if request.method() == Method::HEAD {
             // Known beforehand, so that no other request can get hold of the connection at all.
             let close = HeaderValue::from_static("close");
             request.headers_mut().insert(header::CONNECTION, close);
         }
-        let connection = capture_connection(&mut request);
-        let response = match self {
-            Self::Plain(client) => client.request(request),
-            Self::Tls { http1, .. } if upgrades => http1.request(request),
-            Self::Tls { negotiated, .. } => negotiated.request(request),
-        };
-        let response = response.await?;
-        // In the turn that brings the head: a task that the pool gave the connection meanwhile looks
-        // whether it is still good before it writes.
-        if may_have_a_stray_body(&response) {
-            abandon(&connection);
+        match self {
+            Self::Plain(plain) => plain.send(request).await,
+            Self::Tls { http1, .. } if upgrades => over(http1, request).await,
+            Self::Tls { negotiated, .. } => over(negotiated, request).await,
         }
-        Ok(response)
+    }
+}
+
+/// Sends a request over TLS.
+async fn over(
+    client: &Tls,
+    mut request: Request<GateBody>,
+) -> Result<Response<AnswerBody>, Failure> {
+    let connection = capture_connection(&mut request);
+    let response = client.request(request).await?;
+    // In the turn that brings the head: a task that the pool gave the connection meanwhile looks
+    // whether it is still good before it writes.
+    if may_have_a_stray_body(&response) {
+        abandon(&connection);
+    }
+    Ok(response.map(|incoming| AnswerBody {
+        incoming,
+        lease: None,
+    }))
+}
+
+impl Plain {
+    fn new(upstream: &Url, tcp: HttpConnector, head_bytes: usize) -> Result<Self, SettingError> {
+        let wrong = || {
+            SettingError::new(
+                "no address that can be connected to",
+                "for example http://127.0.0.1:3001",
+            )
+        };
+        let address: Uri = upstream.as_str().parse().map_err(|_| wrong())?;
+        let host = &upstream[url::Position::BeforeHost..url::Position::AfterPort];
+        Ok(Self {
+            host: HeaderValue::from_str(host).map_err(|_| wrong())?,
+            pool: Pool::new(address, tcp, head_bytes, IDLE, UNUSED),
+        })
+    }
+
+    async fn send(&self, mut request: Request<GateBody>) -> Result<Response<AnswerBody>, Failure> {
+        let is_last = request.method() == Method::HEAD;
+        // The form that servers get (RFC 9112 §3.2.1).
+        let target = request.uri().path_and_query().cloned();
+        *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
+        let host = self.host.clone();
+        request.headers_mut().insert(header::HOST, host);
+        let mut lease = self.pool.lease().await?;
+        loop {
+            let Some(sender) = lease.sender() else {
+                return Err("the connection was abandoned".into());
+            };
+            let error = match sender.try_send_request(request).await {
+                Ok(response) => {
+                    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                    if is_last || switches || may_have_a_stray_body(&response) {
+                        lease.abandon();
+                    }
+                    return Ok(response.map(|incoming| AnswerBody::on(incoming, lease)));
+                }
+                Err(error) => error,
+            };
+            request = again(error, lease.is_used)?;
+            lease.abandon();
+            lease = self.pool.lease().await?;
+        }
+    }
+}
+
+/// The request, if its connection turned out to be closed before any of it was written. A new connection that
+/// closes at once is no accident.
+fn again(
+    mut error: TrySendError<Request<GateBody>>,
+    is_used: bool,
+) -> Result<Request<GateBody>, Failure> {
+    match error.take_message().filter(|_| is_used) {
+        Some(request) => Ok(request),
+        None => Err(error.into_error().into()),
+    }
+}
+
+impl AnswerBody {
+    /// What has no body leaves its connection to others at once.
+    fn on(incoming: Incoming, lease: Lease) -> Self {
+        let lease = (!incoming.is_end_stream()).then_some(lease);
+        Self { incoming, lease }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        if frame.is_none() || self.incoming.is_end_stream() {
+            drop(self.lease.take());
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
     }
 }
 
 /// HTTP/2 frames its messages, so what follows one of them there belongs to nobody else.
-fn may_have_a_stray_body(response: &Response<Incoming>) -> bool {
+fn may_have_a_stray_body<B>(response: &Response<B>) -> bool {
     let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
     response.version() != Version::HTTP_2 && bodiless.contains(&response.status())
 }
@@ -167,7 +290,7 @@ fn no_tls(error: impl std::fmt::Display) -> SettingError {
 }
 
 /// Why the upstream gave no answer. A connection that takes too long counts as slow.
-pub(super) fn unanswered(error: &ClientError) -> Denial {
+pub(super) fn unanswered(error: &Failure) -> Denial {
     let reason = if is_timeout(error) {
         Reason::UpstreamTimeout
     } else {
@@ -198,13 +321,13 @@ fn is_unknown_authority(cause: &(dyn Error + 'static)) -> bool {
     )
 }
 
-fn is_timeout(error: &ClientError) -> bool {
+fn is_timeout(error: &Failure) -> bool {
     causes(error)
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
-fn causes(error: &ClientError) -> impl Iterator<Item = &(dyn Error + 'static)> {
+fn causes(error: &Failure) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (*error).source())
 }
 

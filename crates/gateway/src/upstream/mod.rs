@@ -11,6 +11,7 @@ pub mod headers;
 mod hop_by_hop;
 mod movement;
 mod passing;
+mod pool;
 pub mod protected;
 mod response;
 mod service;

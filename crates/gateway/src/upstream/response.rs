@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use oauthgate_core::{Denial, Reason};
 use oauthgate_tower::{Reference, StoppedBody};
 
 use super::{
-    destination::Destination, headers::to_client, passing::Passing, tunnel::Silence,
-    upgrade::Upgrade,
+    client::AnswerBody, destination::Destination, headers::to_client, passing::Passing,
+    tunnel::Silence, upgrade::Upgrade,
 };
 use crate::{
     gate::{Arrival, GateBody, Leisure, Pace, Paced, boxed, of_headers},
@@ -69,7 +68,7 @@ impl<'a> Answering<'a> {
     /// that nobody asked for.
     pub(super) fn finish(
         self,
-        response: Response<Incoming>,
+        response: Response<AnswerBody>,
         upgrade: Option<Upgrade>,
     ) -> Result<Response<GateBody>, Denial> {
         if of_headers(response.headers()) > self.limits.head_bytes {
@@ -97,7 +96,7 @@ impl<'a> Answering<'a> {
         Ok(response)
     }
 
-    fn plain(self, response: Response<Incoming>) -> Response<GateBody> {
+    fn plain(self, response: Response<AnswerBody>) -> Response<GateBody> {
         if response.status() == StatusCode::UNAUTHORIZED {
             note_unauthorized(self.destination, self.reference);
         }
@@ -120,7 +119,7 @@ impl<'a> Answering<'a> {
     /// The access line is written by then, so an answer that breaks off gets a line of its own. A client that
     /// leaves drops the body, and is no failure; one that spoils its own request ends the upstream's side, and that
     /// is not the upstream's.
-    fn watched(self, body: Incoming, is_stream: bool) -> GateBody {
+    fn watched(self, body: AnswerBody, is_stream: bool) -> GateBody {
         let pace = Pace {
             pause: self.limits.pause,
             rate: None,

@@ -5,12 +5,13 @@
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::Empty;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use oauthgate_core::{Denial, Reason};
 use oauthgate_tower::{HeldPlaces, StreamDeadline};
 
 use super::{
+    client::AnswerBody,
     headers::to_client,
     hop_by_hop,
     tunnel::{self, Silence},
@@ -61,7 +62,7 @@ impl Upgrade {
     /// Joins both sides once the client has the upstream's 101.
     pub(super) fn connect(
         self,
-        mut response: Response<Incoming>,
+        mut response: Response<AnswerBody>,
         silence: Silence,
     ) -> Result<Response<GateBody>, Denial> {
         if !is_websocket(response.headers()) {
