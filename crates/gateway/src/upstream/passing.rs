@@ -88,10 +88,13 @@ where
 /// How a request's body fares. How long it may take is others' to say; it is what comes after it that has a
 /// limit here, and how long the upstream takes nothing of what is there.
 #[derive(Debug, Clone)]
-pub(super) struct Upload {
+pub(super) struct Upload(Arc<Underway>);
+
+#[derive(Debug)]
+struct Underway {
     movement: Movement,
     /// Whether the client is to send the next piece, so that nothing is the upstream's fault.
-    is_awaited: Arc<AtomicBool>,
+    is_awaited: AtomicBool,
     /// Kept here because an error of a body does not come back from an HTTP/2 connection.
     stopped: StoppedBody,
 }
@@ -99,16 +102,16 @@ pub(super) struct Upload {
 impl Upload {
     /// Begins now. Who stops the body says there why.
     pub(super) fn begin(stopped: StoppedBody) -> Self {
-        Self {
+        Self(Arc::new(Underway {
             movement: Movement::begin(),
-            is_awaited: Arc::default(),
+            is_awaited: AtomicBool::default(),
             stopped,
-        }
+        }))
     }
 
     /// Why the body did not come to its end, when it was not the upstream that gave up.
     pub(super) fn failure(&self) -> Option<Denial> {
-        let denial = Denial::new(self.stopped.reason()?);
+        let denial = Denial::new(self.0.stopped.reason()?);
         Some(match denial.reason() {
             Reason::MalformedRequest => {
                 denial.with_detail("the request's body is broken or ends too early")
@@ -122,15 +125,17 @@ impl Upload {
         frame: Poll<Option<Result<Frame<Bytes>, BodyError>>>,
         left: &mut u64,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.is_awaited.store(frame.is_pending(), Ordering::Relaxed);
+        self.0
+            .is_awaited
+            .store(frame.is_pending(), Ordering::Relaxed);
         if frame.is_ready() {
-            self.movement.moved();
+            self.0.movement.moved();
         }
         match frame {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
                 let Some(rest) = left.checked_sub(bytes) else {
-                    self.stopped.stop(Reason::BodyTooLarge);
+                    self.0.stopped.stop(Reason::BodyTooLarge);
                     return Poll::Ready(Some(Err(TooLong.into())));
                 };
                 *left = rest;
@@ -138,7 +143,7 @@ impl Upload {
             }
             Poll::Ready(Some(Err(error))) => {
                 // Unless somebody knows better.
-                self.stopped.stop(Reason::MalformedRequest);
+                self.0.stopped.stop(Reason::MalformedRequest);
                 Poll::Ready(Some(Err(error)))
             }
             other => other,
@@ -153,12 +158,12 @@ impl Upload {
     ) -> Option<T> {
         let mut future = pin!(future);
         loop {
-            let deadline = self.movement.last() + limit;
+            let deadline = self.0.movement.last() + limit;
             match timeout_at(deadline, &mut future).await {
                 Ok(output) => return Some(output),
                 // Its turn ends with a movement.
-                Err(_) if self.is_awaited.load(Ordering::Relaxed) => self.movement.moved(),
-                Err(_) if self.movement.last() + limit <= deadline => return None,
+                Err(_) if self.0.is_awaited.load(Ordering::Relaxed) => self.0.movement.moved(),
+                Err(_) if self.0.movement.last() + limit <= deadline => return None,
                 Err(_) => {}
             }
         }
@@ -252,7 +257,7 @@ mod tests {
         ] {
             let upload = begun();
             told.into_iter()
-                .for_each(|reason| upload.stopped.stop(reason));
+                .for_each(|reason| upload.0.stopped.stop(reason));
             let sent = stream::iter([Err::<Frame<Bytes>, _>(io::Error::other("gone"))]);
             let body = Passing::noting(StreamBody::new(sent), upload.clone(), 15);
             body.collect().await.unwrap_err();

@@ -188,15 +188,21 @@ impl Shelf {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        // A runtime that is ending drops what is spawned at once, and the sweep locks the shelf then.
+        if self.lay(sender, most) {
+            runtime.spawn(Sweep(Arc::clone(self)).until_empty(idle));
+        }
+    }
+
+    /// Lays a connection down where there is room. Says whether somebody must begin to sweep.
+    fn lay(&self, sender: SendRequest<GateBody>, most: usize) -> bool {
         let mut shelved = self.lock();
         if shelved.unused.len() >= most {
-            return;
+            return false;
         }
         let since = Instant::now();
         shelved.unused.push(Unused { sender, since });
-        if !mem::replace(&mut shelved.is_swept, true) {
-            runtime.spawn(Sweep(Arc::clone(self)).until_empty(idle));
-        }
+        !mem::replace(&mut shelved.is_swept, true)
     }
 
     /// Drops what was unused for so long; gives when the next one will have been.

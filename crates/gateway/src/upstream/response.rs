@@ -1,6 +1,6 @@
 //! The upstream's answer as the client gets it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
@@ -33,10 +33,10 @@ pub(super) struct Answering<'a> {
     limits: AnswerLimits,
     slow_peers: SlowPeers,
     arrival: Option<Arrival>,
-    /// Why the request's body was stopped.
-    stopped: StoppedBody,
+    /// Why the request's body was stopped, if it has one.
+    stopped: Option<StoppedBody>,
     /// The resource's name.
-    resource: &'a str,
+    resource: &'a Arc<str>,
 }
 
 impl<'a> Answering<'a> {
@@ -46,7 +46,7 @@ impl<'a> Answering<'a> {
         destination: &'a Destination,
         reference: &'a Reference,
         limits: AnswerLimits,
-        resource: &'a str,
+        resource: &'a Arc<str>,
     ) -> Self {
         let extensions = request.extensions();
         let slow_peers = Arrival::of(extensions).map(|arrival| arrival.passage().slow_peers());
@@ -56,7 +56,7 @@ impl<'a> Answering<'a> {
             limits,
             slow_peers: slow_peers.unwrap_or_default(),
             arrival: Arrival::of(extensions).cloned(),
-            stopped: extensions.get().cloned().unwrap_or_default(),
+            stopped: extensions.get().cloned(),
             resource,
         }
     }
@@ -133,9 +133,9 @@ impl<'a> Answering<'a> {
             slow_peers.count(SlowPeer::StalledUpstream);
         });
         let (upstream, reference) = (self.destination.authority().clone(), self.reference.clone());
-        let (stopped, resource) = (self.stopped, self.resource.to_owned());
+        let (stopped, resource) = (self.stopped, Arc::clone(self.resource));
         let body = body.map_err(move |error| {
-            match stopped.reason() {
+            match stopped.as_ref().and_then(StoppedBody::reason) {
                 Some(reason) => log_cut(reason.code(), Some(&resource), &reference),
                 None => {
                     tracing::warn!(%upstream, %reference, %error, "the upstream broke off its answer");

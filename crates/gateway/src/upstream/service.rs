@@ -5,6 +5,7 @@
 
 use std::{
     convert::Infallible,
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -18,6 +19,7 @@ use oauthgate_core::{Denial, ProtectedResource, Reason, UserContext};
 use oauthgate_mcp::policy::AnonymousPermit;
 use oauthgate_remote::{ConfigurationError, error::Mistake, outbound::CertificateAuthorities};
 use oauthgate_tower::{Reference, StoppedBody, response::refusal};
+use tokio::time::timeout;
 use tower::Service;
 
 use super::{
@@ -49,7 +51,7 @@ struct Shared {
     response_timeout: Duration,
     most: u64,
     limits: AnswerLimits,
-    name: String,
+    name: Arc<str>,
     resource: ProtectedResource,
 }
 
@@ -84,7 +86,7 @@ impl ReverseProxy {
             scheme: provider.resource.url().scheme().to_owned(),
             response_timeout: settings.timeouts.response,
             most: settings.sizes.request_body,
-            name: settings.name.clone(),
+            name: settings.name.as_str().into(),
             limits: AnswerLimits {
                 head_bytes: settings.sizes.response_head,
                 pause: settings.timeouts.pause,
@@ -114,15 +116,26 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
         let stopped = request.extensions().get::<StoppedBody>();
-        let upload = Upload::begin(stopped.cloned().unwrap_or_default());
+        // Most requests have no body, and nothing to watch.
+        let upload = match request.body().is_end_stream() {
+            true => None,
+            false => Some(Upload::begin(stopped.cloned().unwrap_or_default())),
+        };
         let most = shared.most;
-        let request = request.map(|body| boxed(Passing::noting(body, upload.clone(), most)));
-        Box::pin(async move { Ok(shared.answer(request, &upload).await) })
+        let request = request.map(|body| match &upload {
+            Some(upload) => boxed(Passing::noting(body, upload.clone(), most)),
+            None => boxed(body),
+        });
+        Box::pin(async move { Ok(shared.answer(request, upload.as_ref()).await) })
     }
 }
 
 impl Shared {
-    async fn answer(&self, request: Request<GateBody>, upload: &Upload) -> Response<GateBody> {
+    async fn answer(
+        &self,
+        request: Request<GateBody>,
+        upload: Option<&Upload>,
+    ) -> Response<GateBody> {
         let method = request.method().clone();
         let reference = request.extensions().get::<Reference>().cloned();
         let reference = reference.unwrap_or_else(Reference::random);
@@ -135,7 +148,7 @@ impl Shared {
     async fn forward(
         &self,
         mut request: Request<GateBody>,
-        upload: &Upload,
+        upload: Option<&Upload>,
         reference: &Reference,
     ) -> Result<Response<GateBody>, Denial> {
         if request.body().size_hint().lower() > self.most {
@@ -155,11 +168,14 @@ impl Shared {
             Upgrade::ask(&mut parts.headers);
         }
         let request = Request::from_parts(parts, body);
-        let sent = self.client.send(request, upgrade.is_some());
-        let response = upload.within(self.response_timeout, sent).await;
+        let sent = pin!(self.client.send(request, upgrade.is_some()));
+        let response = match upload {
+            Some(upload) => upload.within(self.response_timeout, sent).await,
+            None => timeout(self.response_timeout, sent).await.ok(),
+        };
         let response = response.ok_or_else(|| Denial::new(Reason::UpstreamTimeout))?;
-        let response =
-            response.map_err(|error| upload.failure().unwrap_or_else(|| unanswered(&error)))?;
+        let spoiled = || upload.and_then(Upload::failure);
+        let response = response.map_err(|error| spoiled().unwrap_or_else(|| unanswered(&error)))?;
         answering.finish(response, upgrade)
     }
 

@@ -157,3 +157,22 @@ async fn a_connection_that_was_abandoned_is_closed() {
     count.falls_to(0).await;
     assert!(!warm(&pool).await.is_used);
 }
+
+/// What is under way is dropped with the runtime, and gives its connection back then.
+#[test]
+fn a_runtime_that_ends_takes_its_connections_along() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (uri, _) = serve(WHOLE).await;
+        let lease = warm(&pool(uri, LONG, 9)).await;
+        tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            drop(lease);
+        });
+        tokio::task::yield_now().await;
+    });
+    drop(runtime);
+}
