@@ -72,10 +72,8 @@ impl PerCaller {
 impl Claims for PerCaller {
     type Key = Caller;
 
-    fn claims(&self, request: &Parts) -> Vec<Claim<Caller>> {
-        if self.allowance == Allowance::default() {
-            return Vec::new();
-        }
-        vec![self.ledger.claim(Caller::of(request), self.allowance, None)]
+    fn claims(&self, request: &Parts) -> impl IntoIterator<Item = Claim<Caller>> {
+        let is_limited = self.allowance != Allowance::default();
+        is_limited.then(|| self.ledger.claim(Caller::of(request), self.allowance, None))
     }
 }

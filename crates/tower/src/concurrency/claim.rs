@@ -55,7 +55,7 @@ pub trait Claims: Send + Sync + 'static {
     type Key: Eq + Hash + Clone + Send + Sync + 'static;
 
     /// What this request counts against; nothing where it is not limited.
-    fn claims(&self, request: &Parts) -> Vec<Claim<Self::Key>>;
+    fn claims(&self, request: &Parts) -> impl IntoIterator<Item = Claim<Self::Key>>;
 }
 
 impl<K> Claim<K> {

@@ -38,10 +38,26 @@ pub struct Full<R> {
 
 /// The places that one request takes up, each in another room, until the stay is dropped.
 pub struct Stay<R: Room> {
-    seats: Mutex<Vec<Seat<R>>>,
+    seats: Mutex<Seats<R>>,
     /// Whether the request changes nothing (RFC 9110 §9.2.1), so that its answer may be thrown away.
     is_safe: bool,
     is_head: bool,
+}
+
+/// Most requests have one: a list takes memory from the second on.
+struct Seats<R: Room> {
+    first: Option<Seat<R>>,
+    more: Vec<Seat<R>>,
+}
+
+impl<R: Room> Seats<R> {
+    fn iter(&self) -> impl Iterator<Item = &Seat<R>> {
+        self.first.iter().chain(&self.more)
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Seat<R>> {
+        self.first.iter_mut().chain(&mut self.more)
+    }
 }
 
 struct Seat<R: Room> {
@@ -73,9 +89,13 @@ impl<R: Room> Stay<R> {
         method: &Method,
         rooms: impl IntoIterator<Item = R>,
     ) -> Result<Self, Full<R>> {
-        let seats = rooms.into_iter().map(|room| Seat::take(room, kind));
+        let mut seats = rooms.into_iter().map(|room| Seat::take(room, kind));
+        let seats = Seats {
+            first: seats.next().transpose()?,
+            more: seats.collect::<Result<_, _>>()?,
+        };
         Ok(Self {
-            seats: Mutex::new(seats.collect::<Result<_, _>>()?),
+            seats: Mutex::new(seats),
             is_safe: method.is_safe(),
             is_head: *method == Method::HEAD,
         })
@@ -122,7 +142,7 @@ impl<R: Room> Stay<R> {
         self.is_safe
     }
 
-    fn seats(&self) -> MutexGuard<'_, Vec<Seat<R>>> {
+    fn seats(&self) -> MutexGuard<'_, Seats<R>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

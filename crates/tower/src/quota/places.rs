@@ -39,7 +39,7 @@ impl LimitPlan {
 impl Claims for LimitPlaces {
     type Key = QuotaKey;
 
-    fn claims(&self, request: &Parts) -> Vec<Claim<QuotaKey>> {
+    fn claims(&self, request: &Parts) -> impl IntoIterator<Item = Claim<QuotaKey>> {
         let caller = Caller::of(request);
         let operations = request.extensions.get::<Operations>();
         let limits = self.plan.limits.iter().zip(&self.ledgers);
