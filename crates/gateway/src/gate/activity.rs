@@ -102,6 +102,11 @@ impl Activity {
     /// A request's head is whole: it is being answered.
     pub(super) fn begin_request(&self) -> Work {
         self.0.head.forget();
+        self.work(None)
+    }
+
+    /// As [`Self::begin_request`], on HTTP/2: its client can take it back and keep the connection.
+    pub(super) fn begin_stream(&self) -> Work {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         self.work(Some(Instant::now()))
     }
@@ -290,9 +295,9 @@ mod tests {
     async fn f20_who_takes_back_most_of_it_at_once_is_found_out() {
         let abused = async |kept: usize, taken_back: usize, after: u64| {
             let activity = Activity::default();
-            (0..kept).for_each(|_| activity.begin_request().keep_promise());
+            (0..kept).for_each(|_| activity.begin_stream().keep_promise());
             for _ in 0..taken_back {
-                let promise = activity.begin_request();
+                let promise = activity.begin_stream();
                 sleep(Duration::from_millis(after)).await;
                 drop(promise);
             }

@@ -1,32 +1,33 @@
 //! The front door: every request of the public listener comes by here.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, Version, header, request::Parts};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use oauthgate_core::{Denial, ProtectedResource, Reason};
 use oauthgate_tower::{
     ClientAddress, ClientPrefixes, Reference, metadata_route::ROOT_PATH, response::refusal,
 };
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use super::{
     activity::Work,
     arrival::{Arrival, Arrived},
-    body::{AnswerBody, CountedBody, Told, counted},
+    body::CountedBody,
     hints, length,
-    load::Load,
+    load::{Load, Visit},
     pace::Pace,
     paced::Leisure,
     place::Place,
     request_body::{self, RequestBody},
     site::Site,
+    underway::{Answer, Asked, Underway, dressed},
 };
 use crate::{
     proxy::{
-        admission::{Authority, RequestPath, RequestTarget},
+        admission::{Authority, KnownHosts, RequestTarget},
         cors,
         forwarded::{Reported, TrustedProxies},
         routes::Routes,
@@ -36,7 +37,8 @@ use crate::{
 
 /// What all connections share.
 pub(super) struct Door {
-    pub(super) routes: Routes<Site>,
+    pub(super) routes: Routes<Arc<Site>>,
+    pub(super) hosts: KnownHosts,
     pub(super) client_prefixes: ClientPrefixes,
     pub(super) proxies: Arc<TrustedProxies>,
     /// At which bodies must come.
@@ -52,110 +54,152 @@ pub(super) struct Door {
     pub(super) first: ProtectedResource,
 }
 
-/// A request that came in, as far as it is known what it wants.
+/// What is known of a request before anybody looks at what it wants.
 struct Incomer<'a> {
-    parts: Parts,
-    body: RequestBody,
-    leisure: Option<Leisure>,
     client: IpAddr,
-    reported: Result<Reported, Denial>,
+    leisure: Option<Leisure>,
     reference: &'a Reference,
     passage: &'a Passage,
     place: &'a Place,
 }
 
-/// The answer to a request, and the resource it was for.
-struct Answered<'a> {
-    site: Option<&'a Site>,
-    response: Response<AnswerBody>,
-    /// Until the answer has ended.
-    held: Option<Arrival>,
+/// A request that may go on to its resource, to be judged by its token.
+struct Admitted<'a> {
+    site: &'a Arc<Site>,
+    /// Of the page that asks, if one does.
+    origin: Option<HeaderValue>,
+    arrival: Arrival,
+}
+
+/// An answer of our own, and the resource it is for.
+struct Said<'a> {
+    site: Option<&'a Arc<Site>>,
+    response: Response<Full<Bytes>>,
 }
 
 impl Door {
-    /// Answers one request; logs and counts it.
-    pub(super) async fn answer(
+    /// Answers one request; logs and counts it. Its head is judged at once, so that there is nothing of it to
+    /// carry along while others work on it.
+    pub(super) fn answer(
         &self,
         request: Request<Incoming>,
         peer: IpAddr,
         place: &Place,
-        mut work: Work,
-    ) -> Response<CountedBody> {
+        work: Work,
+    ) -> impl Future<Output = Result<Response<CountedBody>, Infallible>> + Send + use<> {
         let (mut parts, body) = request.into_parts();
         let reported = self.proxies.reported(&parts.headers, peer);
         // Where a trusted proxy contradicts itself, it is the one to be named.
         let client = reported.as_ref().map_or(peer, |reported| reported.client);
         let reference = Reference::random();
-        let ends_connection = is_chunked(&parts);
         let slow_peers = &self.metrics.slow_peers;
         let (body, unread) = request_body::watched(&mut parts, body, self.pace, slow_peers);
-        let passage = Passage::begin(
-            &parts.method,
-            client,
-            reference.clone(),
-            Arc::clone(&self.metrics),
-        );
+        let metrics = Arc::clone(&self.metrics);
+        let passage = Passage::begin(&parts.method, client, reference.clone(), metrics);
         let incomer = Incomer {
-            parts,
-            body,
-            leisure: unread.as_ref().map(|unread| unread.leisure.clone()),
             client,
-            reported,
+            leisure: unread.as_ref().map(|unread| unread.leisure.clone()),
             reference: &reference,
             passage: &passage,
             place,
         };
-        let mut answered = self.route(incomer).await;
-        // Before the rest of the body is awaited: how slow its client is says nothing about us.
-        let metrics = answered.site.map(|site| &*site.metrics);
-        passage.end(metrics, &answered.response);
-        let is_read = match unread {
-            Some(unread) => unread.read_away().await,
-            None => true,
+        let ends_connection = is_chunked(&parts);
+        let (site, answer) = match self.admit(&mut parts, reported, incomer) {
+            Ok(admitted) => admitted.ask(Request::from_parts(parts, body)),
+            Err(said) => (said.site.cloned(), Answer::Said(said.response)),
         };
-        if !is_read {
-            work.linger();
-        }
-        if !is_read || ends_connection {
-            end_connection(&mut answered.response);
-        }
-        work.keep_promise();
-        let told = Told {
-            resource: answered.name().cloned(),
+        let underway = Underway {
+            site,
             reference,
+            passage,
+            unread,
+            ends_connection,
+            work,
         };
-        counted(answered.response, answered.held, work, told)
+        underway.end(answer)
     }
 
     /// The order matters: what is ambiguous is refused before anything is looked up; documents are for
     /// everybody, whoever they are; a foreign host or origin is refused before its token is looked at.
-    async fn route(&self, incomer: Incomer<'_>) -> Answered<'_> {
-        let (parts, reference) = (&incomer.parts, incomer.reference);
-        let target = self.has_a_short_head(parts);
-        let target = match target.and_then(|()| RequestTarget::read(parts)) {
-            Ok(target) => target,
-            Err(denial) => return Answered::ours(refuse(parts, denial, &self.first, reference)),
+    fn admit(
+        &self,
+        parts: &mut Parts,
+        reported: Result<Reported, Denial>,
+        incomer: Incomer<'_>,
+    ) -> Result<Admitted<'_>, Box<Said<'_>>> {
+        let reference = incomer.reference;
+        let elsewhere = |response| {
+            Box::new(Said {
+                site: None,
+                response,
+            })
         };
-        let document = target
-            .path()
-            .and_then(|path| self.document(path, target.host(), &incomer));
-        if let Some(response) = document {
-            return Answered::ours(response);
+        let refused =
+            |parts: &Parts, denial| elsewhere(refuse(parts, denial, &self.first, reference));
+        let target = self
+            .has_a_short_head(parts)
+            .and_then(|()| RequestTarget::read(parts, &self.hosts))
+            .map_err(|denial| refused(parts, denial))?;
+        if let Some(response) = self.document(&target, &parts.method, reference) {
+            return Err(elsewhere(response));
         }
-        let target = match &incomer.reported {
-            Ok(reported) => target.before_proxies(reported.clone()),
+        let reported = reported.map_err(|denial| refused(parts, denial))?;
+        let target = target.before_proxies(reported);
+        let Some(site) = target.path().and_then(|path| self.routes.find(path)) else {
+            let response = hints::not_served(&parts.method, &self.first, reference);
+            return Err(elsewhere(response));
+        };
+        let origin = site.permit(&target, parts, reference).map_err(|said| {
+            Box::new(Said {
+                site: Some(site),
+                response: *said,
+            })
+        })?;
+        match self.load.admit(parts) {
+            Ok(visit) => {
+                let arrival = self.introduce(target, parts, visit, incomer);
+                Ok(Admitted {
+                    site,
+                    origin,
+                    arrival,
+                })
+            }
             Err(denial) => {
-                let denial = denial.clone();
-                return Answered::ours(refuse(parts, denial, &self.first, reference));
+                let refusal = refuse(parts, denial, site.provider.resource(), reference);
+                let response = dressed(refusal, origin.as_ref());
+                Err(Box::new(Said {
+                    site: Some(site),
+                    response,
+                }))
             }
-        };
-        match target.path().and_then(|path| self.routes.find(path)) {
-            Some(site) => {
-                site.serve(target, incomer, &self.load, self.client_prefixes)
-                    .await
-            }
-            None => Answered::ours(hints::not_served(&parts.method, &self.first, reference)),
         }
+    }
+
+    /// Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
+    fn introduce(
+        &self,
+        target: RequestTarget,
+        parts: &mut Parts,
+        visit: Visit,
+        incomer: Incomer<'_>,
+    ) -> Arrival {
+        let client = incomer.client;
+        let arrival = Arrival::new(Arrived {
+            target,
+            client,
+            passage: incomer.passage.clone(),
+            leisure: incomer.leisure,
+            visit,
+            place: incomer.place.clone(),
+        });
+        let extensions = &mut parts.extensions;
+        extensions.insert(ClientAddress(client));
+        if self.client_prefixes != ClientPrefixes::default() {
+            extensions.insert(self.client_prefixes.network_of(client));
+        }
+        extensions.insert(incomer.reference.clone());
+        extensions.insert(arrival.clone());
+        arrival
     }
 
     /// hyper lets a little more in, and counts no headers of HTTP/2.
@@ -174,23 +218,23 @@ impl Door {
     /// authorization server here (unless a resource was put there on purpose).
     fn document(
         &self,
-        path: &RequestPath,
-        host: &Authority,
-        incomer: &Incomer<'_>,
+        target: &RequestTarget,
+        method: &Method,
+        reference: &Reference,
     ) -> Option<Response<Full<Bytes>>> {
+        let path = target.path()?;
         let decoded = path.decoded();
         if !hints::may_be_document(decoded) {
             return None;
         }
-        let method = &incomer.parts.method;
         if let Some(site) = self.owner_of_document(decoded) {
             return Some(site.metadata.answer(method));
         }
         let on_purpose = self.routes.find(path).is_some_and(|site| !site.is_root);
         let astray = hints::seeks_authorization_server(decoded) && !on_purpose;
         astray.then(|| {
-            let hint = hints::hint(decoded, self.resource_on(host));
-            hints::not_here(method, &self.first, incomer.reference, &hint)
+            let hint = hints::hint(decoded, self.resource_on(target.host()));
+            hints::not_here(method, &self.first, reference, &hint)
         })
     }
 
@@ -203,7 +247,7 @@ impl Door {
     }
 
     /// The root form belongs to the only resource, or to the one at the root of the host.
-    fn owner_of_document(&self, path: &str) -> Option<&Site> {
+    fn owner_of_document(&self, path: &str) -> Option<&Arc<Site>> {
         let mut sites = self.routes.values();
         if let Some(site) = sites.find(|site| site.metadata.is_at(path)) {
             return Some(site);
@@ -216,109 +260,42 @@ impl Door {
     }
 }
 
-impl Answered<'_> {
-    /// An answer outside every resource.
-    fn ours(response: Response<Full<Bytes>>) -> Self {
-        Self {
-            site: None,
-            response: response.map(AnswerBody::ours),
-            held: None,
+impl Site {
+    /// Host, origin, preflight. Gives the origin of the page that asks, if one does; every answer to it has the
+    /// CORS headers.
+    fn permit(
+        &self,
+        target: &RequestTarget,
+        parts: &Parts,
+        reference: &Reference,
+    ) -> Result<Option<HeaderValue>, Box<Response<Full<Bytes>>>> {
+        let origin = self
+            .hosts
+            .admit(target.host())
+            .and_then(|()| self.origins.admit(&parts.headers))
+            .map_err(|denial| {
+                let resource = self.provider.resource();
+                Box::new(refuse(parts, denial, resource, reference))
+            })?;
+        if cors::is_preflight(&parts.method, &parts.headers) {
+            let leave = cors::preflight(&parts.headers);
+            return Err(Box::new(dressed(leave, origin.as_ref())));
         }
-    }
-
-    /// With the headers that its page needs to read it.
-    fn dressed(mut self, origin: Option<&HeaderValue>) -> Self {
-        cors::decorate(origin, self.response.headers_mut());
-        self
-    }
-
-    fn name(&self) -> Option<&Arc<str>> {
-        self.site.map(|site| site.metrics.resource())
+        Ok(origin)
     }
 }
 
-impl Site {
-    /// Host, origin, preflight; then the protected service, if the gate can carry one more request. Every
-    /// answer gets the CORS headers of its page.
-    async fn serve(
-        &self,
-        target: RequestTarget,
-        incomer: Incomer<'_>,
-        load: &Load,
-        prefixes: ClientPrefixes,
-    ) -> Answered<'_> {
-        let (parts, resource) = (&incomer.parts, self.provider.resource());
-        let admitted = self
-            .hosts
-            .admit(target.host())
-            .and_then(|()| self.origins.admit(&parts.headers));
-        let origin = match admitted {
-            Ok(origin) => origin,
-            Err(denial) => {
-                return self.answered(refuse(parts, denial, resource, incomer.reference));
-            }
+impl Admitted<'_> {
+    /// Has the protected service answer. It is always ready: see [`super::Upstream`].
+    fn ask(self, request: Request<RequestBody>) -> (Option<Arc<Site>>, Answer) {
+        let asked = Asked {
+            site: Arc::clone(self.site),
+            method: request.method().clone(),
+            response: self.site.handler.clone().call(request),
+            origin: self.origin,
+            arrival: self.arrival,
         };
-        if cors::is_preflight(&parts.method, &parts.headers) {
-            return self
-                .answered(cors::preflight(&parts.headers))
-                .dressed(origin.as_ref());
-        }
-        let (method, reference) = (parts.method.clone(), incomer.reference);
-        let served = self.behind(target, incomer, load, prefixes).await;
-        served
-            .unwrap_or_else(|denial| {
-                self.answered(refusal(&method, denial, resource, reference.clone()))
-            })
-            .dressed(origin.as_ref())
-    }
-
-    /// What the protected service answers, unless that is more than the gate can carry.
-    async fn behind(
-        &self,
-        target: RequestTarget,
-        incomer: Incomer<'_>,
-        load: &Load,
-        prefixes: ClientPrefixes,
-    ) -> Result<Answered<'_>, Denial> {
-        let Incomer {
-            mut parts,
-            body,
-            client,
-            ..
-        } = incomer;
-        let arrival = Arrival::new(Arrived {
-            target,
-            client,
-            passage: incomer.passage.clone(),
-            leisure: incomer.leisure,
-            visit: load.admit(&mut parts)?,
-            place: incomer.place.clone(),
-        });
-        // Nothing that a client sent is in the extensions; this is what the rooms behind learn from us.
-        let extensions = &mut parts.extensions;
-        extensions.insert(ClientAddress(client));
-        if prefixes != ClientPrefixes::default() {
-            extensions.insert(prefixes.network_of(client));
-        }
-        extensions.insert(incomer.reference.clone());
-        extensions.insert(arrival.clone());
-        let mut handler = self.handler.clone();
-        let Ok(ready) = handler.ready().await;
-        let Ok(response) = ready.call(Request::from_parts(parts, body)).await;
-        let held = arrival.settle(&response)?;
-        Ok(Answered {
-            site: Some(self),
-            response: response.map(AnswerBody::served),
-            held,
-        })
-    }
-
-    /// An answer of our own.
-    fn answered(&self, response: Response<Full<Bytes>>) -> Answered<'_> {
-        Answered {
-            site: Some(self),
-            ..Answered::ours(response)
-        }
+        (Some(Arc::clone(self.site)), Answer::Asked(asked))
     }
 }
 
@@ -327,13 +304,6 @@ impl Site {
 /// connection could then be a request that nobody sent, so there every chunked request is the last one.
 fn is_chunked(parts: &Parts) -> bool {
     parts.version < Version::HTTP_2 && parts.headers.contains_key(header::TRANSFER_ENCODING)
-}
-
-fn end_connection<B>(response: &mut Response<B>) {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
 }
 
 fn refuse(

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -222,14 +222,14 @@ impl Shared {
         place: &Place,
     ) {
         let activity = Activity::default();
-        let asked = Arc::new(Asked {
+        let visitor = Visitor {
             door: Arc::clone(&self.door),
             peer,
             place: place.clone(),
             activity: activity.clone(),
-        });
+        };
         // In a box: hyper keeps room for it as long as the connection lives, also while there is none.
-        let service = service_fn(move |request| Box::pin(Arc::clone(&asked).answer(request)));
+        let service = service_fn(move |request| Box::pin(visitor.ask(request)));
         let io = TokioIo::new(Patience::new(
             stream,
             Pace::of_answers(&self.limits),
@@ -269,13 +269,13 @@ impl Shared {
         let watch = self.farewell(activity, place);
         match under_watch(connection.as_mut(), watch).await {
             Ok(result) => return tell(result),
-            Err(Some(end)) => return self.note(end),
+            Err(Some(end)) => return self.note(&end),
             Err(None) => tell_to_end(connection.as_mut()),
         }
         let watch = self.end(activity, place);
         match under_watch(connection, watch).await {
             Ok(result) => tell(result),
-            Err(end) => self.note(end),
+            Err(end) => self.note(&end),
         }
     }
 
@@ -310,33 +310,31 @@ impl Shared {
         }
     }
 
-    fn note(&self, end: End) {
+    fn note(&self, end: &End) {
         if let End::Failed(peer) = end {
-            self.slow_peers.count(peer);
+            self.slow_peers.count(*peer);
         }
     }
 }
 
-/// What the requests of one connection share.
-struct Asked {
+/// Who asks on one connection.
+struct Visitor {
     door: Arc<Door>,
     peer: IpAddr,
     place: Place,
     activity: Activity,
 }
 
-impl Asked {
-    fn answer(
-        self: Arc<Self>,
+impl Visitor {
+    fn ask(
+        &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<CountedBody>, Infallible>> + Send {
-        let work = self.activity.begin_request();
-        async move {
-            Ok(self
-                .door
-                .answer(request, self.peer, &self.place, work)
-                .await)
-        }
+    ) -> impl Future<Output = Result<Response<CountedBody>, Infallible>> + Send + use<> {
+        let work = match request.version() {
+            Version::HTTP_2 => self.activity.begin_stream(),
+            _ => self.activity.begin_request(),
+        };
+        self.door.answer(request, self.peer, &self.place, work)
     }
 }
 

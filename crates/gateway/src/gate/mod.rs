@@ -30,6 +30,7 @@ mod site;
 mod strangers;
 #[cfg(test)]
 mod tests;
+mod underway;
 mod vigil;
 mod workers;
 
@@ -80,7 +81,7 @@ use crate::{
     admin::{Admin, Health},
     config::{ResourceSettings, Settings, SharedState as SharedStateSettings},
     issuers::Issuers,
-    proxy::{forwarded::TrustedProxies, routes::Routes},
+    proxy::{admission::KnownHosts, forwarded::TrustedProxies, routes::Routes},
     telemetry::{expired_streams::ExpiredStreams, metrics::Metrics, requests::RequestMetrics},
     upstream::ReverseProxy,
 };
@@ -218,8 +219,10 @@ impl Gate {
             settings.trusted_proxies,
             settings.forwarded_header,
         ));
+        let hosts = KnownHosts::of(sites.iter().map(|site| &site.hosts));
         let door = Door {
-            routes: Routes::new(paths.zip(sites)),
+            hosts,
+            routes: Routes::new(paths.zip(sites.into_iter().map(Arc::new))),
             client_prefixes: settings.client_prefixes,
             proxies: Arc::clone(&proxies),
             pace: Pace::of_bodies(&settings.limits),

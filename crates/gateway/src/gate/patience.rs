@@ -227,6 +227,17 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn pieces_are_written_as_one_where_the_stream_can() {
+        let (mut client, mut patient, _) = between();
+        assert!(patient.is_write_vectored());
+        let pieces = [IoSlice::new(b"HTTP/1.1"), IoSlice::new(b" 200")];
+        assert_eq!(patient.write_vectored(&pieces).await.unwrap(), 12);
+        let mut taken = [0; 12];
+        client.read_exact(&mut taken).await.unwrap();
+        assert_eq!(&taken, b"HTTP/1.1 200");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_left() {
         let (client, mut patient, activity) = between();

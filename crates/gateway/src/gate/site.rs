@@ -35,7 +35,8 @@ use crate::{
     upstream::ReverseProxy,
 };
 
-/// What stands behind a resource: it gets only requests that may pass.
+/// What stands behind a resource: it gets only requests that may pass. It is always ready to take one; a service
+/// that is not is awaited with the request in hand.
 #[derive(Debug, Clone)]
 pub struct Upstream(Behind);
 

@@ -84,3 +84,38 @@ impl AuthProvider for Doorkeeper {
         self.provider.user_context(parts, peer).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use http::Request;
+    use oauthgate_tower::ClientAddress;
+
+    use super::*;
+
+    fn from(last: u8) -> Parts {
+        let request =
+            Request::builder().extension(ClientAddress(Ipv4Addr::new(192, 0, 2, last).into()));
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn f28_a_network_has_so_many_strangers_waiting_and_others_have_their_own() {
+        let strangers = Strangers::of(400);
+        let waiting: Vec<_> = (0..100).map(|_| strangers.let_in(&from(1))).collect();
+        assert!(waiting.iter().all(Result::is_ok));
+        let denial = strangers.let_in(&from(1)).unwrap_err();
+        assert_eq!(denial.reason(), Reason::TooManyInFlight);
+        assert!(strangers.let_in(&from(2)).is_ok());
+        drop(waiting);
+        assert!(strangers.let_in(&from(1)).is_ok());
+    }
+
+    #[test]
+    fn a_small_gate_is_not_divided() {
+        let strangers = Strangers::of(2);
+        let waiting: Vec<_> = (0..FEW).map(|_| strangers.let_in(&from(1))).collect();
+        assert!(waiting.iter().all(Result::is_ok) && strangers.let_in(&from(1)).is_err());
+    }
+}

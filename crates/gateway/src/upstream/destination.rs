@@ -197,6 +197,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::proxy::admission::KnownHosts;
 
     fn destination(resource: &str, upstream: &str) -> Destination {
         let resource = ResourceIdentifier::parse(resource).unwrap();
@@ -207,7 +208,7 @@ mod tests {
     fn sent(destination: &Destination, target: &str) -> String {
         let request = Request::get(target).header("host", "mcp.example.com");
         let parts = request.body(()).unwrap().into_parts().0;
-        let target = RequestTarget::read(&parts).unwrap();
+        let target = RequestTarget::read(&parts, &KnownHosts::default()).unwrap();
         let uri = destination.uri(&target, &parts.uri);
         uri.unwrap().to_string()
     }
@@ -268,7 +269,7 @@ mod tests {
     fn g12_the_request_does_not_choose_the_host(#[case] target: &str) {
         let destination = destination("https://mcp.example.com/mcp", "http://up:3001");
         let parts = Request::get(target).body(()).unwrap().into_parts().0;
-        let target = RequestTarget::read(&parts).unwrap();
+        let target = RequestTarget::read(&parts, &KnownHosts::default()).unwrap();
         let uri = destination.uri(&target, &parts.uri).unwrap();
         assert_eq!(uri.to_string(), "http://up:3001/mcp");
     }

@@ -182,15 +182,18 @@ pub fn asks_for_stream(parts: &Parts) -> bool {
 }
 
 fn accepts_only_events(parts: &Parts) -> bool {
-    let mut ranges = parts
-        .headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .filter(|range| !range.is_empty())
-        .peekable();
-    ranges.peek().is_some() && ranges.all(is_event_range)
+    let mut accepts_events = false;
+    for value in parts.headers.get_all(header::ACCEPT) {
+        let ranges = value.as_bytes().split(|byte| *byte == b',');
+        for range in ranges.map(<[u8]>::trim_ascii) {
+            if is_event_range(range) {
+                accepts_events = true;
+            } else if !range.is_empty() {
+                return false;
+            }
+        }
+    }
+    accepts_events
 }
 
 fn is_event_range(range: &[u8]) -> bool {

@@ -55,10 +55,16 @@ impl Default for StreamExpiry {
 /// parameters.
 #[must_use]
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
+    const NAME: &[u8] = b"text/event-stream";
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     types.any(|value| {
-        let media_type = value.as_bytes().split(|byte| *byte == b';').next();
-        media_type.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+        let media_type = value.as_bytes().trim_ascii_start();
+        media_type
+            .split_at_checked(NAME.len())
+            .is_some_and(|(name, rest)| {
+                name.eq_ignore_ascii_case(NAME)
+                    && matches!(rest.trim_ascii_start(), [] | [b';', ..])
+            })
     })
 }
 

@@ -1,13 +1,13 @@
 //! The host a request is for.
 
-use std::{fmt, net::Ipv6Addr, num::NonZeroU16};
+use std::{fmt, net::Ipv6Addr, num::NonZeroU16, sync::Arc};
 
 use oauthgate_core::{Denial, Reason, SettingError};
 
-/// A host and perhaps a port, as in `Host`, `:authority` and an origin; lower-case.
+/// A host and perhaps a port, as in `Host`, `:authority` and an origin; lower-case. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Authority {
-    host: String,
+    host: Arc<str>,
     port: Option<NonZeroU16>,
 }
 
@@ -16,9 +16,24 @@ impl Authority {
     /// information, blanks, paths, empty ports and port 0 are no part of it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (host, port) = split_port(text)?;
+        let end = match text.strip_prefix('[') {
+            Some(address) => address.find(']')? + "[]".len(),
+            None => text
+                .bytes()
+                .position(|byte| !is_letter(byte))
+                .unwrap_or(text.len()),
+        };
+        let (host, port) = text.split_at_checked(end)?;
+        let port = match port.strip_prefix(':') {
+            Some(port) => Some(parse_port(port)?),
+            None if port.is_empty() => None,
+            None => return None,
+        };
         is_host(host).then(|| Self {
-            host: host.to_ascii_lowercase(),
+            host: match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                true => host.to_ascii_lowercase().into(),
+                false => host.into(),
+            },
             port,
         })
     }
@@ -38,8 +53,8 @@ impl Authority {
     /// Whether the host can only be this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self.host == "[::1]"
+        &*self.host == "localhost"
+            || &*self.host == "[::1]"
             || self
                 .host
                 .parse::<std::net::Ipv4Addr>()
@@ -65,6 +80,37 @@ impl fmt::Display for Authority {
             Some(port) => write!(f, "{}:{port}", self.host),
             None => f.write_str(&self.host),
         }
+    }
+}
+
+/// How many hosts it is quicker to compare with than to read one.
+const FEW: usize = 8;
+
+/// The hosts that most requests are for, so that they need not be read each time.
+#[derive(Debug, Clone, Default)]
+pub struct KnownHosts(Vec<(String, Authority)>);
+
+impl KnownHosts {
+    /// Those that resources are served under.
+    pub fn of<'a>(rules: impl IntoIterator<Item = &'a HostRules>) -> Self {
+        let mut known = Self::default();
+        for host in rules.into_iter().flat_map(|rules| &rules.allowed) {
+            if known.0.len() < FEW && known.find(&host.to_string()).is_none() {
+                known.0.push((host.to_string(), host.clone()));
+            }
+        }
+        known
+    }
+
+    /// As [`Authority::parse`].
+    #[must_use]
+    pub fn read(&self, text: &str) -> Option<Authority> {
+        self.find(text).cloned().or_else(|| Authority::parse(text))
+    }
+
+    fn find(&self, text: &str) -> Option<&Authority> {
+        let mut hosts = self.0.iter();
+        hosts.find(|(known, _)| known == text).map(|(_, host)| host)
     }
 }
 
@@ -117,18 +163,6 @@ fn setting(text: &str) -> Result<Authority, SettingError> {
     })
 }
 
-/// `None` for a port that is no port.
-fn split_port(text: &str) -> Option<(&str, Option<NonZeroU16>)> {
-    let colon = match text.rfind(']') {
-        Some(bracket) => text.get(bracket..)?.find(':').map(|at| at + bracket),
-        None => text.find(':'),
-    };
-    match colon.and_then(|at| text.split_at_checked(at)) {
-        Some((host, port)) => Some((host, Some(parse_port(port.strip_prefix(':')?)?))),
-        None => Some((text, None)),
-    }
-}
-
 fn parse_port(text: &str) -> Option<NonZeroU16> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -136,21 +170,20 @@ fn parse_port(text: &str) -> Option<NonZeroU16> {
         .flatten()
 }
 
+/// A name of legal letters, or an IPv6 address in brackets.
 fn is_host(host: &str) -> bool {
     let address = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
     match address {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => is_name(host),
+        None => (1..=255).contains(&host.len()),
     }
 }
 
-/// A DNS name or an IPv4 address. Underscores occur in container networks.
-fn is_name(host: &str) -> bool {
-    let legal =
-        |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_');
-    (1..=255).contains(&host.len()) && host.bytes().all(legal)
+/// Of a DNS name or an IPv4 address. Underscores occur in container networks.
+fn is_letter(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_')
 }
 
 #[cfg(test)]
@@ -191,6 +224,9 @@ mod tests {
     #[case("::1")]
     #[case("[::1]x")]
     #[case("[::1]x:80")]
+    #[case("[::1]]:80")]
+    #[case("x[::1]:80")]
+    #[case("a]:80")]
     #[case("[evil]")]
     #[case("[::1%25eth0]")]
     #[case("münchen.example")]
@@ -222,6 +258,22 @@ mod tests {
     fn g10_refuses_foreign_hosts(#[case] host: &str, #[case] expected: Option<Reason>) {
         let rules = HostRules::new(["mcp.example.com:443", "internal:3000"], false).unwrap();
         assert_eq!(refusal(&rules, host), expected);
+    }
+
+    #[test]
+    fn a_known_host_is_read_as_any_other_and_only_few_are_known() {
+        let hosts = (0..100).map(|number| format!("host-{number}.example.com:8443"));
+        let hosts: Vec<_> = hosts.collect();
+        let rules = HostRules::new(hosts.iter().map(String::as_str), false).unwrap();
+        let known = KnownHosts::of([&rules, &rules]);
+        assert_eq!(known.0.len(), FEW);
+        for host in hosts
+            .iter()
+            .map(String::as_str)
+            .chain(["HOST-1.example.com", "a b", ""])
+        {
+            assert_eq!(known.read(host), Authority::parse(host), "{host}");
+        }
     }
 
     #[rstest]

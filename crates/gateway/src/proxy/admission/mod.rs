@@ -11,7 +11,7 @@ mod origin;
 mod path;
 mod target;
 
-pub use host::{Authority, HostRules};
+pub use host::{Authority, HostRules, KnownHosts};
 pub use origin::{Origin, OriginRules};
 pub use path::RequestPath;
 pub use target::RequestTarget;

@@ -3,7 +3,7 @@
 use http::{Method, header, request::Parts};
 use oauthgate_core::Denial;
 
-use super::{Authority, RequestPath, malformed};
+use super::{Authority, KnownHosts, RequestPath, malformed};
 use crate::proxy::forwarded::{Reported, Scheme};
 
 /// Where a request wants to go: one path on one host.
@@ -21,12 +21,12 @@ impl RequestTarget {
     /// # Errors
     /// [`oauthgate_core::Reason::MalformedRequest`] for `CONNECT`, `TRACE`, no host, two hosts and an
     /// ambiguous path.
-    pub fn read(parts: &Parts) -> Result<Self, Denial> {
+    pub fn read(parts: &Parts, known: &KnownHosts) -> Result<Self, Denial> {
         if [Method::CONNECT, Method::TRACE].contains(&parts.method) {
             return Err(malformed("CONNECT and TRACE are not served"));
         }
         Ok(Self {
-            host: host(parts)?,
+            host: host(parts, known)?,
             scheme: None,
             path: path(parts)?,
         })
@@ -68,12 +68,12 @@ fn path(parts: &Parts) -> Result<Option<RequestPath>, Denial> {
     }
 }
 
-fn host(parts: &Parts) -> Result<Authority, Denial> {
-    let written = written_host(parts)?;
+fn host(parts: &Parts, known: &KnownHosts) -> Result<Authority, Denial> {
+    let written = written_host(parts, known)?;
     let targeted = parts
         .uri
         .authority()
-        .map(|authority| parse(authority.as_str()))
+        .map(|authority| parse(authority.as_str(), known))
         .transpose()?;
     match (written, targeted) {
         (Some(written), Some(targeted)) if written != targeted => {
@@ -84,7 +84,7 @@ fn host(parts: &Parts) -> Result<Authority, Denial> {
     }
 }
 
-fn written_host(parts: &Parts) -> Result<Option<Authority>, Denial> {
+fn written_host(parts: &Parts, known: &KnownHosts) -> Result<Option<Authority>, Denial> {
     let mut values = parts.headers.get_all(header::HOST).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -92,13 +92,15 @@ fn written_host(parts: &Parts) -> Result<Option<Authority>, Denial> {
         (Some(host), None) => host
             .to_str()
             .map_err(|_| malformed("the Host header is no host"))
-            .and_then(parse)
+            .and_then(|host| parse(host, known))
             .map(Some),
     }
 }
 
-fn parse(text: &str) -> Result<Authority, Denial> {
-    Authority::parse(text).ok_or_else(|| malformed("the Host header is no host"))
+fn parse(text: &str, known: &KnownHosts) -> Result<Authority, Denial> {
+    known
+        .read(text)
+        .ok_or_else(|| malformed("the Host header is no host"))
 }
 
 #[cfg(test)]
@@ -108,6 +110,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    fn read(parts: &Parts) -> Result<RequestTarget, Denial> {
+        RequestTarget::read(parts, &KnownHosts::default())
+    }
 
     fn parts(method: &str, target: &str, hosts: &[&str]) -> Parts {
         let mut request = Request::builder().method(method).uri(target);
@@ -125,7 +131,7 @@ mod tests {
     fn reads_origin_form_absolute_form_and_authority(#[case] target: &str, #[case] hosts: &[&str]) {
         let mut parts = parts("GET", target, hosts);
         parts.version = Version::HTTP_2;
-        let target = RequestTarget::read(&parts).unwrap();
+        let target = read(&parts).unwrap();
         assert_eq!(target.host().to_string(), "mcp.example.com");
         assert_eq!(target.path().unwrap().as_str(), "/mcp");
     }
@@ -145,7 +151,7 @@ mod tests {
     #[case("/mcp", &["a.example, b.example"])]
     #[case("/mcp", &[""])]
     fn f17_refuses_unclear_hosts(#[case] target: &str, #[case] hosts: &[&str]) {
-        let denial = RequestTarget::read(&parts("GET", target, hosts)).unwrap_err();
+        let denial = read(&parts("GET", target, hosts)).unwrap_err();
         assert_eq!(denial.reason(), Reason::MalformedRequest);
     }
 
@@ -158,12 +164,12 @@ mod tests {
         #[case] method: &str,
         #[case] target: &str,
     ) {
-        assert!(RequestTarget::read(&parts(method, target, &["a.example"])).is_err());
+        assert!(read(&parts(method, target, &["a.example"])).is_err());
     }
 
     #[test]
     fn f16_options_of_the_whole_server_is_about_no_resource() {
-        let target = RequestTarget::read(&parts("OPTIONS", "*", &["a.example"])).unwrap();
+        let target = read(&parts("OPTIONS", "*", &["a.example"])).unwrap();
         assert_eq!(target.path(), None);
     }
 
@@ -172,14 +178,14 @@ mod tests {
     #[case("/secret?/../public", "/secret")]
     #[case("/secret?x=%2e%2e%2fpublic", "/secret")]
     fn f14_the_query_is_no_part_of_the_path(#[case] target: &str, #[case] path: &str) {
-        let target = RequestTarget::read(&parts("GET", target, &["a.example"])).unwrap();
+        let target = read(&parts("GET", target, &["a.example"])).unwrap();
         assert_eq!(target.path().unwrap().as_str(), path);
     }
 
     #[test]
     fn f26_a_method_in_lower_case_is_another_method_and_goes_on_as_it_is() {
         let parts = parts("get", "/mcp", &["a.example"]);
-        assert!(RequestTarget::read(&parts).is_ok());
+        assert!(read(&parts).is_ok());
         assert_ne!(parts.method, Method::GET);
     }
 }
