@@ -45,17 +45,17 @@ pub(crate) struct Inspector {
 
 impl Inspector {
     /// The request of a caller as the server may see it, if there is nothing to decide on it, whatever it is; or the
-    /// request as it came.
+    /// request as it came, to be inspected.
     pub(crate) fn let_by<B>(
         &self,
         request: Request<B>,
-    ) -> Result<Request<InspectedBody<B>>, Request<B>> {
+    ) -> ControlFlow<Request<InspectedBody<B>>, Request<B>> {
         if !self.demands_nothing() || request.extensions().get::<Anonymous>().is_some() {
-            return Err(request);
+            return ControlFlow::Continue(request);
         }
         let mut request = request.map(InspectedBody::untouched);
         forget_outer_policies(request.extensions_mut());
-        Ok(request)
+        ControlFlow::Break(request)
     }
 
     pub(crate) async fn inspect<B: Body<Data = Bytes>>(

@@ -52,8 +52,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let request = match self.inspector.let_by(request) {
-            Ok(request) => return ResponseFuture::passing(self.inner.call(request), Unread),
-            Err(request) => request,
+            ControlFlow::Break(request) => {
+                return ResponseFuture::passing(self.inner.call(request), Unread);
+            }
+            ControlFlow::Continue(request) => request,
         };
         // The service that was polled ready must be the one that is called; its clone may not be ready.
         let clone = self.inner.clone();
