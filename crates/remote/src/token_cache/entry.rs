@@ -36,13 +36,14 @@ pub(super) struct Entry {
     good_until: UnixTime,
     /// In elapsed time.
     until: Duration,
-    /// The stripe of the thread that verified the token.
-    home: usize,
+    /// Hits of other threads than the one that verified the token.
+    foreign: AtomicU32,
+    /// That thread's stripe.
+    home: u8,
     /// Since whoever makes room came by.
     was_used: AtomicBool,
-    pub(super) next: ArcSwapOption<Entry>,
     apart: OnceLock<Box<[OnceLock<UserContext>; STRIPES]>>,
-    foreign: AtomicU32,
+    pub(super) next: ArcSwapOption<Entry>,
     foreign_since: AtomicU64,
     size: Size,
 }
@@ -112,7 +113,7 @@ impl Entry {
             good_from: verdict.moment.now,
             good_until: verdict.user.accepted_until(),
             user: verdict.user,
-            home: stripe(),
+            home: u8::try_from(stripe()).unwrap_or(u8::MAX),
             ground: verdict.ground,
             until: verdict.until,
             was_used: AtomicBool::new(false),
@@ -163,7 +164,7 @@ impl Entry {
         if !self.was_used.load(Ordering::Relaxed) {
             self.was_used.store(true, Ordering::Relaxed);
         }
-        if stripe == self.home {
+        if stripe == usize::from(self.home) {
             return self.user.clone();
         }
         match self.own_of(stripe) {
