@@ -13,6 +13,7 @@ use oauthgate_mcp::Decided;
 use oauthgate_tower::{Reference, quota::Counted};
 
 use super::{
+    digits::Address,
     metrics::SharedMetrics,
     requests::{Outcome, ResourceMetrics},
     sample::Share,
@@ -27,7 +28,7 @@ pub struct Passage(Arc<OnItsWay>);
 #[derive(Debug)]
 struct OnItsWay {
     method: Method,
-    client: IpAddr,
+    client: Address,
     reference: Reference,
     started: Instant,
     metrics: SharedMetrics,
@@ -60,7 +61,7 @@ impl Passage {
     ) -> Self {
         Self(Arc::new(OnItsWay {
             method: method.clone(),
-            client,
+            client: Address(client),
             reference,
             started: Instant::now(),
             metrics,

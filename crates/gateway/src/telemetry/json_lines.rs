@@ -20,7 +20,10 @@ use tracing_subscriber::{
     layer::{Context, Layer},
 };
 
-use super::timestamp;
+use super::{
+    digits::{digits, padded},
+    timestamp,
+};
 
 /// Writes every event that comes by as a line, and each line at once.
 pub(super) struct JsonLines<W>(pub(super) W);
@@ -112,7 +115,8 @@ impl Visit for Fields<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, value);
+        self.name(field);
+        digits(self.0, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -166,15 +170,34 @@ impl fmt::Write for Escaping<'_> {
 /// RFC 8259 §7: quotes, backslashes and control characters are escaped; the short forms where there are any.
 fn escape(line: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(position) = rest.iter().position(|byte| needs_escape(*byte)) {
-        let (plain, special) = rest.split_at(position);
-        line.extend_from_slice(plain);
-        if let [byte, behind @ ..] = special {
-            escape_one(line, *byte);
-            rest = behind;
+    if !is_plain(rest) {
+        while let Some(position) = rest.iter().position(|byte| needs_escape(*byte)) {
+            let (plain, special) = rest.split_at(position);
+            line.extend_from_slice(plain);
+            if let [byte, behind @ ..] = special {
+                escape_one(line, *byte);
+                rest = behind;
+            }
         }
     }
     line.extend_from_slice(rest);
+}
+
+/// Whether nothing needs an escape, as with nearly every text: eight bytes are looked at in one go.
+fn is_plain(text: &[u8]) -> bool {
+    let (eights, rest) = text.as_chunks::<8>();
+    let mut eights = eights.iter().map(|eight| u64::from_le_bytes(*eight));
+    eights.all(|eight| !one_needs_escape(eight)) && !rest.iter().any(|byte| needs_escape(*byte))
+}
+
+/// Whether one of eight bytes needs an escape. A byte that is less than a bound borrows when that is taken off, which
+/// shows in its highest bit unless that was set before; no byte is falsely accused but above one that is guilty.
+fn one_needs_escape(eight: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    let less = |bytes: u64, bound: u8| bytes.wrapping_sub(ONES * u64::from(bound)) & !bytes;
+    let is = |byte: u8| less(eight ^ (ONES * u64::from(byte)), 1);
+    (less(eight, b' ') | is(b'"') | is(b'\\')) & HIGHEST != 0
 }
 
 fn needs_escape(byte: u8) -> bool {
@@ -227,10 +250,10 @@ fn thousandths(value: f64) -> Option<u64> {
 /// Thousandths as a decimal fraction, without zeros that say nothing.
 fn fixed(line: &mut Vec<u8>, thousandths: u64) {
     let (whole, fraction) = (thousandths / 1000, thousandths % 1000);
-    timestamp::digits(line, whole);
+    digits(line, whole);
     line.push(b'.');
     let end = line.len() + 3;
-    timestamp::padded::<3>(line, fraction);
+    padded::<3>(line, fraction);
     let zeros = line.iter().rev().take_while(|byte| **byte == b'0').count();
     line.truncate(end - zeros.min(2));
 }

@@ -2,6 +2,7 @@
 //! lines look ([`logs`]).
 
 pub mod access;
+mod digits;
 mod durations;
 pub(crate) mod expired_streams;
 mod introspection_metrics;

@@ -70,7 +70,7 @@ fn a_line_is_the_one_of_the_library_to_the_byte() {
         || {
             tracing::info!(
                 text = "quote \" backslash \\ slash / \n\r\t\u{8}\u{c}\u{0}\u{1b}\u{7f} größe \u{2028} 🦀"
-            )
+            );
         },
         || tracing::info!(display = %"quote \" \n", debug = ?"quote \" \n", nested = ?vec![Some("a\"b"), None]),
         || tracing::info!(yes = true, no = false, some = Some(1_u8), none = None::<u8>),
@@ -82,7 +82,7 @@ fn a_line_is_the_one_of_the_library_to_the_byte() {
                 u128 = u128::MAX,
                 small = -1_i8,
                 size = 7_usize
-            )
+            );
         },
         || {
             tracing::info!(
@@ -94,7 +94,7 @@ fn a_line_is_the_one_of_the_library_to_the_byte() {
                 huge = 1e300,
                 tiny = 1e-300,
                 f32 = 0.1_f32
-            )
+            );
         },
         || tracing::info!(nan = f64::NAN, infinite = f64::INFINITY),
         || tracing::info!(error = &io::Error::other("a \"cause\"") as &(dyn Error + 'static)),
@@ -169,6 +169,22 @@ fn told(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut line = Vec::new();
     write(&mut line);
     String::from_utf8(line).unwrap()
+}
+
+#[test]
+fn each_byte_alone_is_found_at_each_place_of_eight() {
+    for (byte, place) in (0..=u8::MAX).flat_map(|byte| (0..8).map(move |place| (byte, place))) {
+        for others in [b'a', 0xff, b'!', b'#', b'['] {
+            let mut eight = [others; 8];
+            eight[place] = byte;
+            let expected = needs_escape(byte);
+            assert_eq!(
+                one_needs_escape(u64::from_le_bytes(eight)),
+                expected,
+                "{eight:?}"
+            );
+        }
+    }
 }
 
 proptest! {
