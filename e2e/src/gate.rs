@@ -308,7 +308,7 @@ impl Gate {
     async fn logged_reason(&self, reference: &str) -> String {
         let begin = Instant::now();
         loop {
-            let output = self.process.output();
+            let output = self.process.so_far();
             let mut entries = output
                 .lines()
                 .filter(|line| line.contains(reference))

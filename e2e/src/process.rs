@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::Mutex,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,8 @@ use serde_json::Value;
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How often readiness is looked at.
 const POLL: Duration = Duration::from_millis(40);
+/// How long a line may be under way: some times as long as one of the gate waits for company.
+const UNDER_WAY: Duration = Duration::from_millis(400);
 /// How much of a failed process' output is shown.
 const TAIL_LINES: usize = 40;
 
@@ -57,9 +60,17 @@ impl Process {
         self.child.id()
     }
 
-    /// What it has written so far, both streams in the order of arrival.
+    /// What it has said until now, both streams in the order of arrival. A gate's lines are under way for up to a
+    /// tenth of a second, so this waits for them; whoever asks again and again takes [`Self::so_far`].
     #[must_use]
     pub fn output(&self) -> String {
+        thread::sleep(UNDER_WAY);
+        self.so_far()
+    }
+
+    /// What it has written by now.
+    #[must_use]
+    pub fn so_far(&self) -> String {
         fs::read(&self.log)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
@@ -82,7 +93,7 @@ impl Process {
     ) -> T {
         let begin = Instant::now();
         loop {
-            if let Some(value) = holds(&self.output()).await {
+            if let Some(value) = holds(&self.so_far()).await {
                 return value;
             }
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
@@ -183,7 +194,7 @@ impl Process {
     }
 
     fn tail(&self) -> String {
-        let output = self.output();
+        let output = self.so_far();
         let lines: Vec<_> = output.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }

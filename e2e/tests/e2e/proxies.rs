@@ -210,7 +210,7 @@ impl Scene {
 /// The log is written beside the answers, not before them.
 async fn clients(gate: &Gate, count: usize) -> Vec<String> {
     for _ in 0..500 {
-        let output = gate.process.output();
+        let output = gate.process.so_far();
         let lines = output
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());

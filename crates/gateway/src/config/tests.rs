@@ -11,6 +11,7 @@ mod rules;
 mod slow;
 mod sources;
 mod strangers;
+mod tokens;
 
 use std::fs;
 
@@ -389,6 +390,7 @@ fn no_variable_is_read_and_forgotten() {
         include_str!("tests/proxies.rs"),
         include_str!("tests/sources.rs"),
         include_str!("tests/strangers.rs"),
+        include_str!("tests/tokens.rs"),
         include_str!("shared_state_tests.rs")
     );
     let source: String = source.chars().filter(|c| !c.is_whitespace()).collect();

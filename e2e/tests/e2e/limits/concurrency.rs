@@ -484,7 +484,7 @@ async fn h3_a_hundred_refusals_write_one_warning() {
         assert_eq!(scene.asked("bob", "/mcp").await.status, 503);
     }
     let warned = || {
-        let output = scene.gate.process.output();
+        let output = scene.gate.process.so_far();
         let lines = output.lines();
         lines
             .filter(|line| line.contains("further ones are answered 503"))

@@ -174,7 +174,7 @@ impl Fleet {
     /// What every gate said about Redis, in order: whether it is there.
     pub(super) fn told_of_redis(&self) -> Vec<Vec<bool>> {
         let told = |gate: &Gate| {
-            let output = gate.process.output();
+            let output = gate.process.so_far();
             let lines = output.lines().filter_map(|line| {
                 let is_there = line.contains("shared through Redis");
                 (is_there || line.contains("this replica goes on alone")).then_some(is_there)

@@ -32,15 +32,14 @@ async fn follow(page: Page) {
         let emulated = Emulated::start_for(&emulation, &variables).await;
         let upstream = Recorder::start().await;
         let gate = GateBuilder::page_variables(&variables, &upstream.url(), emulated.names());
-        let gate = gate.start().await;
+        let mut gate = gate.start().await;
         let what = format!("docs/providers/{}.md, {emulation}", page.preset);
-        let said = gate.process.output();
-        assert!(says_preset(&said, &page.preset), "{what}:\n{said}");
+        let says = async |said: &str| says_preset(said, &page.preset).then_some(());
+        gate.process.until(&format!("preset of {what}"), says).await;
 
         let token = emulated.token(Kind::User, Changes::default());
         let answer = gate.call(&token).await;
-        let log = gate.process.output();
-        assert_eq!(answer.status, 200, "{what}: {}\n{log}", answer.text);
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text);
         let issued = issued(&emulated, &page, &token).await;
         if number == 0 {
             assert_eq!(shapes(&page.example()), shapes(&issued), "{what}");
